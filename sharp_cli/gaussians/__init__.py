@@ -1,0 +1,1 @@
+"""The Gaussians value type and the maths around it: colour, covariances, linear maps."""

@@ -1,0 +1,131 @@
+"""Rotations, covariances and their decomposition, on any device and without a library's SVD.
+
+The maths works on tuples of (N,) tensors, one per matrix entry: elementwise operations run at memory
+speed everywhere, where a batched 3 × 3 eigensolver takes microseconds a matrix.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+Vector = tuple[Tensor, Tensor, Tensor]
+
+SWEEPS = 4
+"""Jacobi sweeps; convergence is quadratic, and four reach fp32 even for needles."""
+
+CACHED = 1 << 16
+"""Matrices decomposed at a time on a CPU, so that the working set stays in the cache."""
+
+
+def rotation_from_quats(quats: Tensor) -> Tensor:
+    """Rotation matrices (N, 3, 3) of quaternions (N, 4), w first, of any length; a zero quaternion turns nothing."""
+    length = quats.norm(dim=1, keepdim=True)
+    identity = quats.new_tensor([1.0, 0.0, 0.0, 0.0])
+    w, x, y, z = torch.where(length > 0, quats / length.clamp(min=torch.finfo(quats.dtype).tiny), identity).unbind(1)
+    entries = (
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    )  # fmt: skip
+    return torch.stack(entries, dim=1).view(-1, 3, 3)
+
+
+def quats_from_rotation(rotation: Tensor) -> Tensor:
+    """Unit quaternions (N, 4), w first, of proper rotation matrices (N, 3, 3); the sign is free."""
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (row.unbind(1) for row in rotation.unbind(1))
+    # Row i below is the quaternion times four times its own part i; the largest part divides best.
+    w, x, y, z = 1 + xx + yy + zz, 1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz
+    wx, wy, wz, xy2, xz2, yz2 = zy - yz, xz - zx, yx - xy, xy + yx, xz + zx, yz + zy
+    by_w_or_x = _select(w > x, (w, wx, wy, wz), (wx, x, xy2, xz2))
+    by_y_or_z = _select(y > z, (wy, xy2, y, yz2), (wz, xz2, yz2, z))
+    quat = _select(torch.maximum(w, x) > torch.maximum(y, z), by_w_or_x, by_y_or_z)
+    a, b, c, d = quat
+    scale = torch.rsqrt(a * a + b * b + c * c + d * d)
+    return torch.stack([part * scale for part in quat], dim=1)
+
+
+def covariances(scales: Tensor, quats: Tensor) -> Tensor:
+    """Covariance matrices R S² Rᵀ (N, 3, 3) [m²] of scales (N, 3) [m] and quaternions (N, 4)."""
+    factor = rotation_from_quats(quats) * scales[:, None]
+    return factor @ factor.transpose(1, 2)
+
+
+def decompose(factor: Tensor) -> tuple[Tensor, Tensor]:
+    """Scales and rotations of Gaussians whose covariance is A Aᵀ.
+
+    One-sided Jacobi: the columns of A are rotated against each other until they are orthogonal;
+    their lengths are then the scales and their directions the axes. The covariance itself, in
+    which small scales drown, is never formed. The third axis is the cross product of the first
+    two, so every result is a proper rotation; degenerate Gaussians get any fitting axes.
+
+    Args:
+        factor: (N, 3, 3) matrices A, finite, any dtype that computes.
+
+    Returns:
+        Scales (N, 3), descending, ≥ 0, and unit quaternions (N, 4), w first.
+    """
+    size = CACHED if factor.device.type == "cpu" else max(len(factor), 1)
+    parts = [_decompose(part) for part in factor.split(size)]
+    scales, quats = (torch.cat(each) for each in zip(*parts, strict=True))
+    return scales, quats
+
+
+def _decompose(factor: Tensor) -> tuple[Tensor, Tensor]:
+    tiny = torch.finfo(factor.dtype).tiny
+    entries = factor.flatten(1).T.contiguous()
+    size = entries.abs().amax(dim=0).clamp(min=tiny)
+    columns = [tuple(column) for column in (entries / size).view(3, 3, -1).unbind(1)]
+    for _ in range(SWEEPS):
+        for p, q in ((0, 1), (0, 2), (1, 2)):
+            columns[p], columns[q] = _rotate(columns[p], columns[q], tiny)
+    lengths = [_dot(column, column).sqrt() for column in columns]
+
+    first = _unit(columns[0], fallback=tuple(columns[0][0].new_tensor(v) for v in (1.0, 0.0, 0.0)))
+    along = _dot(first, columns[1])
+    across = tuple(b - along * a for a, b in zip(first, columns[1], strict=True))
+    second = _unit(across, fallback=_perpendicular(first))
+    axes = torch.stack([torch.stack(axis, dim=1) for axis in (first, second, _cross(first, second))], dim=2)
+    return torch.stack(lengths, dim=1) * size[:, None], quats_from_rotation(axes)
+
+
+def _rotate(a: Vector, b: Vector, tiny: float) -> tuple[Vector, Vector]:
+    """Rotate two columns in their plane until they are orthogonal and the first is the longer one."""
+    difference, product = _dot(a, a) - _dot(b, b), 2.0 * _dot(a, b)
+    reach = torch.hypot(difference, product) + tiny
+    large = torch.sqrt(0.5 + 0.5 * (difference.abs() + tiny) / reach)
+    small = 0.5 * product / (reach * large)
+    (cosine, sine) = _select(difference >= 0, (large, small), (small.abs(), large.copysign(product)))
+    return (
+        tuple(cosine * u + sine * v for u, v in zip(a, b, strict=True)),  # type: ignore[return-value]
+        tuple(cosine * v - sine * u for u, v in zip(a, b, strict=True)),
+    )
+
+
+def _dot(a: Vector, b: Vector) -> Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _cross(a: Vector, b: Vector) -> Vector:
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def _select(condition: Tensor, yes: tuple[Tensor, ...], no: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(torch.where(condition, a, b) for a, b in zip(yes, no, strict=True))
+
+
+def _unit(vector: Vector, fallback: Vector) -> Vector:
+    """The vector at length 1, or the fallback where it is too short to have a direction."""
+    length = _dot(vector, vector).sqrt()
+    clear = length > 1e-6
+    return tuple(torch.where(clear, v / length, f) for v, f in zip(vector, fallback, strict=True))  # type: ignore[return-value]
+
+
+def _perpendicular(unit: Vector) -> Vector:
+    """Any unit vector at right angles to a unit vector."""
+    x, y, z = unit
+    flat = x.abs() < 0.7
+    zero = torch.zeros_like(x)
+    other = tuple(torch.where(flat, a, b) for a, b in ((zero, -z), (z, zero), (-y, x)))
+    length = _dot(other, other).sqrt()  # type: ignore[arg-type]
+    return tuple(v / length for v in other)  # type: ignore[return-value]

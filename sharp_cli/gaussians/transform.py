@@ -1,0 +1,31 @@
+"""Moving Gaussians through a linear map."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from sharp_cli.gaussians.covariance import decompose, rotation_from_quats
+
+
+class Shape(NamedTuple):
+    """Where N Gaussians lie and how they are stretched and turned."""
+
+    means: Tensor  # (N, 3)
+    scales: Tensor  # (N, 3)
+    quats: Tensor  # (N, 4) w, x, y, z
+
+
+def transform(means: Tensor, scales: Tensor, quats: Tensor, matrix: Tensor) -> Shape:
+    """Apply a linear map M: means become M μ, covariances M Σ Mᵀ (spec/network.md §8).
+
+    Args:
+        means, scales, quats: (N, 3), (N, 3), (N, 4); quaternions of any length.
+        matrix: (3, 3) M.
+
+    Returns:
+        The new means, the scales in descending order, and unit quaternions of proper rotations.
+    """
+    factor = matrix @ (rotation_from_quats(quats) * scales[:, None])
+    return Shape(means @ matrix.T, *decompose(factor))

@@ -1,0 +1,87 @@
+"""The sizes of a SHARP network: one object, stored in every weights file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from sharp_cli.errors import SharpError
+
+LAYERS = 2
+"""Depth layers: 0 is the visible surface, 1 what lies behind it."""
+
+STRIDE = 2
+"""Photo pixels per Gaussian along each axis."""
+
+
+@dataclass(frozen=True)
+class SharpConfig:
+    """Sizes of the network; the defaults are the released model's (spec/network.md §11).
+
+    Raises:
+        SharpError: sizes that do not fit together.
+    """
+
+    image_size: int = 384
+    """Side of a ViT window in pixels; the network's own resolution is four times that."""
+    patch_size: int = 16
+    embed_dim: int = 1024
+    depth: int = 24
+    num_heads: int = 16
+    latent_blocks: tuple[int, int] = (5, 11)
+    """ViT blocks, counted from 0, whose raw output makes the two finest encoder maps."""
+    encoder_dims: tuple[int, int, int, int, int] = (256, 256, 512, 1024, 1024)
+    """Channels of the five encoder maps, fine to coarse."""
+    depth_decoder_dim: int = 256
+    gaussian_decoder_dim: int = 128
+    head_dim: int = 32
+    alignment_width: int = 16
+    """Narrowest width of the depth adjustment's U-Net."""
+
+    def __post_init__(self) -> None:
+        for name, length in (("latent_blocks", 2), ("encoder_dims", 5)):
+            values = getattr(self, name)
+            if not isinstance(values, list | tuple) or len(values) != length:
+                raise SharpError(f"Config: {name} needs {length} values, not {values!r}.")
+            object.__setattr__(self, name, tuple(values))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            for number in value if isinstance(value, tuple) else (value,):
+                smallest = 0 if field.name == "latent_blocks" else 1
+                if not isinstance(number, int) or number < smallest:
+                    raise SharpError(f"Config: {field.name} cannot be {value!r}.")
+        if self.image_size % self.patch_size or self.grid % 8:
+            raise SharpError(
+                f"Config: a window of {self.image_size} px in patches of {self.patch_size} px is no token "
+                "grid divisible by 8, which the pyramid's overlaps need."
+            )
+        if self.embed_dim % self.num_heads:
+            raise SharpError(f"Config: embed_dim {self.embed_dim} is not divisible by num_heads {self.num_heads}.")
+        if max(self.latent_blocks) >= self.depth:
+            raise SharpError(f"Config: latent_blocks {self.latent_blocks} reach beyond depth {self.depth}.")
+
+    @property
+    def grid(self) -> int:
+        """Side of a window's token grid."""
+        return self.image_size // self.patch_size
+
+    @property
+    def resolution(self) -> int:
+        """Side of the square picture the network sees, in pixels."""
+        return 4 * self.image_size
+
+    @property
+    def num_gaussians(self) -> int:
+        """Gaussians per photo."""
+        return LAYERS * (self.resolution // STRIDE) ** 2
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of a weights file's header, without its further fields."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> SharpConfig:
+        """Read a weights file's JSON object; unknown fields are ignored, absent ones take the default."""
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {key: value for key, value in stored.items() if key in known}
+        return cls(**values)

@@ -1,0 +1,42 @@
+"""From the depth decoder's features to metric depth (spec/network.md §3)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from sharp_cli.model.config import LAYERS
+
+
+class DisparityHead(nn.Sequential):
+    """Computes in fp32 whatever the backbone computes in: reduced precision here is lost depth."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(
+            nn.Conv2d(dim, dim // 2, 3, padding=1),
+            nn.ConvTranspose2d(dim // 2, dim // 2, 2, stride=2),
+            nn.Conv2d(dim // 2, 32, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, LAYERS, 1),
+            nn.ReLU(inplace=True),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, dim, R/2, R/2) features of any dtype → (B, 2, R, R) disparity ≥ 0, visible surface first."""
+        # Cast here, not by the caller, whose reference would keep the largest map alive through the head.
+        x = features.float()
+        for layer in self:
+            x = layer(x)
+        return x
+
+
+def depth_from_disparity(disparity: Tensor, disparity_factor: Tensor) -> Tensor:
+    """Metric depth of both layers.
+
+    Args:
+        disparity: (B, 2, R, R) as the head gives it; clamped to [1e-4, 1e4].
+        disparity_factor: (B,) focal length over picture width, both in pixels.
+
+    Returns:
+        (B, 2, R, R) depth [m].
+    """
+    return disparity_factor[:, None, None, None] / disparity.clamp(1e-4, 1e4)

@@ -1,0 +1,45 @@
+"""Running a network on a device that cannot hold it: each part is there only while it works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from sharp_cli.model.network import SharpNetwork
+
+WINDOW_CHUNK = 5
+"""Windows at a time through the patch encoder."""
+
+
+def enable_low_memory(network: SharpNetwork, device: torch.device) -> None:
+    """Keep the weights in main memory and run the network on ``device`` part by part, windows in chunks.
+
+    The results are the same up to rounding. On the CPU only the chunks apply.
+    """
+    network.encoder.patch_encoder.chunk = WINDOW_CHUNK
+    if device.type == "cpu":
+        return
+    network.to("cpu")
+    for part in (*network.encoder.children(), *network.children()):
+        if part is not network.encoder:
+            visit_for_calls(part, device)
+
+
+def visit_for_calls(part: nn.Module, device: torch.device) -> None:
+    """From now on the part lies on ``device`` during its calls only; between them it stays where it is."""
+    home: dict[nn.Parameter, torch.Tensor] = {}
+
+    def enter(*_: Any) -> None:
+        for parameter in part.parameters():
+            home[parameter] = parameter.data
+            parameter.data = parameter.data.to(device, non_blocking=True)
+
+    def leave(*_: Any) -> None:
+        for parameter, data in home.items():
+            parameter.data = data
+        home.clear()
+
+    part.register_forward_pre_hook(enter)
+    part.register_forward_hook(leave, always_call=True)

@@ -1,0 +1,62 @@
+"""The whole SHARP network: pictures in, Gaussians in normalised camera space out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sharp_cli.model.base import base_gaussians, normalize_depth
+from sharp_cli.model.compose import NdcGaussians, compose_gaussians
+from sharp_cli.model.config import SharpConfig
+from sharp_cli.model.decoder import PyramidDecoder
+from sharp_cli.model.depth import DisparityHead, depth_from_disparity
+from sharp_cli.model.depth_adjustment import DepthAdjustment
+from sharp_cli.model.encoder import PyramidEncoder
+from sharp_cli.model.gaussian_decoder import GaussianDecoder, PredictionHeads
+
+
+class SharpNetwork(nn.Module):
+    """SHARP (arXiv 2512.10685; spec/network.md). ``precision.set_precision`` chooses what its backbone computes in."""
+
+    def __init__(self, config: SharpConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone_dtype = torch.float32
+        self.encoder = PyramidEncoder(config)
+        self.depth_decoder = PyramidDecoder(config.encoder_dims, config.depth_decoder_dim)
+        self.depth_head = DisparityHead(config.depth_decoder_dim)
+        self.depth_adjustment = DepthAdjustment(config.alignment_width)
+        self.gaussian_decoder = GaussianDecoder(config)
+        self.prediction_heads = PredictionHeads(config)
+
+    def forward(self, image: Tensor, disparity_factor: Tensor, true_depth: Tensor | None = None) -> NdcGaussians:
+        """Predict the Gaussians of B photos.
+
+        Args:
+            image: (B, 3, R, R) sRGB in [0, 1], R = ``config.resolution``.
+            disparity_factor: (B,) focal length over width of each photo, both in its own pixels.
+            true_depth: (B, 1, R, R) [m], in training only: the predicted depth is adjusted towards it.
+        """
+        size = self.config.resolution
+        if image.shape[1:] != (3, size, size):
+            raise ValueError(f"The network needs pictures of shape (B, 3, {size}, {size}), not {tuple(image.shape)}.")
+
+        with self._backbone_precision(image):
+            maps = self.encoder(2.0 * image - 1.0)
+            depth_features = self.depth_decoder(maps)
+
+        depth = depth_from_disparity(self.depth_head(depth_features), disparity_factor)
+        del depth_features
+        if true_depth is not None:
+            depth = depth * self.depth_adjustment(depth[:, :1], true_depth)
+        depth, unit = normalize_depth(depth)
+        base = base_gaussians(image, depth)
+
+        with self._backbone_precision(image):
+            features = self.gaussian_decoder(maps, 2.0 * torch.cat([image, 1.0 / depth], dim=1) - 1.0)
+        del maps
+        return compose_gaussians(base, self.prediction_heads(features), unit)
+
+    def _backbone_precision(self, image: Tensor) -> torch.autocast:
+        dtype = self.backbone_dtype
+        return torch.autocast(image.device.type, dtype=dtype, enabled=dtype != torch.float32)

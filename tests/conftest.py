@@ -1,0 +1,33 @@
+"""What several test files share: the data folder and a small drawn network, as a file and as a predictor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file of the drawn small network: real resolution, noise for a result."""
+    from sharp_cli.model.drawn import SMALL, draw_tensors
+    from sharp_cli.weights.write import write_weights
+
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    write_weights(path, draw_tensors(SMALL), SMALL, {"name": "drawn-small"}, torch.float32)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_predictor(small_weights: Path):
+    from sharp_cli import load_predictor
+
+    return load_predictor(small_weights, device="cpu", precision="fp32")

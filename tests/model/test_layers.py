@@ -1,0 +1,81 @@
+"""Our faster layers against torch's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from sharp_cli.model.blocks import GroupNorm
+from sharp_cli.model.compose import inverse_softplus, scale_factor
+from sharp_cli.model.drawn import SMALL
+from sharp_cli.model.vit import PointwiseLinear, WindowAttention, build_vit
+
+
+def test_group_norm_is_exact_on_a_large_channels_last_map() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2, 16, 512, 512, generator=generator) * torch.linspace(0.1, 3, 16)[:, None, None] + 2.0
+    ours = GroupNorm(8, 16)
+    nn.init.uniform_(ours.weight, generator=generator)
+    exact = nn.functional.group_norm(x.double(), 8, ours.weight.double(), ours.bias.double(), ours.eps)
+    for layout in (torch.channels_last, torch.contiguous_format):
+        assert (ours(x.contiguous(memory_format=layout)) - exact).abs().max() < 5e-6
+
+
+def test_group_norm_has_torchs_gradients() -> None:
+    x = torch.randn(1, 8, 96, 96).contiguous(memory_format=torch.channels_last).requires_grad_()
+    weight = torch.randn(1, 8, 96, 96)
+    ours = GroupNorm(4, 8)
+    found = torch.autograd.grad((ours(x) * weight).sum(), [x, ours.weight, ours.bias])
+    plain = nn.functional.group_norm(x.contiguous(), 4, ours.weight, ours.bias, ours.eps)
+    expected = torch.autograd.grad((plain * weight).sum(), [x, ours.weight, ours.bias])
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_pointwise_linear_is_linear() -> None:
+    ours = PointwiseLinear(12, 20)
+    x = torch.randn(3, 7, 12, requires_grad=True)
+    torch.testing.assert_close(ours(x), nn.functional.linear(x, ours.weight, ours.bias))
+    ours(x).sum().backward()
+    torch.testing.assert_close(x.grad, ours.weight.sum(0).expand(3, 7, 12))
+
+
+def test_bf16_attention_takes_windows_one_by_one_with_torchs_result() -> None:
+    torch.manual_seed(0)
+    attention = WindowAttention(64, num_heads=4, qkv_bias=True).eval()
+    x = torch.randn(3, 37, 64)
+    expected = attention(x)
+    attention.to(torch.bfloat16)
+    with torch.inference_mode():
+        found = attention(x.bfloat16()).float()
+    assert (found - expected).abs().max() < 0.02 * expected.abs().max()
+
+
+def test_a_vit_gives_the_same_maps_in_chunks() -> None:
+    torch.manual_seed(0)
+    vit = build_vit(SMALL).eval()
+    windows = torch.randn(5, 3, 384, 384)
+    with torch.inference_mode():
+        whole = vit(windows, (0, 1), num_latent=3)
+        vit.chunk = 2
+        chunked = vit(windows, (0, 1), num_latent=3)
+    assert [m.shape for m in whole] == [(5, 32, 24, 24), (3, 32, 24, 24), (3, 32, 24, 24)]
+    for a, b in zip(whole, chunked, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("y", [0.0, 1e-7, 1e-6, 0.01, 1.0, 30.0, 1e4])
+def test_inverse_softplus_inverts_and_stays_finite(y: float) -> None:
+    x = inverse_softplus(torch.tensor(y))
+    assert x.isfinite()
+    assert nn.functional.softplus(x).item() == pytest.approx(max(y, 1e-6), rel=1e-4)
+
+
+def test_scale_factor_starts_at_one_with_slope_one() -> None:
+    d = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    factor = scale_factor(d)
+    (slope,) = torch.autograd.grad(factor, d)
+    assert factor.item() == pytest.approx(1)
+    assert slope.item() == pytest.approx(1)
+    assert scale_factor(torch.tensor([-1e3, 1e3])).tolist() == [0, 10]
