@@ -1,0 +1,129 @@
+"""Any picture Pillow can decode → 8-bit sRGB."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+from PIL.ExifTags import Base
+
+PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
+GREY = ("1", "L", "LA")
+DIRECT = ("L", "RGB", "CMYK")
+"""Modes whose channels a colour profile may describe; all other modes become one of them first."""
+
+PROFILE_SPACE = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+
+
+def to_srgb(image: Image.Image, background: tuple[int, int, int]) -> tuple[Image.Image, str | None]:
+    """Bring a decoded picture to 8-bit sRGB.
+
+    16-bit grey is rounded, not cut. Whole numbers of 32 bits and floats (both grey) say nowhere which value is
+    white: see :func:`white_level`. They are sRGB-encoded like everything else without a profile. Transparent
+    pixels are blended with the background as browsers do it, in sRGB values and after the profile.
+
+    Args:
+        image: any mode; it is not changed.
+        background: sRGB 0..255, seen through transparent pixels.
+
+    Returns:
+        The picture in mode RGB (the very object, if it needed no change), and a sentence about a colour profile
+        that had to be ignored.
+    """
+    image = image.convert(PREMULTIPLIED[image.mode]) if image.mode in PREMULTIPLIED else image
+    alpha = _alpha(image)
+    colors, note = _without_profile(_channels(image), image.info.get("icc_profile"))
+    if alpha is not None:
+        canvas = Image.new("RGB", image.size, background)
+        canvas.paste(colors, mask=alpha)
+        colors = canvas
+    return colors, note
+
+
+def white_level(values: NDArray[Any]) -> float:
+    """The value to take for white where a file doesn't say.
+
+    1 for floats up to 16 (highlights beyond 1 are clipped), else the smallest of 255, 65535 and 2³¹ − 1 that
+    no value exceeds. NaN and infinity don't count.
+    """
+    largest = float(np.max(values, where=np.isfinite(values), initial=0.0))
+    if values.dtype.kind == "f" and largest <= 16.0:
+        return 1.0
+    return next((float(level) for level in (255, 65535) if largest <= level), 2.0**31 - 1)
+
+
+def _alpha(image: Image.Image) -> Image.Image | None:
+    if not image.has_transparency_data:
+        return None
+    if image.mode.startswith("I;16"):  # whose transparent value Pillow compares with others cut to 8 bits
+        return Image.fromarray(np.where(np.asarray(image) == image.info["transparency"], 0, 255).astype(np.uint8))
+    return image.convert("RGBA").getchannel("A")
+
+
+def _channels(image: Image.Image) -> Image.Image:
+    """The colour channels alone, 8 bits each, in one of the modes DIRECT."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _deep_grey(image)
+    if image.mode in GREY:
+        return image if image.mode == "L" else image.convert("L")
+    if image.has_transparency_data:
+        return image.convert("RGBA").convert("RGB")
+    return image if image.mode in DIRECT else image.convert("RGB")
+
+
+def _deep_grey(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    tiff = getattr(image, "tag_v2", {})
+    bits = tiff.get(Base.BitsPerSample, (16,))[0]  # Pillow reads 12 bits as they are, into 16
+    white = 2.0**bits - 1.0 if image.mode.startswith("I;16") else white_level(values)
+    shades = np.nan_to_num(values / np.float32(white), nan=0.0, posinf=1.0, neginf=0.0).clip(0.0, 1.0)
+    if tiff.get(Base.PhotometricInterpretation) == 0:  # white is zero, which Pillow minds in 8 bits only
+        shades = 1.0 - shades
+    return Image.fromarray(np.rint(shades * 255.0).astype(np.uint8))
+
+
+def _without_profile(colors: Image.Image, icc: bytes | None) -> tuple[Image.Image, str | None]:
+    """Convert channels to sRGB through their profile, or by Pillow's plain rules without a usable one."""
+    if icc:
+        try:
+            return _through_profile(colors, icc), None
+        except (ImageCms.PyCMSError, ImportError, OSError, TypeError, ValueError) as error:
+            return _plain_rgb(colors), f"its colour profile was ignored ({error})"
+    return _plain_rgb(colors), None
+
+
+def _plain_rgb(colors: Image.Image) -> Image.Image:
+    return colors if colors.mode == "RGB" else colors.convert("RGB")
+
+
+def _through_profile(colors: Image.Image, icc: bytes) -> Image.Image:
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    space = profile.profile.xcolor_space.strip()
+    if space == "RGB" and colors.mode == "L":
+        colors = colors.convert("RGB")
+    if space != PROFILE_SPACE[colors.mode]:
+        raise ValueError(f"it is for {space}, the picture is {PROFILE_SPACE[colors.mode]}")
+    transform = ImageCms.buildTransform(
+        profile,
+        ImageCms.createProfile("sRGB"),
+        colors.mode,
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    if colors.mode == "RGB" and _changes_nothing(transform):
+        return colors
+    return transform.apply(colors)
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether a transform is sRGB's own up to rounding, as most photos' is: then it costs time and gains nothing."""
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
+    greys = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, -1, 3)
+    probe = np.concatenate([cube, greys], axis=1)
+    moved = np.asarray(transform.apply(Image.fromarray(probe)))
+    return int(np.abs(moved.astype(np.int16) - probe).max()) <= 1
