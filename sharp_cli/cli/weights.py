@@ -1,0 +1,141 @@
+"""``sharp weights``: list, fetch, check, convert and remove the files that the network is filled from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sharp_cli.errors import SharpError
+from sharp_cli.weights import store
+from sharp_cli.weights.catalog import KNOWN, Checkpoint, known
+
+app = typer.Typer(help="List, fetch, check and convert weights.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Known weights, as `sharp weights list` names them.")]
+Weights = Annotated[str, typer.Argument(help="Known weights' name, or a .safetensors, .pt or .pth file.")]
+
+
+class Dtype(str, Enum):
+    """What values are stored as."""
+
+    fp32 = "fp32"
+    fp16 = "fp16"
+    bf16 = "bf16"
+
+
+@app.command("list")
+def list_known() -> None:
+    """Show the known weights, where they lie on this machine, and what their licence allows."""
+    from rich.filesize import decimal
+
+    for checkpoint in KNOWN.values():
+        missing = f"not on this machine; `sharp weights download {checkpoint.name}` fetches it"
+        typer.echo(f"{checkpoint.name}: {checkpoint.note}, {decimal(checkpoint.size)}")
+        typer.echo(f"  licence: {checkpoint.licence}")
+        typer.echo(f"  file: {store.find(checkpoint) or missing}")
+
+
+@app.command()
+def download(name: Name = "sharp") -> None:
+    """Fetch known weights unless they are on this machine, and print the file's path."""
+    typer.echo(store.find(known(name)) or download_shown(known(name)))
+
+
+@app.command()
+def path(name: Name = "sharp") -> None:
+    """Print where known weights lie on this machine, and nothing else."""
+    typer.echo(store.find(known(name)) or absent(known(name)))
+
+
+@app.command()
+def verify(weights: Weights = "sharp") -> None:
+    """Check known weights' sha256, and any file's tensors against its config."""
+    from sharp_cli.weights.read import read_weights
+
+    file = store.resolve(weights, download=absent)
+    with progress_bar("Checking") as progress:
+        sha256 = store.sha256_of(file, progress).hexdigest()
+    if weights in KNOWN and sha256 != KNOWN[weights].sha256:
+        raise SharpError(
+            f"{file} is damaged: its sha256 is {sha256}, not {KNOWN[weights].sha256}; delete it, then "
+            f"`sharp weights download {weights}` fetches it again."
+        )
+    tensors = read_weights(file).tensors
+    names = [checkpoint.name for checkpoint in KNOWN.values() if checkpoint.sha256 == sha256]
+    typer.echo(f"{file}: {len(tensors)} tensors that fit its config.")
+    typer.echo(f"sha256 {sha256}: {f'the known weights {names[0]!r}' if names else 'not of any known weights'}.")
+
+
+@app.command()
+def convert(
+    source: Weights,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .safetensors file; else SOURCE-DTYPE.safetensors in this folder."),
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="fp32 loses nothing, the others halve the file.")] = Dtype.fp32,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
+) -> None:
+    """Turn weights into safetensors, without the parts that the network never uses, and print the path.
+
+    Known weights are fetched first if they are not on this machine.
+    """
+    from rich.console import Console
+
+    if output and output.suffix != ".safetensors":
+        raise typer.BadParameter("weights are written as .safetensors", param_hint="--output")
+    target = output or Path(f"{Path(source).stem}-{dtype.value}.safetensors")
+    if target.exists() and not overwrite:
+        raise SharpError(f"{target} exists already; --overwrite replaces it, --output names another file.")
+    file = store.resolve(source, download=download_shown)
+
+    from sharp_cli.weights import read, write
+
+    with Console(stderr=True).status(f"Converting {file.name} to {dtype.value}"):
+        write.convert(file, target, read.DTYPES[dtype.value])
+    typer.echo(target)
+
+
+@app.command()
+def remove(name: Name) -> None:
+    """Delete our own cached copy of known weights, complete or not; other programs' copies stay."""
+    checkpoint, folder = known(name), store.cache_folder()
+    typer.echo(f"Removed {name} from {folder}." if store.remove(checkpoint) else f"There is no {name} in {folder}.")
+    if theirs := store.hub_path(checkpoint):
+        typer.echo(
+            f"The model hub's cache has a copy too, {theirs}; "
+            f"`hf cache rm model/{checkpoint.hub_repo}` deletes it if nothing else needs it."
+        )
+
+
+def download_shown(checkpoint: Checkpoint) -> Path:
+    """Download with the licence, a bar, the speed and the time left on stderr."""
+    from sharp_cli.weights.download import download
+
+    typer.echo(f"Fetching {checkpoint.name}: {checkpoint.note}. {checkpoint.licence}", err=True)
+    with progress_bar("Fetching") as progress:
+        return download(checkpoint, progress)
+
+
+def absent(checkpoint: Checkpoint) -> Path:
+    """In place of a download, for commands that only look."""
+    name = checkpoint.name
+    raise SharpError(f"The weights {name!r} are not on this machine; `sharp weights download {name}` fetches them.")
+
+
+@contextmanager
+def progress_bar(doing: str) -> Iterator[store.Progress]:
+    """A bar on stderr: there from the first byte on, gone when all is done."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = [bars.TextColumn(doing), bars.BarColumn(), bars.DownloadColumn()]
+    columns += [bars.TransferSpeedColumn(), bars.TimeRemainingColumn()]
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

@@ -1,0 +1,60 @@
+"""The checkpoints we know: what they are called, where they are had, what may be done with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sharp_cli.errors import SharpError
+from sharp_cli.model.config import SharpConfig
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One downloadable weights file."""
+
+    name: str
+    hub_repo: str
+    """Owner and name on the model hub."""
+    filename: str
+    """Its name on the hub and in our cache."""
+    url: str
+    """A second source."""
+    size: int
+    """Bytes."""
+    sha256: str
+    licence: str
+    """One plain sentence."""
+    config: SharpConfig
+    note: str
+    """What it is, in a few words."""
+
+
+RELEASED = Checkpoint(
+    name="sharp",
+    hub_repo="apple/Sharp",
+    filename="sharp_2572gikvuh.pt",
+    url="https://ml-site.cdn-apple.com/models/sharp/sharp_2572gikvuh.pt",
+    size=2_809_738_232,
+    sha256="94211a75198c47f61fca7d739ba08a215418d8d398d48fddf023baccc24f073d",
+    licence="Apple's model licence: for research only, to be passed on only with its text and the notice it asks for.",
+    config=SharpConfig(),
+    note="the model released with the SHARP paper (arXiv 2512.10685)",
+)
+
+KNOWN = {checkpoint.name: checkpoint for checkpoint in (RELEASED,)}
+
+
+def recognise(size: int) -> Checkpoint | None:
+    """The known checkpoint of exactly this many bytes: good enough for a label, no proof."""
+    return next((checkpoint for checkpoint in KNOWN.values() if checkpoint.size == size), None)
+
+
+def known(name: str) -> Checkpoint:
+    """Look a checkpoint up by name.
+
+    Raises:
+        SharpError: there is none of that name; lists those there are.
+    """
+    if name not in KNOWN:
+        raise SharpError(f"No known weights are called {name!r}; there are: {', '.join(KNOWN)}.")
+    return KNOWN[name]

@@ -1,0 +1,251 @@
+"""Fetching a known checkpoint: from its first source that works, resumable, its sha256 checked on the way."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import filelock
+import httpx
+from rich.filesize import decimal
+
+from sharp_cli import __version__
+from sharp_cli.errors import SharpError
+from sharp_cli.weights.catalog import Checkpoint
+from sharp_cli.weights.store import Progress, cache_folder, cached_path, find, no_progress, part_path, sha256_of
+
+ANSWER_SECONDS = 2.0
+"""How long all sources together may take to show a first sign of life; without one, there is no network."""
+STALL_SECONDS = 10.0
+"""How long a source that has shown life may be silent."""
+TRIES = 3
+"""Attempts in a row on one source that bring nothing new."""
+PAUSE_SECONDS = 0.5
+"""Between two attempts."""
+
+SIGNS_OF_LIFE = ("start_tls.complete", "receive_response_headers.complete")
+"""httpx trace events that only somebody at the other end can cause; a mere connection may be a dead proxy's."""
+
+
+class Source(NamedTuple):
+    """One address of the file."""
+
+    url: str
+    headers: Callable[[], dict[str, str]]
+    """What to send along; a call, because the hub's token may be renewed over the network."""
+    share: float
+    """The part of the time left in which it must show a first sign of life."""
+
+
+class SourceError(Exception):
+    """What went wrong at one source; ``again``: another attempt there may go better."""
+
+    def __init__(self, told: str, again: bool = False) -> None:
+        super().__init__(told)
+        self.again = again
+
+
+def download(checkpoint: Checkpoint, progress: Progress = no_progress) -> Path:
+    """Fetch a checkpoint into our cache: from the model hub, else from its second source.
+
+    An earlier download that broke off is resumed; while another process fetches the same file, this one
+    waits for it. ``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` are respected.
+
+    Args:
+        progress: called with the bytes done and the bytes in all.
+
+    Returns:
+        The file, complete and with the right sha256.
+
+    Raises:
+        SharpError: no source could be reached (said within 3 seconds) or gave the file, the disk is full or
+            the folder cannot be written to; names the ways out.
+    """
+    from huggingface_hub import constants
+
+    title = f"The weights {checkpoint.name!r}"
+    ways_out = (
+        f"Ways out: name a weights file you have with --weights FILE, put {checkpoint.filename} in "
+        f"{cache_folder()} (SHARP_CACHE names another folder, HF_HOME the model hub's cache), or try again online."
+    )
+    if constants.HF_HUB_OFFLINE:
+        raise SharpError(f"{title} are not downloaded because HF_HUB_OFFLINE is set. {ways_out}")
+    part = part_path(checkpoint)
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with only_one(checkpoint, progress):
+            return find(checkpoint) or fetch_anywhere(checkpoint, progress)
+    except SourceError as error:
+        kept = f" {decimal(size_of(part))} are kept: running this again resumes." if size_of(part) else ""
+        raise SharpError(f"{title} could not be downloaded ({error}).{kept} {ways_out}") from None
+    except OSError as error:
+        told = f"{title} cannot be stored in {part.parent}: {error.strerror or error}"
+        raise SharpError(f"{told}; SHARP_CACHE names another folder.") from error
+
+
+@contextmanager
+def only_one(checkpoint: Checkpoint, progress: Progress) -> Iterator[None]:
+    """Wait, showing how far it is, until no other process downloads the same file."""
+    part = part_path(checkpoint)
+    lock = filelock.FileLock(f"{part}.lock")
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=0.5)
+        except filelock.Timeout:
+            progress(size_of(part), checkpoint.size)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def sources(checkpoint: Checkpoint) -> list[Source]:
+    """Where to ask, in order."""
+    from huggingface_hub import constants, get_token, hf_hub_url
+
+    # Not build_hf_headers: it asks the hub for a list of agents before anything is fetched.
+    def authorization() -> dict[str, str]:
+        token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    hub_url = hf_hub_url(checkpoint.hub_repo, checkpoint.filename)
+    return [Source(hub_url, authorization, share=0.6), Source(checkpoint.url, dict, share=1.0)]
+
+
+def size_of(part: Path) -> int:
+    """Bytes that are already here."""
+    return part.stat().st_size if part.exists() else 0
+
+
+def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
+    """Fetch from the first source that has the right file; raises one SourceError that tells every source's."""
+    part, target = part_path(checkpoint), cached_path(checkpoint)
+    missing, free = checkpoint.size - size_of(part), shutil.disk_usage(part.parent).free
+    if missing > free:
+        raise OSError(f"{decimal(missing)} more are needed, {decimal(free)} are free")
+    try:
+        client = httpx.Client(timeout=STALL_SECONDS, follow_redirects=True)
+    except (ImportError, OSError, ValueError) as error:  # a proxy or certificate of the environment that is unfit
+        raise SourceError(str(error)) from error
+    failures = []
+    with client:
+        line = Line(client)
+        for source in sources(checkpoint):
+            try:
+                fetch(line, source, checkpoint, part, progress)
+            except SourceError as error:
+                failures.append(f"{source.url} {error}")
+                continue
+            part.replace(target)
+            return target
+    raise SourceError("; ".join(failures))
+
+
+def fetch(line: Line, source: Source, checkpoint: Checkpoint, part: Path, progress: Progress) -> None:
+    """Fill the part from one source, resuming as long as that brings something new."""
+    best, tries = size_of(part), 0
+    while True:
+        try:
+            return attempt(line, source, checkpoint, part, progress)
+        except SourceError as error:
+            size = size_of(part)
+            tries = 1 if size > best else tries + 1
+            best = max(best, size)
+            if not error.again or tries >= TRIES:
+                raise
+            time.sleep(PAUSE_SECONDS)
+
+
+def attempt(line: Line, source: Source, checkpoint: Checkpoint, part: Path, progress: Progress) -> None:
+    """One request: append what is missing to the part, or write it anew where the source cannot resume."""
+    total = checkpoint.size
+    done = size_of(part)
+    with closing(line.open(source, done)) as response:
+        resumed = accept(response, total, part)
+        digest = sha256_of(part) if resumed else sha256()
+        done = done if resumed else 0
+        with part.open("ab" if resumed else "wb") as file:
+            progress(done, total)
+            try:
+                for chunk in response.iter_raw():
+                    file.write(chunk)
+                    digest.update(chunk)
+                    done += len(chunk)
+                    progress(done, total)
+                    if done > total:
+                        break
+            except httpx.HTTPError as error:
+                raise SourceError("broke off", again=True) from error
+    if done != total or digest.hexdigest() != checkpoint.sha256:
+        part.unlink()
+        wrong = f"{done:,} bytes, not {total:,}" if done != total else f"sha256 {digest.hexdigest()}"
+        # The fault may lie in what an earlier run left behind; a part that starts from nothing clears that up.
+        raise SourceError(f"sent another file ({wrong}), now deleted", again=resumed)
+
+
+def accept(response: httpx.Response, total: int, part: Path) -> bool:
+    """Whether an answer continues the part (else it starts from nothing); raises SourceError for an unfit answer."""
+    status = f"answered {response.status_code} {response.reason_phrase}".rstrip()
+    if response.status_code == 416:
+        part.unlink(missing_ok=True)
+    if response.status_code not in (200, 206):
+        raise SourceError(status, again=response.status_code in (416, 429) or response.status_code >= 500)
+    announced = response.headers.get("Content-Range", response.headers.get("Content-Length", "")).rpartition("/")[2]
+    if announced.isdecimal() and int(announced) != total:
+        raise SourceError(f"has another file of {int(announced):,} bytes, not {total:,}")
+    return response.status_code == 206
+
+
+class Line:
+    """An HTTP client that gives up soon as long as nothing has shown that there is a network."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self.client = client
+        self.alive = False
+        self.deadline = time.monotonic() + ANSWER_SECONDS
+
+    def open(self, source: Source, offset: int) -> httpx.Response:
+        """Ask for a source's file from a byte on; the answer's body is still to be read.
+
+        The request runs in a thread of its own because looking up a host's address knows no timeout.
+        """
+        news: queue.SimpleQueue[httpx.Response | Exception | None] = queue.SimpleQueue()
+
+        def trace(event: str, _: Any) -> None:
+            if event.endswith(SIGNS_OF_LIFE):
+                self.alive = True
+                news.put(None)
+
+        def ask() -> None:
+            try:
+                resume = {"Range": f"bytes={offset}-"} if offset else {}
+                headers = {"User-Agent": f"sharp-cli/{__version__}", "Accept-Encoding": "identity"}
+                headers |= source.headers() | resume
+                request = self.client.build_request("GET", source.url, headers=headers, extensions={"trace": trace})
+                news.put(self.client.send(request, stream=True))
+            except Exception as error:
+                news.put(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        patience = STALL_SECONDS if self.alive else source.share * (self.deadline - time.monotonic())
+        try:
+            while (answer := news.get(timeout=max(patience, 0.0))) is None:
+                patience = STALL_SECONDS
+        except queue.Empty:
+            raise SourceError("does not answer", again=self.alive) from None
+        if isinstance(answer, Exception):
+            raise SourceError(describe(answer), again=self.alive and isinstance(answer, httpx.TransportError))
+        return answer
+
+
+def describe(error: Exception) -> str:
+    """An error of the connection in a few words."""
+    silent = isinstance(error, httpx.TimeoutException)
+    return "does not answer" if silent else f"cannot be reached: {error}"

@@ -1,0 +1,74 @@
+"""Writing weights files: safetensors with the network's config and a record in the header."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sharp_cli.errors import SharpError
+from sharp_cli.files import atomic_write
+from sharp_cli.model.config import SharpConfig
+from sharp_cli.weights.read import read_weights
+from sharp_cli.weights.store import sha256_of
+
+FORMAT_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
+
+
+def write_weights(
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, Tensor],
+    config: SharpConfig,
+    record: Mapping[str, Any],
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a safetensors file of ours (spec/network.md §11).
+
+    Tensor by tensor rather than with ``safetensors.torch.save_file``, which wants the whole converted model in
+    memory and leaves a file that only its owner may read.
+
+    Args:
+        tensors: by the checkpoint's names, any floating dtype.
+        record: JSON values kept beside the config: name, licence, training record, …
+        dtype: float32, float16 or bfloat16.
+
+    Raises:
+        SharpError: a value too large for fp16, or the file cannot be written.
+    """
+    stored = json.dumps({**record, **config.to_dict()}, ensure_ascii=False)
+    header: dict[str, Any] = {"__metadata__": {"format": "pt", "sharp_config": stored}}
+    end = 0
+    for name, tensor in tensors.items():
+        begin, end = end, end + tensor.numel() * dtype.itemsize
+        header[name] = {"dtype": FORMAT_NAMES[dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    try:
+        with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            for name, tensor in tensors.items():
+                values = tensor.detach().cpu().to(dtype)
+                if dtype is torch.float16 and values.isinf().any():
+                    raise SharpError(f"{name} has values too large for fp16; bf16 holds them.")
+                file.write(values.contiguous().flatten().view(torch.uint8).numpy().data)
+    except OSError as error:
+        raise SharpError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> None:
+    """Turn any weights file into safetensors without classifier heads.
+
+    The record is the source's, with the sha256 of the file that it all comes from.
+
+    Raises:
+        SharpError: as :func:`~sharp_cli.weights.read.read_weights` and :func:`write_weights`.
+    """
+    weights = read_weights(source)
+    record = {"origin_sha256": sha256_of(weights.path).hexdigest(), **weights.record}
+    write_weights(target, weights.tensors, weights.config, record, dtype)

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import filelock
+import pytest
+
+from sharp_cli.errors import SharpError
+from sharp_cli.weights import download as module
+from sharp_cli.weights.download import download
+from sharp_cli.weights.store import cached_path, find, part_path, resolve
+
+SIZE = 300_000
+
+
+def test_first_source(serve, checkpoint_at):
+    hub, second = serve(), serve()
+    checkpoint = checkpoint_at(hub.url, second.url)
+    told = []
+    path = download(checkpoint, lambda done, total: told.append((done, total)))
+    assert path == cached_path(checkpoint) == find(checkpoint)
+    assert path.read_bytes() == hub.payload
+    assert [request[0] for request in hub.requests] == ["/somebody/Something/resolve/main/something.pt"]
+    assert second.requests == []
+    assert told[0] == (0, SIZE) and told[-1] == (SIZE, SIZE) and told == sorted(told)
+    assert not part_path(checkpoint).exists()
+
+
+def test_what_is_here_is_not_fetched_again(serve, checkpoint_at):
+    hub = serve()
+    checkpoint = checkpoint_at(hub.url)
+    assert download(checkpoint) == download(checkpoint)
+    assert len(hub.requests) == 1
+
+
+def test_the_token_goes_to_the_hub_alone(serve, checkpoint_at):
+    hub, second = serve("404"), serve()
+    download(checkpoint_at(hub.url, second.url))
+    assert hub.requests[0][1]["Authorization"] == "Bearer hf_secret"
+    assert "authorization" not in {name.lower() for name in second.requests[0][1]}
+
+
+@pytest.mark.parametrize("fault", ["404", "401", "wrong", "short", "endless"])
+def test_second_source(serve, checkpoint_at, fault):
+    hub, second = serve(fault), serve()
+    assert download(checkpoint_at(hub.url, second.url)).read_bytes() == second.payload
+    assert [request[0] for request in second.requests] == ["/files/something.pt"]
+    assert len(hub.requests) == 1
+
+
+def test_second_source_when_the_hub_is_unreachable_or_silent(serve, checkpoint_at):
+    for hub in ("http://127.0.0.1:9", serve("silent").url, "nonsense://", "http://[broken"):
+        checkpoint = checkpoint_at(hub, serve().url)
+        assert download(checkpoint).stat().st_size == SIZE
+        cached_path(checkpoint).unlink()
+
+
+def test_a_server_error_is_tried_again(serve, checkpoint_at):
+    hub = serve("500", "503")
+    assert download(checkpoint_at(hub.url)).read_bytes() == hub.payload
+    assert len(hub.requests) == 3
+
+
+@pytest.mark.parametrize("fault", ["cut 100000", "stall 100000"])
+def test_a_broken_download_is_resumed_at_once(serve, checkpoint_at, fault):
+    hub, second = serve(fault), serve()
+    assert download(checkpoint_at(hub.url, second.url)).read_bytes() == hub.payload
+    assert hub.served == [100_000, 200_000]
+    assert hub.requests[1][1]["Range"] == "bytes=100000-"
+    assert second.requests == []
+
+
+def test_many_breaks_are_no_obstacle_while_there_is_progress(serve, checkpoint_at):
+    hub = serve(*["cut 30000"] * 9)
+    assert download(checkpoint_at(hub.url)).read_bytes() == hub.payload
+    assert hub.served == [30_000] * 10
+
+
+def test_running_again_resumes(serve, checkpoint_at):
+    hub = serve("cut 100000", *["cut 0"] * 9)
+    with pytest.raises(SharpError, match=r"broke off.*100\.0 kB are kept: running this again resumes.*--weights"):
+        download(checkpoint_at(hub.url))
+    again = serve()
+    assert download(checkpoint_at(again.url)).read_bytes() == again.payload
+    assert again.served == [200_000]
+
+
+def test_the_second_source_resumes_what_the_first_began(serve, checkpoint_at):
+    hub, second = serve("cut 100000", "404"), serve()
+    assert download(checkpoint_at(hub.url, second.url)).read_bytes() == second.payload
+    assert second.served == [200_000]
+
+
+def test_a_server_without_range_starts_over(serve, checkpoint_at):
+    hub = serve("cut 100000", "no-range")
+    assert download(checkpoint_at(hub.url)).read_bytes() == hub.payload
+    assert hub.served == [100_000, SIZE]
+
+
+@pytest.mark.parametrize("length", [1000, SIZE, SIZE + 1000])
+def test_a_spoilt_part_is_dropped(serve, checkpoint_at, length):
+    hub = serve()
+    checkpoint = checkpoint_at(hub.url)
+    part_path(checkpoint).parent.mkdir()
+    part_path(checkpoint).write_bytes(bytes(length))
+    assert download(checkpoint).read_bytes() == hub.payload
+    assert hub.served[-1] == SIZE
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("wrong", r"sent another file \(sha256 [0-9a-f]{64}\), now deleted"),
+        ("short", "has another file of 299,993 bytes, not 300,000"),
+        ("endless", r"sent another file \(300,004 bytes, not 300,000\), now deleted"),
+    ],
+)
+def test_another_file_is_refused(serve, checkpoint_at, fault, told):
+    hub, second = serve(fault), serve("404")
+    checkpoint = checkpoint_at(hub.url, second.url)
+    with pytest.raises(SharpError, match=f"{told}.*answered 404 Not Found"):
+        download(checkpoint)
+    assert find(checkpoint) is None
+    assert not part_path(checkpoint).exists()
+
+
+def test_a_page_in_between_does_not_spoil_a_part(serve, checkpoint_at):
+    portal = serve("no-range", payload=b"<html>Please log in</html>")
+    checkpoint = checkpoint_at(portal.url)
+    part_path(checkpoint).parent.mkdir()
+    part_path(checkpoint).write_bytes(serve().payload[:1000])
+    with pytest.raises(SharpError, match="has another file of 26 bytes"):
+        download(checkpoint)
+    assert part_path(checkpoint).stat().st_size == 1000
+
+
+def test_no_server(checkpoint_at):
+    begin = time.monotonic()
+    with pytest.raises(SharpError, match="The weights 'test' could not be downloaded") as caught:
+        download(checkpoint_at("http://127.0.0.1:9"))
+    assert time.monotonic() - begin < 1
+    for way_out in ("--weights FILE", "SHARP_CACHE", "HF_HOME", "try again online"):
+        assert way_out in str(caught.value)
+
+
+def test_servers_that_never_answer(checkpoint_at, monkeypatch):
+    monkeypatch.setattr(module, "STALL_SECONDS", 10.0)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        hub, second = (f"http://127.0.0.1:{server.getsockname()[1]}" for server in (one, two))
+        begin = time.monotonic()
+        with pytest.raises(SharpError, match=r"does not answer.*does not answer"):
+            download(checkpoint_at(hub, second))
+    assert time.monotonic() - begin < 1.0
+
+
+def test_a_name_server_that_never_answers(checkpoint_at, monkeypatch):
+    monkeypatch.setattr(module, "STALL_SECONDS", 10.0)
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(30))
+    begin = time.monotonic()
+    with pytest.raises(SharpError, match=r"does not answer.*does not answer"):
+        download(checkpoint_at("http://hub.invalid", "http://second.invalid"))
+    assert time.monotonic() - begin < 2.5
+    over.set()
+
+
+def test_a_slow_network_is_waited_for_once_it_shows_life(serve, checkpoint_at, monkeypatch):
+    monkeypatch.setattr(module, "STALL_SECONDS", 5.0)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.5)
+    hub, second = serve("404"), serve()
+    answer = second.answer
+    second.answer = lambda handler: (time.sleep(0.8), answer(handler))
+    assert download(checkpoint_at(hub.url, second.url)).read_bytes() == second.payload
+
+
+def test_offline_means_no_request(serve, checkpoint_at, monkeypatch):
+    from huggingface_hub import constants
+
+    hub = serve()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(SharpError, match=r"HF_HUB_OFFLINE is set.*--weights FILE"):
+        download(checkpoint_at(hub.url, hub.url))
+    assert hub.requests == []
+
+
+def test_an_unfit_proxy_setting_is_told(serve, checkpoint_at, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:9")
+    with pytest.raises(SharpError, match="Unknown scheme for proxy"):
+        download(checkpoint_at(serve().url))
+
+
+def test_a_full_disk_is_told_before_anything_is_fetched(serve, checkpoint_at, monkeypatch):
+    hub = serve()
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1000))
+    with pytest.raises(
+        SharpError, match=r"cannot be stored in .*300\.0 kB more are needed, 1\.0 kB are free; SHARP_CACHE"
+    ):
+        download(checkpoint_at(hub.url))
+    assert hub.requests == []
+
+
+def test_a_disk_that_fills_up_is_told(serve, checkpoint_at, monkeypatch):
+    class FullDisk:
+        def __init__(self, *_):
+            self.update = self.hexdigest = self.fail
+
+        def fail(self, *_):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "sha256", FullDisk)
+    with pytest.raises(SharpError, match=r"cannot be stored in .*No space left on device; SHARP_CACHE"):
+        download(checkpoint_at(serve().url))
+
+
+def test_a_cache_that_cannot_be_written_is_told(serve, checkpoint_at, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SHARP_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(SharpError, match=r"cannot be stored in .*SHARP_CACHE"):
+        download(checkpoint_at(serve().url))
+
+
+def test_two_processes_fetch_once(serve, checkpoint_at):
+    hub = serve()
+    checkpoint = checkpoint_at(hub.url)
+    part_path(checkpoint).parent.mkdir()
+    part_path(checkpoint).write_bytes(hub.payload[:1000])
+    other = filelock.FileLock(f"{part_path(checkpoint)}.lock")
+    other.acquire()
+    told = []
+
+    def the_other_one_is_done(done: int, total: int) -> None:
+        told.append((done, total))
+        part_path(checkpoint).unlink()
+        cached_path(checkpoint).write_bytes(hub.payload)
+        other.release()
+
+    assert download(checkpoint, the_other_one_is_done) == cached_path(checkpoint)
+    assert told == [(1000, SIZE)]
+    assert hub.requests == []
+
+
+def test_hub_cache_hit_without_a_request(serve, checkpoint_at, hub_copy, monkeypatch):
+    hub = serve()
+    checkpoint = checkpoint_at(hub.url, hub.url)
+    monkeypatch.setattr("sharp_cli.weights.store.KNOWN", {"test": checkpoint})
+    copy = hub_copy(checkpoint, hub.payload)
+    assert resolve("test") == download(checkpoint) == copy
+    assert hub.requests == []
+
+
+def test_environment(serve, hub_copy, checkpoint_at, tmp_path):
+    """In a process of its own, because huggingface_hub reads its variables when it is imported."""
+    hub = serve()
+    checkpoint = checkpoint_at(hub.url)
+    hub_copy(checkpoint, hub.payload)
+    program = f"""
+from dataclasses import replace
+from sharp_cli.model.config import SharpConfig
+from sharp_cli.weights.catalog import RELEASED
+from sharp_cli.weights.download import download
+from sharp_cli.weights.store import find
+checkpoint = replace(RELEASED, size={checkpoint.size}, sha256="{checkpoint.sha256}", url="{checkpoint.url}")
+print(download(checkpoint))
+print(find(replace(checkpoint, hub_repo="{checkpoint.hub_repo}", filename="{checkpoint.filename}")))
+"""
+    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_CACHE": str(tmp_path / "hub")}
+    result = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **settings}, capture_output=True, text=True, check=True
+    )
+    ours, theirs = map(Path, result.stdout.split())
+    assert ours == tmp_path / "cache" / "sharp_2572gikvuh.pt"
+    assert theirs.is_relative_to(tmp_path / "hub")
+    assert [request[0] for request in hub.requests] == ["/apple/Sharp/resolve/main/sharp_2572gikvuh.pt"]

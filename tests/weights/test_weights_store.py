@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sharp_cli.errors import SharpError
+from sharp_cli.weights import store
+from sharp_cli.weights.catalog import KNOWN, RELEASED, known, recognise
+
+URL = "http://127.0.0.1:9"
+
+
+def test_catalog():
+    assert known("sharp") is RELEASED is KNOWN["sharp"]
+    assert recognise(RELEASED.size) is RELEASED and recognise(RELEASED.size + 1) is None
+    assert (RELEASED.size, len(RELEASED.sha256)) == (2_809_738_232, 64)
+    assert "research" in RELEASED.licence
+    with pytest.raises(SharpError, match="called 'blunt'; there are: sharp"):
+        known("blunt")
+
+
+def test_cache_folder(monkeypatch, tmp_path):
+    assert store.cache_folder() == tmp_path / "cache"
+    monkeypatch.setenv("SHARP_CACHE", os.path.join("~", "splats"))  # noqa: PTH118
+    assert store.cache_folder() == Path.home() / "splats"
+    monkeypatch.delenv("SHARP_CACHE")
+    assert store.cache_folder().name == "weights" and "sharp-cli" in store.cache_folder().parts
+
+
+def test_find_prefers_our_copy_and_skips_those_of_wrong_size(checkpoint_at, hub_copy):
+    checkpoint = checkpoint_at(URL, payload=b"12345")
+    ours = store.cached_path(checkpoint)
+    assert store.find(checkpoint) is None
+    theirs = hub_copy(checkpoint, b"12345")
+    assert store.find(checkpoint) == theirs
+    ours.parent.mkdir()
+    ours.write_bytes(b"1234")
+    assert store.find(checkpoint) == theirs
+    ours.write_bytes(b"12345")
+    assert store.find(checkpoint) == ours
+
+
+def test_remove_takes_our_copy_and_the_part_but_not_the_hubs(checkpoint_at, hub_copy):
+    checkpoint = checkpoint_at(URL, payload=b"12345")
+    theirs = hub_copy(checkpoint, b"12345")
+    assert not store.remove(checkpoint)
+    store.cache_folder().mkdir()
+    for path in (store.cached_path(checkpoint), store.part_path(checkpoint)):
+        path.write_bytes(b"12345")
+        assert store.remove(checkpoint) and not path.exists()
+    assert store.find(checkpoint) == theirs
+
+
+def test_what_cannot_be_removed_is_told(checkpoint_at):
+    checkpoint = checkpoint_at(URL)
+    store.cached_path(checkpoint).mkdir(parents=True)
+    with pytest.raises(SharpError, match=r"something\.pt cannot be deleted: "):
+        store.remove(checkpoint)
+
+
+def test_resolve_a_name(checkpoint_at, monkeypatch, tmp_path):
+    checkpoint = checkpoint_at(URL, payload=b"12345")
+    monkeypatch.setitem(KNOWN, "test", checkpoint)
+    assert store.resolve("test", download=lambda asked: tmp_path / asked.name) == tmp_path / "test"
+    store.cache_folder().mkdir()
+    store.cached_path(checkpoint).write_bytes(b"12345")
+    assert store.resolve("test") == store.cached_path(checkpoint)
+
+
+def test_resolve_downloads_quietly_by_default(serve, checkpoint_at, monkeypatch, capfd):
+    hub = serve()
+    monkeypatch.setitem(KNOWN, "test", checkpoint_at(hub.url))
+    assert store.resolve("test").read_bytes() == hub.payload
+    assert capfd.readouterr() == ("", "")
+
+
+def test_resolve_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("sharp").touch()
+    Path("mine.pt").touch()
+    assert store.resolve("mine.pt") == store.resolve(Path("mine.pt")) == Path("mine.pt")
+    assert store.resolve("./sharp") == store.resolve(Path("sharp")) == Path("sharp")
+    for path in ("none.safetensors", "folder/none", Path("none.PTH")):
+        with pytest.raises(SharpError, match=r"No weights file is to be found at .*none"):
+            store.resolve(path)
+    with pytest.raises(SharpError, match=r"'blunt' is neither a file nor the name of known weights \(sharp\)"):
+        store.resolve("blunt")
+
+
+def test_sha256_of(tmp_path):
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    told = []
+    digest = store.sha256_of(path, lambda done, total: told.append((done, total)))
+    assert digest.hexdigest() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert told == [(3, 3)]
