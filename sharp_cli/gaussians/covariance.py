@@ -6,16 +6,18 @@ speed everywhere, where a batched 3 × 3 eigensolver takes microseconds a matrix
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from torch import Tensor
 
-Vector = tuple[Tensor, Tensor, Tensor]
+Vector = tuple[Tensor, ...]
 
 SWEEPS = 4
 """Jacobi sweeps; convergence is quadratic, and four reach fp32 even for needles."""
 
-CACHED = 1 << 16
-"""Matrices decomposed at a time on a CPU, so that the working set stays in the cache."""
+CHUNK = 30_000
+"""Matrices at a time on a CPU: torch runs operations on so few values in the calling thread alone."""
 
 
 def rotation_from_quats(quats: Tensor) -> Tensor:
@@ -65,17 +67,19 @@ def decompose(factor: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Scales (N, 3), descending, ≥ 0, and unit quaternions (N, 4), w first.
     """
-    size = CACHED if factor.device.type == "cpu" else max(len(factor), 1)
-    parts = [_decompose(part) for part in factor.split(size)]
+    if factor.device.type != "cpu":
+        return _decompose(factor)
+    # One thread per chunk, not all threads in every small operation: those would mostly wait for one another.
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        parts = list(pool.map(_decompose, factor.split(CHUNK)))
     scales, quats = (torch.cat(each) for each in zip(*parts, strict=True))
     return scales, quats
 
 
 def _decompose(factor: Tensor) -> tuple[Tensor, Tensor]:
     tiny = torch.finfo(factor.dtype).tiny
-    entries = factor.flatten(1).T.contiguous()
-    size = entries.abs().amax(dim=0).clamp(min=tiny)
-    columns = [tuple(column) for column in (entries / size).view(3, 3, -1).unbind(1)]
+    size = factor.abs().amax(dim=(1, 2)).clamp(min=tiny)
+    columns: list[Vector] = [tuple(e / size for e in column.unbind(1)) for column in factor.unbind(2)]
     for _ in range(SWEEPS):
         for p, q in ((0, 1), (0, 2), (1, 2)):
             columns[p], columns[q] = _rotate(columns[p], columns[q], tiny)
@@ -97,7 +101,7 @@ def _rotate(a: Vector, b: Vector, tiny: float) -> tuple[Vector, Vector]:
     small = 0.5 * product / (reach * large)
     (cosine, sine) = _select(difference >= 0, (large, small), (small.abs(), large.copysign(product)))
     return (
-        tuple(cosine * u + sine * v for u, v in zip(a, b, strict=True)),  # type: ignore[return-value]
+        tuple(cosine * u + sine * v for u, v in zip(a, b, strict=True)),
         tuple(cosine * v - sine * u for u, v in zip(a, b, strict=True)),
     )
 
@@ -118,7 +122,7 @@ def _unit(vector: Vector, fallback: Vector) -> Vector:
     """The vector at length 1, or the fallback where it is too short to have a direction."""
     length = _dot(vector, vector).sqrt()
     clear = length > 1e-6
-    return tuple(torch.where(clear, v / length, f) for v, f in zip(vector, fallback, strict=True))  # type: ignore[return-value]
+    return tuple(torch.where(clear, v / length, f) for v, f in zip(vector, fallback, strict=True))
 
 
 def _perpendicular(unit: Vector) -> Vector:
@@ -127,5 +131,5 @@ def _perpendicular(unit: Vector) -> Vector:
     flat = x.abs() < 0.7
     zero = torch.zeros_like(x)
     other = tuple(torch.where(flat, a, b) for a, b in ((zero, -z), (z, zero), (-y, x)))
-    length = _dot(other, other).sqrt()  # type: ignore[arg-type]
-    return tuple(v / length for v in other)  # type: ignore[return-value]
+    length = _dot(other, other).sqrt()
+    return tuple(v / length for v in other)

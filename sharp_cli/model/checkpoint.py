@@ -29,6 +29,10 @@ UNUSED = tuple(f"monodepth_model.monodepth_predictor.encoder.{vit}.head." for vi
 """The ViTs' classifier heads: in the released checkpoint, never used."""
 
 
+LISTED = 50
+"""Tensors that an error names of each kind; a file of another network would fill screens."""
+
+
 def network_name(name: str) -> str:
     """The network's name of a checkpoint's tensor; a name that no prefix fits comes back as it is."""
     for prefix, ours in PREFIXES.items():
@@ -69,7 +73,7 @@ def check_tensors(config: SharpConfig, shapes: Mapping[str, Iterable[int]], orig
         origin: the checkpoint's name for the error message.
 
     Raises:
-        SharpError: names every missing, unexpected and misshapen tensor.
+        SharpError: names the missing, unexpected and misshapen tensors, of each kind the first ``LISTED``.
     """
     expected = expected_shapes(config)
     found = {name: tuple(shapes[name]) for name in used_names(shapes)}
@@ -83,6 +87,11 @@ def check_tensors(config: SharpConfig, shapes: Mapping[str, Iterable[int]], orig
         "unexpected": [name for name in found if name not in expected],
         "misshapen": wrong,
     }
-    told = [f"{len(names)} {kind} ({', '.join(names)})" for kind, names in problems.items() if names]
+    told = [f"{len(names)} {kind} ({_list(names)})" for kind, names in problems.items() if names]
     if told:
         raise SharpError(f"{origin} does not fit the network its config describes: tensors {'; '.join(told)}.")
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

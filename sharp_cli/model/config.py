@@ -14,6 +14,10 @@ STRIDE = 2
 """Photo pixels per Gaussian along each axis."""
 
 
+LARGEST = 1 << 14
+"""No size is larger: a damaged file must not ask for a network that no machine can hold."""
+
+
 @dataclass(frozen=True)
 class SharpConfig:
     """Sizes of the network; the defaults are the released model's (spec/network.md §11).
@@ -48,7 +52,7 @@ class SharpConfig:
             value = getattr(self, field.name)
             for number in value if isinstance(value, tuple) else (value,):
                 smallest = 0 if field.name == "latent_blocks" else 1
-                if not isinstance(number, int) or number < smallest:
+                if not isinstance(number, int) or not smallest <= number <= LARGEST:
                     raise SharpError(f"Config: {field.name} cannot be {value!r}.")
         if self.image_size % self.patch_size or self.grid % 8:
             raise SharpError(

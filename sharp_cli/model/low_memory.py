@@ -29,16 +29,17 @@ def enable_low_memory(network: SharpNetwork, device: torch.device) -> None:
 
 def visit_for_calls(part: nn.Module, device: torch.device) -> None:
     """From now on the part lies on ``device`` during its calls only; between them it stays where it is."""
-    home: dict[nn.Parameter, torch.Tensor] = {}
+    home: list[tuple[nn.Module, str, nn.Parameter]] = []
 
     def enter(*_: Any) -> None:
-        for parameter in part.parameters():
-            home[parameter] = parameter.data
-            parameter.data = parameter.data.to(device, non_blocking=True)
+        owned = [(module, *named) for module in part.modules() for named in module.named_parameters(recurse=False)]
+        home.extend(owned)
+        for module, name, parameter in owned:
+            setattr(module, name, nn.Parameter(parameter.to(device, non_blocking=True), requires_grad=False))
 
     def leave(*_: Any) -> None:
-        for parameter, data in home.items():
-            parameter.data = data
+        for module, name, parameter in home:
+            setattr(module, name, parameter)
         home.clear()
 
     part.register_forward_pre_hook(enter)

@@ -94,6 +94,8 @@ def build_vit(config: SharpConfig) -> WindowViT:
         init_values=1e-5,
         global_pool="",
         num_classes=0,
+        # timm's draws cost time even where there is no memory to draw into.
+        weight_init="skip" if torch.get_default_device().type == "meta" else "",
     )
     faster = {nn.Linear: PointwiseLinear, Attention: WindowAttention}
     for module in vit.blocks.modules():

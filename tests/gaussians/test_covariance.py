@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharp_cli.gaussians.covariance import CACHED, covariances, decompose, quats_from_rotation, rotation_from_quats
+from sharp_cli.gaussians.covariance import CHUNK, covariances, decompose, quats_from_rotation, rotation_from_quats
 from sharp_cli.gaussians.transform import transform
 
 
@@ -40,7 +40,7 @@ def test_decomposition_keeps_the_covariance(seed: int, spread: float, exponent: 
 
 
 def test_every_rotation_is_proper() -> None:
-    _, quats = decompose(drawn_factors(CACHED + 1000, 3))
+    _, quats = decompose(drawn_factors(CHUNK + 1000, 3))
     rotation = rotation_from_quats(quats.double())
     torch.testing.assert_close(torch.linalg.det(rotation), torch.ones(len(quats), dtype=torch.float64))
     assert (quats.norm(dim=1) - 1).abs().max() < 1e-6

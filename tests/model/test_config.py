@@ -37,6 +37,7 @@ def test_json_round_trip_ignores_further_fields() -> None:
         {"image_size": 160},
         {"depth": "many"},
         {"depth": 0},
+        {"depth": 10**11},
         {"head_dim": None},
     ],
 )

@@ -1,0 +1,100 @@
+"""`sharp convert` as a stranger runs it: a process, real photos, the drawn small network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sharp_cli import read_ply
+
+
+def sharp(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sharp_cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+def test_photos_become_splats_beside_them_and_a_broken_one_does_not_stop_the_run(
+    data: Path, small_weights: Path, tmp_path: Path
+) -> None:
+    for name in ("china.jpg", "chelsea.png"):
+        (tmp_path / name).write_bytes((data / name).read_bytes())
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 nothing more")
+    run = sharp(
+        "convert", "broken.jpg", "china.jpg", "chelsea.png", "--weights", small_weights, "--timings", cwd=tmp_path
+    )
+    assert run.returncode == 1
+    assert run.stderr.count("broken.jpg") >= 1
+    assert "Traceback" not in run.stderr
+    assert "2,359,296 Gaussians" in run.stderr
+    for stage in ("load", "decode", "network", "decompose", "write", "peak process"):
+        assert stage in run.stderr
+    assert len(read_ply(tmp_path / "china.ply")) == 1_179_648
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "broken.jpg", "chelsea.ply", "chelsea.png", "china.jpg", "china.ply",
+    ]  # fmt: skip
+
+
+def test_one_photo_to_a_named_file_in_the_published_layout(data: Path, small_weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new folder" / "my splat.PLY"
+    run = sharp(
+        "convert", data / "china.jpg", "-o", out, "--weights", small_weights,
+        "--focal-px", 550, "--precision", "fp32", "--ply-layout", "sharp",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == ""
+    assert b"element intrinsic 9" in out.read_bytes()[:2000]
+    camera = read_ply(out).camera
+    assert camera is not None
+    assert camera.focal_px == 550
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["convert"], "PHOTO"),
+        (["convert", "a.jpg", "--precision", "fp8"], "fp8"),
+        (["convert", "a.jpg", "--focal-px", "-3"], "focal-px"),
+        (["convert", "a.jpg", "b.jpg", "-o", "one.ply"], "folder"),
+        (["convert", "x/a.jpg", "y/a.jpg", "-o", "out"], "a.ply"),
+        (["unknown"], "unknown"),
+    ],
+)
+def test_wrong_use_is_exit_code_2(words: list[str], told: str) -> None:
+    run = sharp(*words)
+    assert run.returncode == 2
+    assert told in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_failed_work_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+    run = sharp("convert", "a.jpg", "--weights", tmp_path / "none.safetensors")
+    assert run.returncode == 1
+    assert "none.safetensors" in run.stderr
+    assert "Traceback" not in run.stderr
+    debug = sharp("--debug", "convert", "a.jpg", "--weights", tmp_path / "none.safetensors")
+    assert "Traceback" in debug.stderr
+
+
+def test_help_and_version_answer_at_once() -> None:
+    for words in (["--version"], ["--help"], ["convert", "--help"], ["weights", "--help"]):
+        start = time.perf_counter()
+        run = sharp(*words)
+        assert run.returncode == 0
+        assert time.perf_counter() - start < 5  # a loaded machine's second; the next test is the strict one
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, contextlib\n"
+        "sys.argv = ['sharp', '--help']\n"
+        "from sharp_cli.cli import main\n"
+        "with contextlib.suppress(SystemExit): main()\n"
+        "heavy = {'torch', 'timm', 'numpy', 'PIL', 'plyfile', 'huggingface_hub', 'numba', 'gsplat', 'httpx'}\n"
+        "sys.exit(f'imported: {heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr

@@ -1,0 +1,114 @@
+"""The library's three lines, on a real photo with the drawn small network."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sharp_cli import Camera, Gaussians, SharpError, load_predictor, read_ply, write_ply
+from sharp_cli.gaussians.covariance import rotation_from_quats
+from sharp_cli.photo import as_photo
+from sharp_cli.predictor import Predictor, choose_device
+
+
+@pytest.fixture(scope="module")
+def splat(small_predictor: Predictor, data: Path) -> Gaussians:
+    return small_predictor.predict(data / "china.jpg", focal_px=550.0)
+
+
+def test_a_photo_becomes_metric_gaussians(splat: Gaussians) -> None:
+    assert len(splat) == 1_179_648
+    assert splat.camera == Camera(640, 427, 550.0)
+    assert splat.means[:, 2].min() > 0
+    assert (splat.scales > 0).all()
+    assert (splat.opacities > 0).all() and (splat.opacities < 1).all()
+    assert (splat.colors >= 0).all() and (splat.colors <= 1).all()
+    determinants = torch.linalg.det(rotation_from_quats(splat.quats[::1000]))
+    torch.testing.assert_close(determinants, torch.ones_like(determinants))
+
+
+def test_gaussians_lie_where_their_pixels_are(splat: Gaussians) -> None:
+    """Without its small learnt offset, a Gaussian projects onto the centre of its 2 × 2 pixels."""
+    x = 550.0 * splat.means[:, 0] / splat.means[:, 2] + 320
+    y = 550.0 * splat.means[:, 1] / splat.means[:, 2] + 213.5
+    centre = (torch.arange(768) + 0.5) / 768
+    assert (x.view(2, 768, 768) - 640 * centre).abs().max() < 2
+    assert (y.view(2, 768, 768) - 427 * centre[:, None]).abs().max() < 2
+
+
+def test_the_three_lines(small_weights: Path, data: Path, tmp_path: Path) -> None:
+    predictor = load_predictor(small_weights, device="cpu")
+    gaussians = predictor.predict(data / "rocket.jpg")
+    write_ply(tmp_path / "rocket.ply", gaussians)
+    stored = read_ply(tmp_path / "rocket.ply")
+    torch.testing.assert_close(stored.means, gaussians.means)
+    assert stored.facts["name"] == "drawn-small"
+    assert "30 mm" in stored.facts["focal_from"]
+
+
+def test_paths_arrays_and_images_are_the_same_photo(small_predictor: Predictor, data: Path, splat: Gaussians) -> None:
+    image = Image.open(data / "china.jpg")
+    for photo in (np.asarray(image), image):
+        assert torch.equal(small_predictor.predict(photo, focal_px=550.0).means, splat.means)
+
+
+def test_photos_of_a_batch_keep_their_own_cameras(small_predictor: Predictor, data: Path, splat: Gaussians) -> None:
+    photos = [as_photo(data / "china.jpg", 550.0), as_photo(data / "chelsea.png", 900.0)]
+    first, second = small_predictor.predict_batch(photos)
+    torch.testing.assert_close(first.means, splat.means, rtol=1e-4, atol=1e-5)
+    assert second.camera == Camera(451, 300, 900.0)
+
+
+def test_out_of_memory_falls_back_once_and_says_so(
+    small_weights: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = load_predictor(small_weights, device="cpu", precision="fp32")
+    calls = []
+
+    def full(_photos: object) -> None:
+        calls.append(predictor.low_vram)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(predictor, "_forward", full)
+    monkeypatch.setattr(predictor, "device", torch.device("meta"))
+    with pytest.warns(UserWarning, match="--low-vram"), pytest.raises(torch.OutOfMemoryError):
+        predictor.predict(data / "china.jpg")
+    with warnings.catch_warnings(), pytest.raises(torch.OutOfMemoryError):
+        warnings.simplefilter("error")
+        predictor.predict(data / "china.jpg")
+    assert calls == [False, True, True]
+
+
+def test_a_result_that_is_not_finite_is_an_error(small_weights: Path, data: Path) -> None:
+    predictor = load_predictor(small_weights, device="cpu", precision="fp32")
+    predictor.network.prediction_heads.geometry.bias.data.fill_(float("nan"))
+    with pytest.raises(SharpError, match="not finite"):
+        predictor.predict(data / "china.jpg")
+
+
+def test_devices() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")
+    with pytest.raises(SharpError, match="no device"):
+        choose_device("tpu")  # type: ignore[arg-type]
+    for name in ("cuda", "mps"):
+        if choose_device("auto").type != name:
+            with pytest.raises(SharpError, match=f"no {name} device"):
+                choose_device(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("precision", "low_vram"), [("fp32", False), ("bf16", False), ("fp16", True)])
+def test_cuda_agrees_with_the_cpu(
+    small_weights: Path, data: Path, splat: Gaussians, precision: str, low_vram: bool
+) -> None:
+    predictor = load_predictor(small_weights, device="cuda", precision=precision, low_vram=low_vram)  # type: ignore[arg-type]
+    found = predictor.predict(data / "china.jpg", focal_px=550.0)
+    error = (found.means.cpu()[:, 2] / splat.means[:, 2] - 1).abs()
+    assert error.median() < (1e-4 if precision == "fp32" else 0.01)
