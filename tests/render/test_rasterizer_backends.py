@@ -1,0 +1,97 @@
+"""How backends are chosen, loaded and compiled; and, with a GPU, that gsplat's pictures are ours."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+from dense_rasterizer import draw_scene, turned_camera
+
+from sharp_cli.errors import SharpError
+from sharp_cli.render import cuda
+from sharp_cli.render.cpu.parallel import for_chunks, kernel
+from sharp_cli.render.rasterizer import rasterize
+
+VIEWMAT, K = turned_camera()
+CAMERA = {"viewmats": VIEWMAT[None], "Ks": K[None], "width": 50, "height": 40}
+
+
+def test_asking_for_cuda_without_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SharpError, match="no CUDA device"):
+        rasterize(**draw_scene(0, 3), **CAMERA, backend="cuda")
+
+
+def pretend_gsplat(monkeypatch: pytest.MonkeyPatch, version: str, kernels: object) -> None:
+    backend = ModuleType("gsplat.cuda._backend")
+    backend._C = kernels
+    for name, module in [("gsplat", ModuleType("gsplat")), ("gsplat.cuda._backend", backend)]:
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: version)
+
+
+def test_gsplat_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gsplat(monkeypatch, "1.5.3", object())
+    monkeypatch.setitem(sys.modules, "gsplat", None)
+    with pytest.raises(SharpError, match=r"did not load .* `pip install 'gsplat>=1\.5'"):
+        cuda._load_gsplat()
+
+
+def test_gsplat_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gsplat(monkeypatch, "1.4.0", object())
+    with pytest.raises(SharpError, match=r"1\.4\.0 is installed"):
+        cuda._load_gsplat()
+
+
+def test_gsplat_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gsplat(monkeypatch, "1.5.3+pt24cu124", None)
+    with pytest.raises(SharpError, match="no CUDA toolkit"):
+        cuda._load_gsplat()
+
+
+def test_gsplat_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gsplat(monkeypatch, "1.10.0", object())
+    assert cuda._load_gsplat() is sys.modules["gsplat"]
+
+
+def test_kernels_compile_where_nothing_can_be_cached() -> None:
+    namespace: dict = {}
+    exec("def double(x):\n    return 2 * x", namespace)  # has no source file to cache beside
+    assert kernel(namespace["double"])(21) == 42
+
+
+def test_an_error_in_a_chunk_reaches_the_caller() -> None:
+    def fail(start: int, stop: int) -> None:
+        if start == 6:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        for_chunks(fail, 10, 2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("covariances", [False, True])
+def test_gsplat_renders_and_differentiates_as_we_do(covariances: bool) -> None:
+    scene = draw_scene(0, 60)
+    scene["quats"][3] = 0  # left out by both
+    if covariances:
+        axes = torch.randn(60, 3, 3, generator=torch.Generator().manual_seed(0))
+        scene = {name: scene[name] for name in ("means", "opacities", "colors")} | {"covars": 0.02 * axes @ axes.mT}
+    results = {}
+    for device in ("cpu", "cuda"):
+        variables = {name: tensor.to(device).requires_grad_() for name, tensor in scene.items()}
+        camera = {name: value.to(device) if torch.is_tensor(value) else value for name, value in CAMERA.items()}
+        rendering = rasterize(**variables, **camera, eps2d=0.1, background=torch.tensor([0.1, 0.5, 0.9], device=device))
+        assert rendering.color.device.type == device
+        (rendering.color.square().sum() + rendering.alpha.sum() + 0.1 * rendering.depth.sum()).backward()
+        gradients = {name: variable.grad.cpu() for name, variable in variables.items()}
+        results[device] = ([picture.detach().cpu() for picture in rendering], gradients)
+    for ours, theirs in zip(results["cpu"][0], results["cuda"][0], strict=True):
+        assert (ours - theirs).abs().max() <= 2e-3 and (ours - theirs).abs().mean() <= 1e-4
+    for name, ours in results["cpu"][1].items():
+        error = (ours - results["cuda"][1][name]).abs().max() / ours.abs().max()
+        assert error <= 1e-2, name
