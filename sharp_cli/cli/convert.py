@@ -65,7 +65,7 @@ def convert(
                 gaussians += convert_one(predictor, photo, target, focal_px, ply_layout, watch)
             except SharpError as error:
                 failed += 1
-                progress.console.print(f"{photo}: {error}", style="red", markup=False, highlight=False)
+                progress.console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
             progress.advance(task)
     done = len(photos) - failed
     report(done, gaussians, time.perf_counter() - start, targets, watch if timings else None)
@@ -93,7 +93,11 @@ def choose_targets(photos: list[Path], out: Path | None) -> list[Path]:
 def convert_one(
     predictor: Predictor, photo: Path, target: Path, focal_px: float | None, layout: PlyLayout, watch: Stopwatch
 ) -> int:
-    """One photo to one file; the number of Gaussians."""
+    """One photo to one file; the number of Gaussians.
+
+    Raises:
+        SharpError: the photo cannot be read, its result is not finite, or the file cannot be written.
+    """
     from sharp_cli.formats.ply import write_ply
     from sharp_cli.photo import as_photo
 
@@ -104,7 +108,10 @@ def convert_one(
     with watch.stage("decompose"):
         (gaussians,) = predictor.to_camera_space(ndc, [picture])
     with watch.stage("write"):
-        write_ply(target, gaussians, layout.value)
+        try:
+            write_ply(target, gaussians, layout.value)
+        except OSError as error:
+            raise SharpError(f"{target} cannot be written: {error.strerror or error}.") from error
     return len(gaussians)
 
 

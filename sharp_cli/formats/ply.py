@@ -36,6 +36,7 @@ GROUPS = {
 VERTEX = np.dtype([(name, "<f4") for group in GROUPS.values() for name in group])
 
 SMALLEST_SCALE = 1e-12  # metres; far below anything visible, with a finite logarithm
+LARGEST_LOG_SCALE = 88.0  # beyond it, the scale itself is not finite in fp32
 SMALLEST_OPACITY, LARGEST_OPACITY = 1e-7, 1 - 2**-24
 
 COMMENT = "sharp"
@@ -161,7 +162,8 @@ def _columns(ply: PlyData, path: Path) -> dict[str, Tensor]:
         values = np.empty((len(vertex), len(names)), np.float32)
         for column, name in enumerate(names):
             values[:, column] = vertex[name]
-        if not np.isfinite(values).all():
+        too_large = group == "scales" and (values > LARGEST_LOG_SCALE).any()
+        if too_large or not np.isfinite(values).all():
             raise SharpError(f"{path} holds values that are not finite in {group}.")
         columns[group] = torch.from_numpy(values)
     return columns

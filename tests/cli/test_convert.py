@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -50,6 +51,37 @@ def test_one_photo_to_a_named_file_in_the_published_layout(data: Path, small_wei
     camera = read_ply(out).camera
     assert camera is not None
     assert camera.focal_px == 550
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(data: Path, small_weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    run = sharp("convert", data / "china.jpg", "-o", tmp_path / "file" / "x.ply", "--weights", small_weights)
+    assert run.returncode == 1
+    assert "cannot be written" in run.stderr
+    assert "bug" not in run.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_ctrl_c_ends_quickly_and_leaves_nothing(data: Path, small_weights: Path, tmp_path: Path) -> None:
+    words = ["convert", str(data / "china.jpg"), "-o", str(tmp_path), "--weights", str(small_weights)]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from sharp_cli.cli import main; print('up', flush=True); main()",
+        *words,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        start = time.perf_counter()
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.perf_counter() - start < 20
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
