@@ -28,6 +28,25 @@ class PointwiseLinear(nn.Linear):
         return output.permute(0, 2, 3, 1).reshape(*input.shape[:-1], self.out_features)
 
 
+class VectorGELU(nn.GELU):
+    """The exact GELU that in fp32 on CPUs goes through torch's vectorised erf, piece by piece in the cache.
+
+    torch's own fp32 kernel takes half as long again or more; where gradients are wanted it is the one used.
+    """
+
+    PIECE = 1 << 19
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.device.type != "cpu" or input.dtype != torch.float32 or input.requires_grad:
+            return super().forward(input)
+        input = input.contiguous()
+        output = torch.empty_like(input)
+        for x, y in zip(input.view(-1).split(self.PIECE), output.view(-1).split(self.PIECE), strict=True):
+            torch.mul(x, 0.5**0.5, out=y)
+            y.erf_().add_(1.0).mul_(x).mul_(0.5)
+        return output
+
+
 class WindowAttention(Attention):
     """Self-attention that in bf16 on CPUs takes one window at a time, so that its scores stay in the cache.
 
@@ -97,7 +116,7 @@ def build_vit(config: SharpConfig) -> WindowViT:
         # timm's draws cost time even where there is no memory to draw into.
         weight_init="skip" if torch.get_default_device().type == "meta" else "",
     )
-    faster = {nn.Linear: PointwiseLinear, Attention: WindowAttention}
+    faster = {nn.Linear: PointwiseLinear, nn.GELU: VectorGELU, Attention: WindowAttention}
     for module in vit.blocks.modules():
         module.__class__ = faster.get(type(module), type(module))
     return vit

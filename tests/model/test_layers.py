@@ -9,7 +9,7 @@ from torch import nn
 from sharp_cli.model.blocks import GroupNorm
 from sharp_cli.model.compose import inverse_softplus, scale_factor
 from sharp_cli.model.drawn import SMALL
-from sharp_cli.model.vit import PointwiseLinear, WindowAttention, build_vit
+from sharp_cli.model.vit import PointwiseLinear, VectorGELU, WindowAttention, build_vit
 
 
 def test_group_norm_is_exact_on_a_large_channels_last_map() -> None:
@@ -39,6 +39,16 @@ def test_pointwise_linear_is_linear() -> None:
     torch.testing.assert_close(ours(x), nn.functional.linear(x, ours.weight, ours.bias))
     ours(x).sum().backward()
     torch.testing.assert_close(x.grad, ours.weight.sum(0).expand(3, 7, 12))
+
+
+def test_vector_gelu_is_the_exact_gelu() -> None:
+    x = torch.linspace(-8, 8, 600_001)
+    exact = nn.functional.gelu(x.double())
+    assert (VectorGELU()(x) - exact).abs().max() < 2e-6
+    x.requires_grad_()
+    (gradient,) = torch.autograd.grad(VectorGELU()(x).sum(), x)
+    (expected,) = torch.autograd.grad(nn.functional.gelu(x).sum(), x)
+    assert torch.equal(gradient, expected)
 
 
 def test_bf16_attention_takes_windows_one_by_one_with_torchs_result() -> None:
