@@ -51,9 +51,9 @@ def convert(
     """Turn photos into 3D Gaussian splats (.ply)."""
     targets = choose_targets(photos, out)
     start, watch, gaussians, failed = time.perf_counter(), Stopwatch(), 0, 0
+    path = resolve(weights, download=download_shown)  # before our own display: a download has one of its own
     with progress_display() as progress:
         task = progress.add_task("loading the network", total=len(photos))
-        path = resolve(weights, download=download_shown)
         with watch.stage("import"):
             from sharp_cli.predictor import predictor_from
             from sharp_cli.weights.read import read_weights

@@ -94,10 +94,11 @@ def convert(
         raise SharpError(f"{target} exists already; --overwrite replaces it, --output names another file.")
     file = store.resolve(source, download=download_shown)
 
-    from sharp_cli.weights import read, write
+    from sharp_cli.model.precision import DTYPES
+    from sharp_cli.weights import write
 
     with Console(stderr=True).status(f"Converting {file.name} to {dtype.value}"):
-        write.convert(file, target, read.DTYPES[dtype.value])
+        write.convert(file, target, DTYPES[dtype.value])
     typer.echo(target)
 
 

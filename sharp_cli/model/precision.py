@@ -13,7 +13,7 @@ from sharp_cli.model.checkpoint import network_name
 from sharp_cli.model.network import SharpNetwork
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 MATRICES = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 

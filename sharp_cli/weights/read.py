@@ -15,10 +15,9 @@ from torch import Tensor
 from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import check_tensors, used_names
 from sharp_cli.model.config import SharpConfig
+from sharp_cli.model.precision import DTYPES
 from sharp_cli.weights.catalog import recognise
 from sharp_cli.weights.store import SUFFIXES
-
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
