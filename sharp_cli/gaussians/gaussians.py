@@ -36,7 +36,13 @@ class Gaussians:
     camera: Camera | None = None
     """The photo's camera, where known."""
     facts: dict[str, str] = field(default_factory=dict)
-    """Where the splat comes from (weights, licence, focal length's source, …): kept in files as comments."""
+    """Where the splat comes from (weights, licence, focal length's source, …): kept in files as comments.
+    Keys are single words."""
+    sh: Tensor | None = None
+    """(N, (d + 1)² − 1, 3) spherical harmonics of degrees 1 to d, where the colour depends on the direction it is seen
+    from: real, in the field's order and signs, and added to the *sRGB-encoded* colour, which is what files hold.
+    ``colors`` is then the part without direction; :func:`~sharp_cli.gaussians.spherical_harmonics.view_colors` adds
+    them up."""
 
     def __len__(self) -> int:
         return len(self.means)
