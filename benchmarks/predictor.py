@@ -60,16 +60,16 @@ def measure(weights: Path, photo: Path, device: str, precision: str, low_vram: b
         from sharp_cli.photo import read_photo
         from sharp_cli.predictor import predictor_from
         from sharp_cli.weights.read import read_weights
-    with watch.stage("load"):
+    with watch.stage("load", on_device=True):
         predictor = predictor_from(read_weights(weights), device, precision, low_vram)  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(runs):
             last = Stopwatch()
             with last.stage("decode"):
                 picture = read_photo(photo)
-            with last.stage("network"):
+            with last.stage("network", on_device=True):
                 ndc = predictor.run_network([picture])
-            with last.stage("decompose"):
+            with last.stage("decompose", on_device=True):
                 (gaussians,) = predictor.to_camera_space(ndc, [picture])
             with last.stage("write"):
                 write_ply(Path(folder) / "photo.ply", gaussians)
@@ -102,15 +102,15 @@ def measure_plain(weights: Path, photo: Path) -> dict[str, float]:
     to_map = vit.WindowViT._to_map
     vit.WindowViT._to_map = lambda self, tokens: to_map(self, tokens).contiguous()  # type: ignore[method-assign]
     torch.set_grad_enabled(False)
-    with watch.stage("load"):
+    with watch.stage("load", on_device=True):
         network = SharpNetwork(SharpConfig()).eval()
         network.load_state_dict({network_name(name): value for name, value in load_file(weights).items()})
     with watch.stage("decode"):
         picture = read_photo(photo)
         image = _square(picture, 1536, torch.device("cpu")).contiguous()
-    with watch.stage("network"):
+    with watch.stage("network", on_device=True):
         ndc = network(image, torch.tensor([picture.focal_px / picture.width]))
-    with watch.stage("decompose"):
+    with watch.stage("decompose", on_device=True):
         matrices = covariances(ndc.scales[0], ndc.quats[0]).double()
         torch.linalg.svd(matrices)
     with watch.stage("write"), tempfile.TemporaryDirectory() as folder:

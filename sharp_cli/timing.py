@@ -11,23 +11,25 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Stopwatch:
-    """Adds up seconds per stage; a CUDA device is waited for at both ends of a stage, so that its work counts."""
+    """Adds up seconds per stage."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = self._now()
+    def stage(self, name: str, on_device: bool = False) -> Iterator[None]:
+        """Time the ``with`` block; ``on_device``: wait for a CUDA device at both ends, so that its work counts."""
+        start = _now(on_device)
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + self._now() - start
+            self.seconds[name] = self.seconds.get(name, 0.0) + _now(on_device) - start
 
-    def _now(self) -> float:
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_initialized():
-            torch.cuda.synchronize()
-        return time.perf_counter()
+
+def _now(on_device: bool) -> float:
+    torch = sys.modules.get("torch")
+    if on_device and torch is not None and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def peak_memory() -> dict[str, int]:

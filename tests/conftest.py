@@ -27,6 +27,19 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights file for many photos in little time: 512 px, 131,072 Gaussians, noise for a result."""
+    from sharp_cli.model.config import SharpConfig
+    from sharp_cli.model.drawn import draw_tensors
+    from sharp_cli.weights.write import write_weights
+
+    config = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    write_weights(path, draw_tensors(config), config, {"name": "drawn-tiny"}, torch.float32)
+    return path
+
+
+@pytest.fixture(scope="session")
 def small_predictor(small_weights: Path):
     from sharp_cli import load_predictor
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 import sharp_cli
-from sharp_cli.cli import convert, weights
+from sharp_cli.cli import convert, export, inspect, render, view, weights
 from sharp_cli.errors import SharpError
 
 app = typer.Typer(
@@ -21,6 +23,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert.convert)
+app.command("render")(render.render)
+app.command("view")(view.view)
+app.command("export")(export.export)
+app.command("inspect")(inspect.inspect)
 app.add_typer(weights.app, name="weights")
 
 DEBUG = "--debug"
@@ -44,12 +50,19 @@ def options(
 
 def main() -> None:
     """Run ``sharp``: exit code 0, 1 for failed work, 2 for wrong use, 130 after Ctrl-C."""
+    for name in ("SIGTERM", "SIGHUP"):  # end as after Ctrl-C: tidily
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
     try:
         app(prog_name="sharp")
     except SharpError as error:
         fail(str(error), error)
     except Exception as error:
         fail(f"{type(error).__name__}: {error} (this is a bug; `sharp {DEBUG} …` shows where)", error)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def fail(message: str, error: Exception) -> None:

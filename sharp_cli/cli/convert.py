@@ -2,137 +2,171 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
+from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
-from sharp_cli.timing import Stopwatch, peak_memory
+from sharp_cli.files import sha256_of
+from sharp_cli.weights.catalog import KNOWN, Checkpoint
 from sharp_cli.weights.store import resolve
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
+    from sharp_cli.cli.report import Report
+    from sharp_cli.photo import FocalOverride
     from sharp_cli.predictor import Predictor
+
+NETWORK, PHOTO = "Network", "Photo"
 
 
 def convert(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos: JPEG, PNG and more.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="Photos, folders (searched to the bottom), patterns, or - for a list on stdin."
+        ),
+    ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="A .ply file for one photo, else a folder. Default: beside each photo."),
-    ] = None,
-    weights: Annotated[
-        str, typer.Option(help="Known weights (`sharp weights list`), or a .safetensors or .pt file.")
-    ] = "sharp",
-    device: Annotated[Device, typer.Option(help="Where the network runs; auto takes CUDA, else MPS, else CPU.")] = (
-        Device.auto
-    ),
-    precision: Annotated[
-        Precision, typer.Option(help="What the backbone computes in; auto is the fastest faithful one.")
-    ] = Precision.auto,
-    low_vram: Annotated[bool, typer.Option("--low-vram", help="Run part by part, for devices with little memory.")] = (
-        False
-    ),
-    focal_px: Annotated[
-        float | None, typer.Option(min=0.001, help="Focal length in pixels. Default: from EXIF, else 30 mm equivalent.")
+        option(
+            OUTPUT,
+            "A .ply file for one photo, else a folder that mirrors the inputs'. Default: beside each photo.",
+            *("--out", "-o"),
+        ),
     ] = None,
     ply_layout: Annotated[
-        PlyLayout, typer.Option(help="standard opens everywhere; sharp adds the published tool's extra elements.")
+        PlyLayout,
+        option(
+            OUTPUT,
+            "standard opens everywhere; full adds normals and harmonics for old viewers, sharp the published tool's "
+            "extra elements.",
+        ),
     ] = PlyLayout.standard,
-    timings: Annotated[bool, typer.Option("--timings", help="Print seconds per stage and peak memory.")] = False,
+    overwrite: Overwrite = False,
+    weights: Annotated[
+        str, option(NETWORK, "Known weights (`sharp weights list`), or a .safetensors or .pt file.")
+    ] = "sharp",
+    device: Annotated[Device, option(NETWORK, "Where it runs; auto takes CUDA, else MPS, else CPU.")] = Device.auto,
+    precision: Annotated[
+        Precision, option(NETWORK, "What the backbone computes in; auto is the fastest faithful one.")
+    ] = Precision.auto,
+    low_vram: Annotated[
+        bool, option(NETWORK, "Run part by part, for devices with little memory.", "--low-vram")
+    ] = False,
+    focal_px: Annotated[
+        float | None,
+        option(PHOTO, "Focal length in pixels. Default: from EXIF, else 30 mm equivalent.", min=0.001),
+    ] = None,
+    focal_mm: Annotated[float | None, option(PHOTO, "Focal length in mm, 35 mm equivalent.", min=0.001)] = None,
+    fov: Annotated[float | None, option(PHOTO, "Horizontal field of view in degrees.", min=0.001, max=179.9)] = None,
+    background: Annotated[str, option(PHOTO, "Colour behind transparent photos: a name or #rrggbb.")] = "white",
+    dry_run: DryRun = False,
+    json_file: JsonFile = None,
+    timings: Timings = False,
+    fail_fast: FailFast = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Turn photos into 3D Gaussian splats (.ply)."""
-    targets = choose_targets(photos, out)
-    start, watch, gaussians, failed = time.perf_counter(), Stopwatch(), 0, 0
-    path = resolve(weights, download=download_shown)  # before our own display: a download has one of its own
-    with progress_display() as progress:
-        task = progress.add_task("loading the network", total=len(photos))
-        with watch.stage("import"):
-            from sharp_cli.predictor import predictor_from
-            from sharp_cli.weights.read import read_weights
-        with watch.stage("load"):
-            predictor = predictor_from(read_weights(path), device.value, precision.value, low_vram)
-        for photo, target in zip(photos, targets, strict=True):
-            progress.update(task, description=photo.name)
-            try:
-                gaussians += convert_one(predictor, photo, target, focal_px, ply_layout, watch)
-            except SharpError as error:
-                failed += 1
-                progress.console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-            progress.advance(task)
-    done = len(photos) - failed
-    report(done, gaussians, time.perf_counter() - start, targets, watch if timings else None)
-    if failed:
-        raise typer.Exit(1)
+    """Turn photos into 3D Gaussian splats (.ply).
+
+    What is done is skipped, a photo that fails does not stop the others, and a run that was stopped goes on where it
+    was. Exit code 0, 1 if a photo failed, 2 for wrong use, 130 after Ctrl-C.
+    """
+    from sharp_cli.batch.photos import Recipe, check_splat, converting, is_free, marks_of
+    from sharp_cli.cli.report import Report
+    from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan
+    from sharp_cli.photo.opening import SUFFIXES
+
+    focal = choose_focal(focal_px, focal_mm, fov)
+    recipe = Recipe(precision.value, focal, choose_color(background), ply_layout.value)
+    one_file = out is not None and out.suffix.lower() == ".ply" and not out.is_dir()
+    jobs = choose_jobs(inputs, out, suffixes=SUFFIXES, what="photos", ending=".ply", free=is_free, one_file=one_file)
+    if dry_run:
+        digest = known_digest(weights)
+        show_plan(jobs, lambda job: None if overwrite else check_splat(job, marks_of(job.source, recipe, digest)))
+        return
+    path = resolve(weights, download=download_shown)  # before the batch's display: a download has one of its own
+    settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
+    settings |= recipe.settings(weights)
+    with Report(len(jobs), "photos", "network", quiet=quiet, timings=timings) as report:
+        load = loading(report, path, device, precision, low_vram)
+        stages = converting(recipe, digest_of(weights, path), load, overwrite=overwrite)
+        run_batch("convert", jobs, stages, report, settings, json_file=json_file, fail_fast=fail_fast)
 
 
-def choose_targets(photos: list[Path], out: Path | None) -> list[Path]:
-    """The .ply file of each photo.
+def choose_focal(px: float | None, mm: float | None, fov: float | None) -> FocalOverride | None:
+    """The one focal length that was given, if any.
 
     Raises:
-        typer.BadParameter: one file for several photos, or several photos for one file.
+        typer.BadParameter: more than one.
     """
-    if out is not None and out.suffix.lower() == ".ply":
-        if len(photos) > 1:
-            raise typer.BadParameter("several photos need a folder, not one .ply file.", param_hint="--out")
-        return [out]
-    targets = [(out or photo.parent) / f"{photo.stem}.ply" for photo in photos]
-    for index, target in enumerate(targets):
-        if target in targets[:index]:
-            raise typer.BadParameter(f"two photos would both become {target}.", param_hint="PHOTO")
-    return targets
+    if px is None and mm is None and fov is None:
+        return None
+    from sharp_cli.photo import FocalOverride
+
+    try:
+        return FocalOverride(px, mm, fov)
+    except SharpError as error:
+        raise typer.BadParameter(str(error), param_hint="--focal-px, --focal-mm, --fov") from error
 
 
-def convert_one(
-    predictor: Predictor, photo: Path, target: Path, focal_px: float | None, layout: PlyLayout, watch: Stopwatch
-) -> int:
-    """One photo to one file; the number of Gaussians.
+def digest_of(weights: str, path: Path) -> Future[str]:
+    """The weights' sha256: known of known weights, otherwise read from the file while other things begin."""
+    digest: Future[str] = Future()
+    if weights in KNOWN:
+        digest.set_result(KNOWN[weights].sha256)
+        return digest
 
-    Raises:
-        SharpError: the photo cannot be read, its result is not finite, or the file cannot be written.
-    """
-    from sharp_cli.formats.ply import write_ply
-    from sharp_cli.photo import as_photo
-
-    with watch.stage("decode"):
-        picture = as_photo(photo, focal_px)
-    with watch.stage("network"):
-        ndc = predictor.run_network([picture])
-    with watch.stage("decompose"):
-        (gaussians,) = predictor.to_camera_space(ndc, [picture])
-    with watch.stage("write"):
+    def read() -> None:
         try:
-            write_ply(target, gaussians, layout.value)
-        except OSError as error:
-            raise SharpError(f"{target} cannot be written: {error.strerror or error}.") from error
-    return len(gaussians)
+            digest.set_result(sha256_of(path).hexdigest())
+        except SharpError as error:
+            digest.set_exception(error)
+
+    Thread(target=read, daemon=True).start()
+    return digest
 
 
-@contextmanager
-def progress_display() -> Iterator[Progress]:
-    """A progress display on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+def known_digest(weights: str) -> str:
+    """The sha256 of weights on this machine; empty where they would have to be downloaded, so that nothing is done."""
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
-        yield progress
+    def nothing(_: Checkpoint) -> Path:
+        raise SharpError("not on this machine")
+
+    try:
+        return digest_of(weights, resolve(weights, download=nothing)).result()
+    except SharpError:
+        return ""
 
 
-def report(done: int, gaussians: int, seconds: float, targets: list[Path], watch: Stopwatch | None) -> None:
-    """The closing line, and the timings where they are wanted, on stderr."""
-    if watch is not None:
-        for stage, spent in watch.seconds.items():
-            typer.echo(f"{stage:>10}  {spent:7.2f} s", err=True)
-        for kind, size in peak_memory().items():
-            typer.echo(f"{'peak ' + kind:>12}  {size / 1e9:5.2f} GB", err=True)
-    if done:
-        where = targets[0] if len(targets) == 1 else f"{done} files"
-        typer.echo(f"{gaussians:,} Gaussians in {seconds:.1f} s → {where}", err=True)
+def loading(
+    report: Report, path: Path, device: Device, precision: Precision, low_vram: bool
+) -> Callable[[], Predictor]:
+    """A function that loads the predictor at its first call."""
+
+    @cache
+    def load() -> Predictor:
+        from sharp_cli.batch.pipeline import StopRun
+        from sharp_cli.timing import Stopwatch
+
+        report.stage("loading the network")
+        watch = Stopwatch()
+        try:
+            with watch.stage("import"):
+                from sharp_cli.predictor import predictor_from
+                from sharp_cli.weights.read import read_weights
+            with watch.stage("load", on_device=True):
+                predictor = predictor_from(read_weights(path), device.value, precision.value, low_vram)
+        except SharpError as error:
+            raise StopRun(str(error)) from error
+        report.startup |= watch.seconds
+        return predictor
+
+    return load

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from sharp_cli.errors import SharpError
+from sharp_cli.files import Progress, sha256_of
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import KNOWN, Checkpoint, known
 
@@ -59,7 +60,7 @@ def verify(weights: Weights = "sharp") -> None:
 
     file = store.resolve(weights, download=absent)
     with progress_bar("Checking") as progress:
-        sha256 = store.sha256_of(file, progress).hexdigest()
+        sha256 = sha256_of(file, progress).hexdigest()
     if weights in KNOWN and sha256 != KNOWN[weights].sha256:
         raise SharpError(
             f"{file} is damaged: its sha256 is {sha256}, not {KNOWN[weights].sha256}; delete it, then "
@@ -130,7 +131,7 @@ def absent(checkpoint: Checkpoint) -> Path:
 
 
 @contextmanager
-def progress_bar(doing: str) -> Iterator[store.Progress]:
+def progress_bar(doing: str) -> Iterator[Progress]:
     """A bar on stderr: there from the first byte on, gone when all is done."""
     from rich import progress as bars
     from rich.console import Console

@@ -18,8 +18,9 @@ from rich.filesize import decimal
 
 from sharp_cli import __version__
 from sharp_cli.errors import SharpError
+from sharp_cli.files import Progress, no_progress, sha256_of
 from sharp_cli.weights.catalog import Checkpoint
-from sharp_cli.weights.store import Progress, cache_folder, cached_path, find, no_progress, part_path, sha256_of
+from sharp_cli.weights.store import cache_folder, cached_path, find, part_path
 
 ANSWER_SECONDS = 2.0
 """How long all sources together may take to show a first sign of life; without one, there is no network."""

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
 from sharp_cli.errors import SharpError
 from sharp_cli.weights.catalog import KNOWN, Checkpoint
 
-Progress = Callable[[int, int], None]
-"""Told now and then how many bytes are done, and of how many."""
-
 SUFFIXES = (".safetensors", ".pt", ".pth")
-
-
-def no_progress(done: int, total: int) -> None:
-    """For those who do not want to know."""
 
 
 def cache_folder() -> Path:
@@ -100,22 +91,3 @@ def remove(checkpoint: Checkpoint) -> bool:
     except OSError as error:
         raise SharpError(f"{error.filename} cannot be deleted: {error.strerror}.") from error
     return bool(there)
-
-
-def sha256_of(path: Path, progress: Progress = no_progress) -> Any:
-    """The hashlib object of a file's content, ready for its ``hexdigest`` or for more bytes.
-
-    Raises:
-        SharpError: the file cannot be read.
-    """
-    digest, done = hashlib.sha256(), 0
-    try:
-        total = path.stat().st_size
-        with path.open("rb") as file:
-            while block := file.read(1 << 22):
-                digest.update(block)
-                done += len(block)
-                progress(done, total)
-    except OSError as error:
-        raise SharpError(f"{path} cannot be read: {error.strerror}.") from error
-    return digest

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
+from sharp_cli.files import atomic_write, sha256_of
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.weights.read import read_weights
-from sharp_cli.weights.store import sha256_of
 
 FORMAT_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 

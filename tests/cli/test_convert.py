@@ -30,7 +30,7 @@ def test_photos_become_splats_beside_them_and_a_broken_one_does_not_stop_the_run
     assert run.returncode == 1
     assert run.stderr.count("broken.jpg") >= 1
     assert "Traceback" not in run.stderr
-    assert "2,359,296 Gaussians" in run.stderr
+    assert "2,359,296" in run.stderr
     for stage in ("load", "decode", "network", "decompose", "write", "peak process"):
         assert stage in run.stderr
     assert len(read_ply(tmp_path / "china.ply")) == 1_179_648
@@ -87,11 +87,12 @@ def test_ctrl_c_ends_quickly_and_leaves_nothing(data: Path, small_weights: Path,
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["convert"], "PHOTO"),
+        (["convert"], "INPUT"),
+        (["convert", "a.jpg", "--fov", "60", "--focal-mm", "30"], "once"),
+        (["convert", "a.jpg", "--background", "no-colour"], "no-colour"),
         (["convert", "a.jpg", "--precision", "fp8"], "fp8"),
         (["convert", "a.jpg", "--focal-px", "-3"], "focal-px"),
         (["convert", "a.jpg", "b.jpg", "-o", "one.ply"], "folder"),
-        (["convert", "x/a.jpg", "y/a.jpg", "-o", "out"], "a.ply"),
         (["unknown"], "unknown"),
     ],
 )

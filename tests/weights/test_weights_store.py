@@ -87,12 +87,3 @@ def test_resolve_a_path(tmp_path, monkeypatch):
             store.resolve(path)
     with pytest.raises(SharpError, match=r"'blunt' is neither a file nor the name of known weights \(sharp\)"):
         store.resolve("blunt")
-
-
-def test_sha256_of(tmp_path):
-    path = tmp_path / "abc"
-    path.write_bytes(b"abc")
-    told = []
-    digest = store.sha256_of(path, lambda done, total: told.append((done, total)))
-    assert digest.hexdigest() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert told == [(3, 3)]

@@ -1,0 +1,147 @@
+"""From what a user names on the command line to a sorted list of files without duplicates."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+FileId: TypeAlias = "tuple[int, int, str] | str"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file to work on, or a name that led to none."""
+
+    path: Path
+    """As the user would name it."""
+    place: Path
+    """Where it lies below the folder it was found in: its path under an output folder, but for the ending."""
+    problem: str | None = None
+    """Why there is nothing to work on, in one sentence."""
+
+
+def find_inputs(
+    words: Iterable[str], suffixes: frozenset[str], *, what: str, leave_out: Path | None = None
+) -> list[Found]:
+    """The files that words stand for: sorted by path, each file once however often and by whatever name it is met.
+
+    Folders are searched to the bottom for files with one of the ``suffixes`` (lower case), through symbolic links too,
+    but each real folder once; hidden files and folders are passed over. A pattern (``*``, ``?``, ``[…]``, ``**``)
+    counts where no file has that very name, and its files are chosen like a folder's. A file that is named outright
+    counts whatever its ending. What leads to nothing is in the list as well, with its problem.
+
+    Args:
+        words: files, folders and patterns.
+        suffixes: endings to look for, with the dot.
+        what: the word for such files in sentences, in the plural ("photos").
+        leave_out: a folder that is not searched: the one that results go to.
+    """
+    words = list(dict.fromkeys(words))
+    folders = {_file_id(Path(word)) for word in words if Path(word).is_dir()}
+    left_out = {_file_id(leave_out)} - folders if leave_out and leave_out.is_dir() else set()
+    search = _Search(suffixes, what, left_out)
+    several = len(folders) > 1
+    found = [each for word in words for each in search.word(word, several)]
+    # A file under its own name comes before a link to it, so that the link is the one to go.
+    found.sort(key=lambda each: (each.path.is_symlink(), each.path))
+    unique = {(_file_id(each.path) if each.problem is None else str(each.path)): each for each in reversed(found)}
+    return sorted(unique.values(), key=lambda each: each.path)
+
+
+def lines_of(data: bytes) -> list[str]:
+    """The names in a list from another program: one a line, or separated by zero bytes (``find -print0``)."""
+    parts = data.split(b"\0") if b"\0" in data else data.replace(b"\r\n", b"\n").split(b"\n")
+    return [os.fsdecode(part) for part in parts if part]
+
+
+class _Search:
+    """What one search remembers: which folders it has seen."""
+
+    def __init__(self, suffixes: frozenset[str], what: str, seen: set[FileId]) -> None:
+        self.suffixes, self.what, self.seen = suffixes, what, seen
+
+    def word(self, word: str, several_folders: bool) -> Iterator[Found]:
+        path = Path(word)
+        if path.is_dir():
+            if _file_id(path) in self.seen:
+                return
+            # With several folders each keeps its own name under the output folder, as with `cp -r`.
+            root = Path(path.resolve().name) if several_folders else Path()
+            yield from self._or_problem(self._folder(path, root), path, f"There are no {self.what} in {path}.")
+        elif glob.has_magic(word) and not os.path.lexists(word):
+            yield from self._or_problem(self._pattern(word), path, f"No {self.what} match {word}.")
+        else:
+            yield Found(path, Path(path.name))
+
+    def _or_problem(self, found: Iterator[Found], path: Path, problem: str) -> Iterator[Found]:
+        nothing = True
+        for each in found:
+            nothing = False
+            yield each
+        if nothing:
+            yield Found(path, Path(path.name), problem)
+
+    def _pattern(self, pattern: str) -> Iterator[Found]:
+        parts = Path(pattern).parts
+        fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+        top = Path(*parts[:fixed])
+        for match in top.glob(str(Path(*parts[fixed:]))):
+            place = match.relative_to(top)
+            if any(part.startswith(".") for part in place.parts):
+                continue
+            if match.is_dir():
+                yield from self._folder(match, place)
+            elif match.suffix.lower() in self.suffixes:
+                yield Found(match, place)
+
+    def _folder(self, folder: Path, place: Path) -> Iterator[Found]:
+        """All files below a folder; links to folders last, so that their targets keep their own names."""
+        links: list[tuple[Path, Path]] = []
+        folders = [(folder, place)]
+        while folders or links:
+            folder, place = folders.pop() if folders else links.pop(0)
+            identity = _file_id(folder)
+            if identity in self.seen:
+                continue
+            self.seen.add(identity)
+            try:
+                entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            except OSError as error:
+                yield Found(folder, place, f"{folder} cannot be searched: {error.strerror or error}.")
+                continue
+            for entry in entries:
+                here, there = folder / entry.name, place / entry.name
+                if entry.name.startswith("."):
+                    continue
+                named_as_wanted = here.suffix.lower() in self.suffixes
+                if not _is_folder(entry):
+                    if named_as_wanted:
+                        yield Found(here, there)
+                elif named_as_wanted:
+                    yield from self._or_problem(self._folder(here, there), here, f"{here} is a folder.")
+                else:
+                    (links if entry.is_symlink() else folders).append((here, there))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _file_id(path: Path) -> FileId:
+    """What two names of one file have in common, on file systems that ignore case too; hard links stay two files."""
+    try:
+        status = path.stat()
+        real = path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return os.path.normcase(path.absolute())
+    if stat.S_ISDIR(status.st_mode) and status.st_ino:
+        return (status.st_dev, status.st_ino, "")
+    return (status.st_dev, status.st_ino, real.name.casefold()) if status.st_ino else os.path.normcase(real)

@@ -1,0 +1,134 @@
+"""Splat files to films, as the stages of a batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from sharp_cli.batch.marks import DIGEST, check_done, made_from, make_marks
+from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages
+from sharp_cli.errors import SharpError
+from sharp_cli.files import sha256_of
+from sharp_cli.formats.ply import read_ply
+from sharp_cli.formats.transforms import write_transforms
+from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.render.encode import frame_name, read_facts
+from sharp_cli.render.film import Film, choose_views, depth_target, shoot
+from sharp_cli.render.rasterizer import Backend
+from sharp_cli.render.views import Views
+from sharp_cli.timing import Stopwatch
+
+FRAMES = "-frames"
+"""Ending of a folder of frames, in the place of a file's."""
+
+
+class Loaded(NamedTuple):
+    """A splat to film, from where, and the marks of its film."""
+
+    gaussians: Gaussians
+    views: Views
+    marks: dict[str, str]
+
+
+def ending_of(film: Film) -> str:
+    """What a film's name ends in."""
+    return FRAMES if film.format == "png" else f".{film.format}"
+
+
+def film_marks(source: Path, film: Film) -> dict[str, str]:
+    """The marks of a splat's film.
+
+    Raises:
+        SharpError: the splat or the film's cameras cannot be read.
+    """
+    settings = {key: "-" if value is None else str(value).replace(" ", "") for key, value in vars(film).items()}
+    if film.cameras is not None:
+        settings["cameras"] = sha256_of(film.cameras).hexdigest()
+    return make_marks(source, sha256_of(source).hexdigest(), settings)
+
+
+def is_free(film: Film) -> Callable[[Path, Path], bool]:
+    """Whether a name can be given to a splat's film: no film of another splat stands there."""
+
+    def free(target: Path, source: Path) -> bool:
+        try:
+            return made_from(read_facts(target, film.format), source)
+        except SharpError:  # nothing there, or something that writing will refuse to replace
+            return True
+
+    return free
+
+
+def check_film(target: Path, film: Film, marks: dict[str, str]) -> None:
+    """Look at what stands where a film is to go; incomplete results count as none.
+
+    Raises:
+        Done: the film is complete and has these very marks, and so has its depth where that is wanted.
+        SharpError: something is there that this tool has not made.
+    """
+    for path in [depth_target(target), target] if film.depth else [target]:
+        try:
+            facts = read_facts(path, film.format)
+        except SharpError:
+            return
+        with suppress(Done):
+            check_done(path, facts, marks)
+            return
+    raise Done
+
+
+def filming(
+    film: Film,
+    backend: Backend,
+    shown: Callable[[Job, int, int], None],
+    *,
+    save_cameras: Path | None = None,
+    overwrite: bool = False,
+) -> Stages[Loaded, int]:
+    """The stages that turn splats into films.
+
+    Args:
+        shown: told of every frame: the job, how many are finished, and how many there are to be.
+        save_cameras: a transforms.json to write, for one splat, whether its film is done or not.
+        overwrite: do again what is done, and replace files that this tool has not made.
+    """
+
+    def read(outcome: Outcome) -> Loaded:
+        job, watch = outcome.job, Stopwatch(outcome.seconds)
+        marks = film_marks(job.source, film)
+        outcome.facts["sha256"] = marks[DIGEST]
+        if not overwrite and save_cameras is None:
+            check_film(job.target, film, marks)
+        with watch.stage("read"):
+            gaussians = read_ply(job.source)
+            views = choose_views(film, gaussians)
+        outcome.facts["gaussians"] = len(gaussians)
+        if save_cameras is not None:
+            write_transforms(save_cameras, views, _pictures(film, len(views), job.target, save_cameras))
+            if not overwrite:
+                check_film(job.target, film, marks)
+        return Loaded(gaussians, views, marks)
+
+    def compute(outcome: Outcome, loaded: Loaded) -> int:
+        job, (gaussians, views, marks) = outcome.job, loaded
+        facts = {**gaussians.facts, **marks}
+        with Stopwatch(outcome.seconds).stage("render", on_device=True):
+            shoot(film, gaussians, views, job.target, facts, backend=backend, shown=partial(shown, job))
+        outcome.facts |= {"frames": len(views), "width": views.width, "height": views.height, "fps": film.fps}
+        if film.depth:
+            outcome.facts["depth"] = str(depth_target(job.target))
+        return len(views)
+
+    return Stages(read, compute, lambda outcome, loaded, frames: None)
+
+
+def _pictures(film: Film, count: int, target: Path, cameras: Path) -> list[str] | None:
+    """The frames' files as a transforms.json names them, where every frame is a file."""
+    if film.format != "png":
+        return None
+    folder = Path(os.path.relpath(target, cameras.parent))
+    return [(folder / frame_name(index)).as_posix() for index in range(count)]

@@ -1,0 +1,193 @@
+"""``sharp render``: splats in, videos and pictures out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sharp_cli.cli.choices import LookAt, RenderDevice, Stereo, Trajectory, VideoFormat
+from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
+from sharp_cli.errors import SharpError
+
+if TYPE_CHECKING:
+    from sharp_cli.cli.report import Report
+    from sharp_cli.render.encode import Format
+    from sharp_cli.render.rasterizer import Backend
+
+CAMERA, PICTURE = "Camera", "Picture"
+SUFFIXES = frozenset({".ply"})
+
+
+def render(
+    scenes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SCENE...",
+            help="Splats (.ply), folders (searched to the bottom), patterns, or - for a list on stdin.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "A .mp4, .gif or .webp file, or a folder for frames, for one splat; else a folder that mirrors the "
+            "inputs'. Default: beside each splat.",
+            *("--out", "-o"),
+        ),
+    ] = None,
+    format: Annotated[
+        VideoFormat | None, option(OUTPUT, "png is a folder of frames. Default: as OUT is named, else mp4.")
+    ] = None,
+    depth: Annotated[
+        bool, option(OUTPUT, "Add a film of the depth: near is bright; for png, 16-bit millimetres.", "--depth")
+    ] = False,
+    overwrite: Overwrite = False,
+    trajectory: Annotated[
+        Trajectory, option(CAMERA, "The camera's path, which starts from the photo's view.")
+    ] = Trajectory.orbit,
+    seconds: Annotated[float, option(CAMERA, "Length of one round.", min=0.001, max=3600)] = 2.0,
+    fps: Annotated[float, option(CAMERA, "Frames per second.", min=0.1, max=240)] = 30.0,
+    repeat: Annotated[int, option(CAMERA, "Rounds.", min=1, max=1000)] = 1,
+    max_disparity: Annotated[
+        float,
+        option(CAMERA, "How far the nearest content moves, in picture diagonals; safe up to 0.08.", min=0, max=10),
+    ] = 0.08,
+    max_zoom: Annotated[
+        float, option(CAMERA, "How far to go towards the nearest content; safe up to 0.15.", min=0, max=0.99)
+    ] = 0.15,
+    look_at: Annotated[LookAt, option(CAMERA, "Turn to the focus point, or look straight ahead.")] = LookAt.point,
+    cameras: Annotated[
+        Path | None,
+        option(CAMERA, "Take the cameras from a transforms.json (nerfstudio's convention).", metavar="FILE"),
+    ] = None,
+    save_cameras: Annotated[
+        Path | None, option(CAMERA, "Write the cameras as a transforms.json; for one splat.", metavar="FILE")
+    ] = None,
+    size: Annotated[
+        str | None,
+        option(PICTURE, "Long side, or both sides. Default: the photo's, at most 1920.", metavar="PX|WxH"),
+    ] = None,
+    background: Annotated[str, option(PICTURE, "Colour behind the splat: a name or #rrggbb.")] = "black",
+    alpha: Annotated[
+        bool, option(PICTURE, "Transparent pictures: png, which is then the default, or webp.", "--alpha")
+    ] = False,
+    stereo: Annotated[Stereo | None, option(PICTURE, "sbs: two eyes side by side, for headsets.")] = None,
+    ipd: Annotated[float, option(PICTURE, "Distance of the two eyes in metres.", min=0)] = 0.063,
+    device: Annotated[
+        RenderDevice, option(PICTURE, "Where it renders; auto takes CUDA with gsplat, else the CPU.")
+    ] = RenderDevice.auto,
+    dry_run: DryRun = False,
+    json_file: JsonFile = None,
+    timings: Timings = False,
+    fail_fast: FailFast = False,
+    quiet: Quiet = False,
+) -> None:
+    """Film splats: orbit videos, other camera paths, frames, depth, stereo.
+
+    What is done is skipped, and a splat that fails does not stop the others. Exit code 0, 1 if a splat failed, 2 for
+    wrong use, 130 after Ctrl-C.
+    """
+    from sharp_cli.batch.splats import check_film, ending_of, film_marks, filming, is_free
+    from sharp_cli.cli.report import Report
+    from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan
+    from sharp_cli.render.film import Film
+    from sharp_cli.render.trajectories import range_warning
+
+    kind = choose_format(out, format, alpha)
+    film = Film(
+        trajectory=trajectory.value,
+        frames=1 if trajectory is Trajectory.still and kind == "png" else max(1, round(seconds * fps)),
+        repeat=repeat,
+        fps=fps,
+        max_disparity=max_disparity,
+        max_zoom=max_zoom,
+        look_at=look_at.value,
+        size=choose_size(size),
+        cameras=cameras,
+        format=kind,
+        depth=depth,
+        alpha=alpha,
+        eye_distance=ipd if stereo else None,
+        background=choose_color(background),
+    )
+    jobs = choose_jobs(
+        scenes, out, suffixes=SUFFIXES, what="splats", ending=ending_of(film), free=is_free(film),
+        one_file=is_one_result(scenes, out, kind),
+    )  # fmt: skip
+    if save_cameras is not None and len(jobs) > 1:
+        raise typer.BadParameter("several splats have cameras of their own: give one.", param_hint="--save-cameras")
+    if dry_run:
+        show_plan(jobs, lambda job: None if overwrite else check_film(job.target, film, film_marks(job.source, film)))
+        return
+    settings: dict[str, Any] = {key: str(value) for key, value in vars(film).items()}
+    with Report(len(jobs), "splats", "rendering", quiet=quiet, timings=timings) as report:
+        if warning := range_warning(max_disparity, max_zoom):
+            report.line(warning, style="yellow")
+        backend = choose_backend(device, report)
+        stages = filming(film, backend, report.part, save_cameras=save_cameras, overwrite=overwrite)
+        run_batch("render", jobs, stages, report, settings, json_file=json_file, fail_fast=fail_fast)
+
+
+def choose_format(out: Path | None, format: VideoFormat | None, alpha: bool) -> Format:
+    """The format asked for, or that OUT's name tells.
+
+    Raises:
+        typer.BadParameter: OUT's name says another one, or the format has no transparency.
+    """
+    named = out.suffix.lower()[1:] if out is not None and not out.is_dir() else ""
+    of_name = named if named in ("mp4", "gif", "webp") else None
+    chosen = format.value if format else of_name or ("png" if alpha else "mp4")
+    if of_name not in (None, chosen):
+        raise typer.BadParameter(f"{out} is not named as {chosen}.", param_hint="--format")
+    if alpha and chosen not in ("png", "webp"):
+        raise typer.BadParameter(f"{chosen} has no transparency: take png or webp.", param_hint="--alpha")
+    return chosen  # type: ignore[return-value]
+
+
+def is_one_result(scenes: list[str], out: Path | None, format: Format) -> bool:
+    """Whether OUT is the result itself: a file of a video's name, or a folder for the frames of one named splat."""
+    if out is None:
+        return False
+    if format == "png":
+        return len(scenes) == 1 and Path(scenes[0]).is_file()
+    return out.suffix.lower() == f".{format}" and not out.is_dir()
+
+
+def choose_size(size: str | None) -> int | tuple[int, int] | None:
+    """``1024`` or ``1280x720``.
+
+    Raises:
+        typer.BadParameter: anything else.
+    """
+    if size is None:
+        return None
+    sides = size.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.isascii() and side.isdigit() and 2 <= int(side) <= 16384 for side in sides):
+        raise typer.BadParameter(
+            f"{size!r} is no size: give the long side or WIDTHxHEIGHT, 2 to 16384 pixels.", param_hint="--size"
+        )
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def choose_backend(device: RenderDevice, report: Report) -> Backend:
+    """The rasterizer for a device: with auto, a CUDA device that gsplat does not run on is told of and left alone.
+
+    Raises:
+        SharpError: CUDA is asked for and cannot be had.
+    """
+    import torch
+
+    if device is RenderDevice.cpu or (device is RenderDevice.auto and not torch.cuda.is_available()):
+        return "cpu"
+    from sharp_cli.render.cuda import load_gsplat
+
+    try:
+        load_gsplat()
+    except SharpError as error:
+        if device is RenderDevice.cuda:
+            raise
+        report.line(f"Rendering on the CPU. {error}", style="yellow")
+        return "cpu"
+    return "cuda"

@@ -1,0 +1,158 @@
+"""What a batch shows while it works and when it ends: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from sharp_cli.timing import peak_memory
+
+if TYPE_CHECKING:
+    from sharp_cli.batch.pipeline import Job, Outcome
+
+
+class Report(AbstractContextManager["Report"]):
+    """Follows a batch on stderr; quiet, it tells of failures only."""
+
+    def __init__(self, total: int, noun: str, doing: str, *, quiet: bool = False, timings: bool = False) -> None:
+        self.total, self.noun, self.doing, self.quiet, self.timings = total, noun, doing, quiet, timings
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.counts: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+        self.startup: dict[str, float] = {}
+        """Seconds of what is done once, by name; shown in the table."""
+        self.gaussians = 0
+        self.target: Path | None = None
+        self.start = time.monotonic()
+        self._work_began: float | None = None
+        self._part_began: float | None = None
+        self._live = self.console.is_terminal and not quiet
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        self._progress = Progress(
+            *columns,
+            TextColumn("{task.fields[left]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task = self._progress.add_task("starting", total=total, left="")
+
+    def __enter__(self) -> Report:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def stage(self, what: str) -> None:
+        """Show what is being done now."""
+        self._progress.update(self._task, description=what)
+
+    def begun(self, job: Job) -> None:
+        """A job has reached the middle of the pipeline."""
+        self._work_began = self._work_began or time.monotonic()
+        self.stage(f"{plain(job.source.name)}: {self.doing}")
+
+    def part(self, job: Job, done: int, total: int) -> None:
+        """A job that is worked on in parts has finished one more of them."""
+        now = time.monotonic()
+        if done == 1 or self._part_began is None:
+            self._part_began = now
+        rate = f", {(done - 1) / (now - self._part_began):.1f} a second" if done > 1 else ""
+        self.stage(f"{plain(job.source.name)}: {self.doing} {done}/{total}{rate}")
+        self._progress.update(self._task, left=self._left(done / total), completed=self._done + done / total)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Count an outcome and tell of it."""
+        self.counts[outcome.status] += 1
+        self.target = outcome.job.target
+        self.seconds.update(outcome.seconds)
+        self.gaussians += outcome.facts.get("gaussians", 0)
+        done = self._done
+        if outcome.status == "failed":
+            self.line(f"failed: {outcome.reason}", style="red", always=True)
+        elif not self._live:
+            what = "done before" if outcome.status == "skipped" else f"→ {outcome.job.target}"
+            self.line(f"[{done}/{self.total}] {outcome.job.source} {what}")
+        if self.timings and outcome.status == "made":
+            spent = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in outcome.seconds.items())
+            self.line(f"{outcome.job.source.name}: {spent} s")
+        self._progress.update(self._task, completed=done, left=self._left())
+
+    def line(self, text: str, style: str = "", *, always: bool = False) -> None:
+        """One line of text above the live display."""
+        if always or not self.quiet:
+            self.console.print(Text(plain(text), style))
+
+    def close(self, state: str) -> None:
+        """End the display, and print what became of the inputs, seconds per stage and peak memory."""
+        self._progress.stop()
+        if state != "finished":
+            left = self.total - self._done
+            self.line(f"{state}: {left} of {self.total} {self.noun} are left; the same command goes on with them.")
+        if self.quiet:
+            return
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        table.add_column(style="bold")
+        if self.total == 1 and self.target:
+            table.add_row("file", plain(str(self.target)))
+        counts = ", ".join(f"{self.counts[status]:,} {status}" for status in ("made", "skipped", "failed"))
+        table.add_row(self.noun, counts)
+        if self.gaussians:
+            table.add_row("Gaussians", f"{self.gaussians:,}")
+        for stage, seconds in self.startup.items():
+            table.add_row(stage, f"{seconds:.2f} s")
+        made = self.counts["made"]
+        for stage, seconds in self.seconds.items():
+            each = f", {seconds / made:.2f} s each" if made > 1 else ""
+            table.add_row(stage, f"{seconds:.2f} s{each}")
+        table.add_row("in all", f"{time.monotonic() - self.start:.2f} s")
+        for kind, size in peak_memory().items():
+            table.add_row(f"peak {kind}", f"{size / 1e9:.2f} GB")
+        self.console.print(table)
+
+    def totals(self) -> dict[str, Any]:
+        """The table's figures, for a record."""
+        seconds = {stage: round(spent, 3) for stage, spent in {**self.startup, **self.seconds}.items()}
+        return {**self.counts, "gaussians": self.gaussians, "seconds": seconds, "peak_memory": peak_memory()}
+
+    @property
+    def _done(self) -> int:
+        return sum(self.counts.values())
+
+    def _left(self, part: float = 0.0) -> str:
+        """How fast it goes and how long it will take, from the work alone: what is skipped takes no time.
+
+        Args:
+            part: what is done of the job at hand, 0..1.
+        """
+        if self._work_began is None:
+            return ""
+        worked = self.counts["made"] + self.counts["failed"] + part
+        each = (time.monotonic() - self._work_began) / max(worked, 1e-9)
+        left = _clock(each * (self.total - self._done - part))
+        return f"{each:.1f} s each, {left} left" if worked >= 1 else f"{left} left"
+
+
+def plain(text: str) -> str:
+    """Text that any terminal can show: bytes that are no text, and control characters, stand as escapes."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,29 @@
+"""``sharp view``: a splat in this machine's browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def view(
+    scene: Annotated[Path, typer.Argument(metavar="SCENE", help="A splat (.ply).")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Print the address only, open no browser.")] = False,
+) -> None:
+    """Show a splat in the browser, starting with the photo's view, until Ctrl-C."""
+    from sharp_cli.formats.ply import read_ply
+    from sharp_cli.viewer.server import viewer_server
+
+    with viewer_server(read_ply(scene), scene.stem, port) as server:
+        typer.echo(server.url)
+        typer.echo("Ctrl-C ends it.", err=True)
+        if not no_open:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("Ended.", err=True)

@@ -1,0 +1,120 @@
+"""Finding inputs: each file once, sorted, with its place below the folder it was found in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from sharp_cli.batch.inputs import Found, find_inputs, lines_of
+
+SUFFIXES = frozenset({".jpg", ".png"})
+posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links as POSIX has them")
+
+
+def find(*words: str | Path, leave_out: Path | None = None) -> list[Found]:
+    return find_inputs(map(str, words), SUFFIXES, what="photos", leave_out=leave_out)
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def places(found: list[Found]) -> list[str]:
+    return [each.place.as_posix() for each in found]
+
+
+def test_a_folder_is_searched_to_the_bottom_for_photos_alone(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("b.JPG", "a.png", "notes.txt", "2020/x.jpg", "2020/06/y.png", "z.jpgx")))
+    touch(*(tmp_path / name for name in (".hidden.jpg", "._b.JPG", ".thumbnails/t.jpg")))
+    assert places(find(tmp_path)) == ["2020/06/y.png", "2020/x.jpg", "a.png", "b.JPG"]
+
+
+def test_a_file_that_is_met_several_times_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "sub/b.jpg")
+    monkeypatch.chdir(tmp_path)
+    found = find("a.jpg", ".", "./a.jpg", tmp_path / "a.jpg", "*.jpg", "sub", "sub/../a.jpg")
+    assert sorted(each.path.resolve().name for each in found) == ["a.jpg", "b.jpg"]
+
+
+@posix
+def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
+    touch(tmp_path / "in/zoo/lion.jpg", tmp_path / "elsewhere/far.jpg")
+    (tmp_path / "in/again").symlink_to(tmp_path / "in/zoo")
+    (tmp_path / "in/zoo/up").symlink_to(tmp_path / "in")
+    (tmp_path / "in/other").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in/first.jpg").symlink_to(tmp_path / "in/zoo/lion.jpg")
+    (tmp_path / "in/itself").symlink_to("itself")
+    assert places(find(tmp_path / "in")) == ["other/far.jpg", "zoo/lion.jpg"]
+
+
+@posix
+def test_what_cannot_be_a_photo_is_found_with_its_problem_or_left_to_its_reader(tmp_path: Path) -> None:
+    touch(tmp_path / "in/folder.jpg/readme.txt", tmp_path / "in/full.png/inside.jpg", tmp_path / "empty/readme.txt")
+    (tmp_path / "in/gone.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(tmp_path / "in/pipe.jpg")
+    found = find(tmp_path / "in")
+    assert places(found) == ["folder.jpg", "full.png/inside.jpg", "gone.jpg", "pipe.jpg"]
+    assert [each.problem for each in found] == [f"{tmp_path}/in/folder.jpg is a folder.", None, None, None]
+    (nothing,) = find(tmp_path / "empty")
+    assert nothing.problem == f"There are no photos in {tmp_path}/empty."
+    (no_match,) = find(tmp_path / "*.gif")
+    assert no_match.problem == f"No photos match {tmp_path}/*.gif."
+    (missing,) = find(tmp_path / "missing.jpg")
+    assert missing.problem is None
+
+
+@posix
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_a_problem_and_the_rest_is_found(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "locked/b.jpg")
+    (tmp_path / "locked").chmod(0)
+    found = find(tmp_path)
+    (tmp_path / "locked").chmod(0o700)
+    assert [each.path.name for each in found] == ["a.jpg", "locked"]
+    assert "Permission denied" in str(found[1].problem)
+
+
+def test_patterns_keep_the_structure_below_their_fixed_part(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("trip/one/a.jpg", "trip/two/a.jpg", "trip/two/b.txt", "trip/[x].jpg")))
+    assert places(find(tmp_path / "trip/*/a.*")) == ["one/a.jpg", "two/a.jpg"]
+    assert places(find(tmp_path / "trip/t*")) == ["two/a.jpg"]
+    assert places(find(tmp_path / "trip/**/*.jpg")) == ["[x].jpg", "one/a.jpg", "two/a.jpg"]
+    assert places(find(tmp_path / "trip/[x].jpg")) == ["[x].jpg"]
+
+
+def test_several_folders_keep_their_names(tmp_path: Path) -> None:
+    touch(tmp_path / "one/a.jpg", tmp_path / "two/a.jpg")
+    assert places(find(tmp_path / "one", tmp_path / "two")) == ["one/a.jpg", "two/a.jpg"]
+    assert places(find(tmp_path / "one")) == places(find(tmp_path / "one", tmp_path / "one/")) == ["a.jpg"]
+
+
+def test_the_folder_for_results_is_not_searched_unless_it_is_an_input(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "out/frame.png")
+    assert places(find(tmp_path, leave_out=tmp_path / "out")) == ["a.jpg"]
+    assert places(find(tmp_path, leave_out=tmp_path)) == ["a.jpg", "out/frame.png"]
+
+
+@posix
+def test_odd_names_are_found(tmp_path: Path) -> None:
+    names = [
+        "-x.jpg",
+        " .jpg",
+        "😀.jpg",
+        "new\nline.jpg",
+        "n" * 251 + ".jpg",
+        os.fsdecode(b"\xff\xfe.jpg"),
+        "%s'\".jpg",
+    ]
+    touch(*(tmp_path / name for name in names))
+    assert {each.path.name for each in find(tmp_path)} == set(names)
+
+
+def test_a_list_has_a_name_a_line_or_between_zero_bytes() -> None:
+    assert lines_of(b"a b.jpg\nc.jpg\r\n\n") == ["a b.jpg", "c.jpg"]
+    assert lines_of(b"a\nb.jpg\0c.jpg\0") == ["a\nb.jpg", "c.jpg"]
+    assert [os.fsencode(name) for name in lines_of(b"\xff.jpg\n")] == [b"\xff.jpg"]
