@@ -1,0 +1,71 @@
+"""The viewer's page: everything in one HTML document, the splat inside it or beside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import sharp_cli
+from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.viewer.scene import describe
+
+HERE = Path(__file__).parent
+VENDOR = HERE / "vendor" / "supersplat-viewer"
+
+PART = 3 << 20
+"""Bytes of a splat in one element; a multiple of 3, so that no base64 but the last ends in padding."""
+
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:; style-src 'unsafe-inline'; "
+    "img-src data: blob:; connect-src {connect}"
+)
+"""The browser itself keeps the page from reaching for anything else."""
+
+
+def page_around(gaussians: Gaussians, name: str, url: str) -> bytes:
+    """The page of a splat that is served beside it under ``url``; ``name`` is the title."""
+    head = _head(gaussians, name, {"name": url, "inline": False}, connect="'self'")
+    return b"".join([head, _tail()])
+
+
+def page_with(gaussians: Gaussians, name: str, splat: bytes) -> Iterator[bytes]:
+    """The page that holds these Gaussians' ``splat`` file, piece by piece; ``name`` is the title."""
+    facts = {"name": "splat.ply", "inline": True, "bytes": len(splat)}
+    yield _head(gaussians, name, facts, connect="'none'")
+    for start in range(0, len(splat), PART):
+        part = base64.b64encode(splat[start : start + PART])
+        yield b'<script type="text/plain" class="splat">' + part + b"</script>\n"
+    yield _tail()
+
+
+def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) -> bytes:
+    scene = json.dumps({**describe(gaussians), **facts}).replace("<", "\\u003c")
+    page = Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
+        title=html.escape(name),
+        generator=f"sharp-cli {sharp_cli.__version__}",
+        policy=POLICY.format(connect=connect),
+        viewer_licence=(VENDOR / "LICENSE").read_text(encoding="utf-8"),
+        css=(VENDOR / "index.css").read_text(encoding="utf-8"),
+        scene=scene,
+    )
+    return (page + _note(gaussians)).encode()
+
+
+def _note(gaussians: Gaussians) -> str:
+    """What the splat's licence asks to be seen, where it has one."""
+    licence = gaussians.facts.get("licence")
+    if not licence:
+        return ""
+    return f'<details class="note"><summary>Licence</summary>{html.escape(licence)}</details>\n'
+
+
+def _tail() -> bytes:
+    """The viewer's module and our start of it, as one: a page from disk may not import another."""
+    viewer = (VENDOR / "index.js").read_text(encoding="utf-8").rpartition("//# sourceMappingURL=")[0]
+    boot = (HERE / "boot.js").read_text(encoding="utf-8")
+    return f'<script type="module">\n{viewer}\n{boot}</script>\n</body>\n</html>\n'.encode()

@@ -1,0 +1,99 @@
+"""What the viewer is told about a splat: where the camera stands, what it sees, and how the splat is drawn."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.gaussians import Camera, Gaussians
+
+SWAY = 0.1
+"""Half width of the play button's path, in distances between the camera and what it looks at."""
+SECONDS, KEYS = 12, 24
+
+
+def describe(gaussians: Gaussians) -> dict[str, Any]:
+    """The viewer's ``settings`` and the ``photo`` whose view it starts with, as values for JSON.
+
+    ``photo`` has the photo's shape and its fields of view [°]; it is None for a splat that does not know its photo's
+    camera, and the viewer then frames the whole splat.
+
+    The viewer's axes are x left, y up, z forward, as seen by the photo's camera: it turns OpenCV's by 180° about z.
+
+    Raises:
+        SharpError: there is no Gaussian to show.
+    """
+    if not len(gaussians):
+        raise SharpError("This splat holds no Gaussian, so there is nothing to show.")
+    camera = gaussians.camera
+    settings = {
+        "version": 2,
+        "tonemapping": "none",
+        "highPrecisionRendering": False,
+        "background": {"color": [0, 0, 0]},
+        "postEffectSettings": _no_effects(),
+        "animTracks": [],
+        "cameras": [],
+        "annotations": [],
+        "startMode": "default",
+    }
+    if camera is None:
+        return {"settings": settings, "photo": None}
+    photo = {
+        "width": camera.width,
+        "height": camera.height,
+        "horizontal_fov": _field_of_view(camera.width, camera),
+        "vertical_fov": _field_of_view(camera.height, camera),
+    }
+    fov = max(photo["horizontal_fov"], photo["vertical_fov"])
+    distance = _distance(gaussians)
+    pose = {"position": [0, 0, 0], "target": [0, 0, distance], "fov": fov}
+    settings |= {"cameras": [{"initial": pose}], "animTracks": [_sway(distance, fov)], "startMode": "animTrack"}
+    return {"settings": settings, "photo": photo}
+
+
+def _field_of_view(extent: int, camera: Camera) -> float:
+    """Degrees, along a side of ``extent`` pixels."""
+    return math.degrees(2 * math.atan(extent / (2 * camera.focal_px)))
+
+
+def _distance(gaussians: Gaussians) -> float:
+    """How far ahead the point lies that the camera turns about: the median depth of what is in front [m]."""
+    depths = gaussians.means[:, 2]
+    ahead = depths[depths > 0]
+    return float(ahead.median()) if len(ahead) else 1.0
+
+
+def _sway(distance: float, fov: float) -> dict[str, Any]:
+    """A lying figure eight through the photo's viewpoint: a full turn would show the splat's empty back."""
+    angles = [2 * math.pi * key / KEYS for key in range(KEYS)]
+    width = SWAY * distance
+    positions = [(width * math.sin(a), width / 3 * math.sin(2 * a), 0.0) for a in angles]
+    return {
+        "name": "sway",
+        "duration": SECONDS,
+        "frameRate": 1,
+        "loopMode": "repeat",
+        "interpolation": "spline",
+        "smoothness": 1,
+        "keyframes": {
+            "times": [SECONDS * key / KEYS for key in range(KEYS)],
+            "values": {
+                "position": [value for position in positions for value in position],
+                "target": [0.0, 0.0, distance] * KEYS,
+                "fov": [fov] * KEYS,
+            },
+        },
+    }
+
+
+def _no_effects() -> dict[str, Any]:
+    """The viewer wants every effect's values, also of those that are off."""
+    return {
+        "sharpness": {"enabled": False, "amount": 0},
+        "bloom": {"enabled": False, "intensity": 0.1, "blurLevel": 2},
+        "grading": {"enabled": False, "brightness": 1, "contrast": 1, "saturation": 1, "tint": [1, 1, 1]},
+        "vignette": {"enabled": False, "intensity": 0.5, "inner": 0.3, "outer": 0.75, "curvature": 1},
+        "fringing": {"enabled": False, "intensity": 0.5},
+    }
