@@ -1,0 +1,114 @@
+"""The view that a splat's camera paths start from: its photo's, or one that shows the whole scene."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sharp_cli.gaussians.gaussians import Camera, Gaussians
+
+Array = npt.NDArray[np.float64]
+
+STRANGERS_CAMERA = Camera(640, 480, 512.0)
+"""For splats that know no camera (spec/network.md §9): 64° wide."""
+
+SOLID = 0.1
+"""Gaussians less opaque than this say little about where a scene is: floaters are mostly fainter."""
+
+
+class SourceView(NamedTuple):
+    """A camera and where it stands."""
+
+    camera: Camera
+    viewmat: Tensor  # (4, 4) float64 world to camera
+
+
+class DepthRange(NamedTuple):
+    """Where what a view shows begins and where to look, as camera z in the scene's unit."""
+
+    near: float
+    """Hardly anything (0.1 %) is nearer."""
+    focus: float
+    """The depth whose disparity is halfway between near and far content (10 % and 90 % quantiles): seen from a moving
+    camera that looks at it, the two move equally far, in opposite directions."""
+
+
+def source_view(gaussians: Gaussians) -> SourceView:
+    """The photo's camera at the origin; for splats without a camera, a view that frames the scene, in any unit.
+
+    A scene that lies in front of the origin and fills a good part of the picture there is seen from the origin.
+    Otherwise the camera stands back along −z until the scene's robust bounding box is in the picture.
+    """
+    at_origin = torch.eye(4, dtype=torch.float64)
+    if gaussians.camera is not None:
+        return SourceView(gaussians.camera, at_origin)
+    solid = _solid(gaussians)
+    means = _positions(gaussians)[solid]
+    if not len(means) or _shows_most(STRANGERS_CAMERA, means):
+        return SourceView(STRANGERS_CAMERA, at_origin)
+    low, high = np.quantile(means, [0.01, 0.99], axis=0)
+    sizes = gaussians.scales.detach().amax(1).cpu().double().numpy()[solid]
+    reach = 2 * float(np.median(sizes[np.isfinite(sizes)], axis=0)) if np.isfinite(sizes).any() else 0.0
+    viewmat = at_origin.clone()
+    viewmat[:3, 3] = -torch.from_numpy(_standing_back(STRANGERS_CAMERA, low - reach, high + reach))
+    return SourceView(STRANGERS_CAMERA, viewmat)
+
+
+def positive_depths(gaussians: Gaussians, viewmat: Tensor) -> Array:
+    """Depths of all means in front of a view, camera z."""
+    depths = _positions(gaussians) @ viewmat[2, :3].numpy() + float(viewmat[2, 3])
+    return depths[np.isfinite(depths) & (depths > 0)]
+
+
+def depth_range(gaussians: Gaussians, view: SourceView) -> DepthRange:
+    """Near end and focus depth of what a view shows; 1 and 1 where it shows nothing."""
+    means = _positions(gaussians) @ view.viewmat[:3, :3].numpy().T + view.viewmat[:3, 3].numpy()
+    depths = means[_solid(gaussians) & _in_picture(view.camera, means), 2]
+    if not len(depths):
+        depths = positive_depths(gaussians, view.viewmat)
+    if not len(depths):
+        return DepthRange(1.0, 1.0)
+    near, front, back = np.quantile(depths, [0.001, 0.1, 0.9])
+    return DepthRange(float(near), float(2 / (1 / front + 1 / back)))
+
+
+def _standing_back(camera: Camera, low: Array, high: Array) -> Array:
+    """The eye on the box's axis whose view along +z just holds the box's front, and so all of it."""
+    half = (high - low) / 2
+    away = 1.1 * camera.focal_px * max(half[0] / (camera.width / 2), half[1] / (camera.height / 2))
+    eye: Array = (low + high) / 2
+    eye[2] = low[2] - (max(away, half[2]) or 1.0)
+    return eye
+
+
+def _shows_most(camera: Camera, means: Array) -> bool:
+    in_front = means[:, 2] > 0
+    in_picture = _in_picture(camera, means)
+    # A third, since a photo may be far wider than the assumed camera; not a half in front, as of a scene all around.
+    if in_front.mean() < 0.9 or in_picture.mean() < 1 / 3:
+        return False
+    across = means[in_picture, :2] / means[in_picture, 2:] * camera.focal_px
+    extent = np.ptp(np.quantile(across, [0.01, 0.99], axis=0), axis=0)
+    return bool((extent > (camera.width / 4, camera.height / 4)).any())
+
+
+def _in_picture(camera: Camera, means: Array) -> npt.NDArray[np.bool_]:
+    """Which of (N, 3) positions in camera space the picture shows."""
+    x, y, z = np.abs(means[:, 0]), np.abs(means[:, 1]), means[:, 2] / camera.focal_px
+    seen: npt.NDArray[np.bool_] = (z > 0) & (x <= z * camera.width / 2) & (y <= z * camera.height / 2)
+    return seen
+
+
+def _solid(gaussians: Gaussians) -> npt.NDArray[np.bool_]:
+    """Which Gaussians say where the scene is: the opaque ones, or all if there are none."""
+    finite = gaussians.means.detach().isfinite().all(1)
+    solid = finite & (gaussians.opacities.detach() >= SOLID)
+    return (solid if solid.any() else finite).cpu().numpy()
+
+
+def _positions(gaussians: Gaussians) -> Array:
+    return gaussians.means.detach().cpu().double().numpy()
