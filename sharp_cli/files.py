@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,49 +36,103 @@ def atomic_write(path: Path) -> Iterator[Path]:
     locked for as long as its writer lives, so that :func:`remove_leftovers` can tell it from a dead one's.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, lock = _locked_file(path.parent)
-    try:
+    with _temporary(path.parent, Path.touch) as temporary:
         yield temporary
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        if lock is not None:
-            os.close(lock)
+
+
+@contextmanager
+def atomic_folder(path: Path, check_replaceable: Callable[[Path], None]) -> Iterator[Path]:
+    """Give a temporary folder beside ``path`` to fill, then rename it; otherwise as :func:`atomic_write`.
+
+    An older folder at ``path`` stays until the new one is complete, then is deleted; ``check_replaceable`` raises if
+    it must not be.
+    """
+    path = path.resolve()
+    if path.exists():
+        check_replaceable(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _temporary(path.parent, Path.mkdir) as temporary:
+        yield temporary
+        if path.exists():
+            check_replaceable(path)  # again: files may have come in the meantime
+            _swap(temporary, path)
+        else:
+            temporary.rename(path)
 
 
 def remove_leftovers(folder: Path) -> int:
-    """Delete the temporary files of :func:`atomic_write` whose writers were killed; how many there were.
+    """Delete what is left of writers that were killed; how many files and folders it was.
 
-    Files that a living process still writes are left alone, and so is what may not be deleted.
+    What a living process still writes is left alone, and so is what may not be deleted.
     """
     removed = 0
     for leftover in folder.glob(f"{PREFIX}*{SUFFIX}"):
         with suppress(OSError):
-            if fcntl is None:
-                leftover.unlink()
-            else:
-                file = os.open(leftover, os.O_RDWR)
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    leftover.unlink()
-                finally:
-                    os.close(file)
+            lock = _lock(leftover)
+            try:
+                _remove(leftover)
+            finally:
+                _unlock(lock)
             removed += 1
     return removed
 
 
-def _locked_file(folder: Path) -> tuple[Path, int | None]:
-    """A new temporary file, and the descriptor that holds its lock where there are locks."""
+@contextmanager
+def _temporary(folder: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """A locked temporary file or folder, which is gone afterwards unless it was renamed."""
     while True:
         temporary = folder / f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}"
-        if fcntl is None:
-            return temporary, None
-        lock = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if temporary.exists():  # no one tidied it away between its making and its locking
-            return temporary, lock
+        make(temporary)
+        lock = None
+        with suppress(OSError):  # tidied away already, or a file system without locks
+            lock = _lock(temporary)
+        if temporary.exists():
+            break
+        _unlock(lock)
+    try:
+        yield temporary
+    finally:
+        with suppress(OSError):
+            _remove(temporary)
+        _unlock(lock)
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a file or folder for as long as this process lives; OSError if another one holds the lock."""
+    if fcntl is None:
+        return None
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _unlock(lock: int | None) -> None:
+    if lock is not None:
         os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _swap(temporary: Path, path: Path) -> None:
+    """Put ``temporary`` in the place of ``path``, and what stood there in the place of ``temporary``, to be deleted."""
+    aside = path.parent / f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}"
+    path.rename(aside)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise
+    aside.rename(temporary)
 
 
 def no_progress(done: int, total: int) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sharp_cli.cli.report import Report
     from sharp_cli.photo import FocalOverride
     from sharp_cli.predictor import Predictor
+    from sharp_cli.render.film import Film
 
 NETWORK, PHOTO = "Network", "Photo"
 
@@ -50,6 +51,9 @@ def convert(
             "extra elements.",
         ),
     ] = PlyLayout.standard,
+    render: Annotated[
+        bool, option(OUTPUT, "Film every splat too: the orbit that `sharp render` makes by default.", "--render")
+    ] = False,
     overwrite: Overwrite = False,
     weights: Annotated[
         str, option(NETWORK, "Known weights (`sharp weights list`), or a .safetensors or .pt file.")
@@ -97,8 +101,16 @@ def convert(
     settings |= recipe.settings(weights)
     with Report(len(jobs), "photos", "network", quiet=quiet, timings=timings) as report:
         load = loading(report, path, device, precision, low_vram)
-        stages = converting(recipe, digest_of(weights, path), load, overwrite=overwrite)
+        film = default_film() if render else None
+        stages = converting(recipe, digest_of(weights, path), load, film=film, overwrite=overwrite)
         run_batch("convert", jobs, stages, report, settings, json_file=json_file, fail_fast=fail_fast)
+
+
+def default_film() -> Film:
+    """What `sharp render` does without options."""
+    from sharp_cli.render.film import Film
+
+    return Film()
 
 
 def choose_focal(px: float | None, mm: float | None, fov: float | None) -> FocalOverride | None:

@@ -89,13 +89,16 @@ def render(
     What is done is skipped, and a splat that fails does not stop the others. Exit code 0, 1 if a splat failed, 2 for
     wrong use, 130 after Ctrl-C.
     """
+    from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan
+
+    # Wrong use is told before torch is imported, which takes its time.
+    kind, sides, color = choose_format(out, format, alpha), choose_size(size), choose_color(background)
+
     from sharp_cli.batch.splats import check_film, ending_of, film_marks, filming, is_free
     from sharp_cli.cli.report import Report
-    from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan
     from sharp_cli.render.film import Film
     from sharp_cli.render.trajectories import range_warning
 
-    kind = choose_format(out, format, alpha)
     film = Film(
         trajectory=trajectory.value,
         frames=1 if trajectory is Trajectory.still and kind == "png" else max(1, round(seconds * fps)),
@@ -104,13 +107,13 @@ def render(
         max_disparity=max_disparity,
         max_zoom=max_zoom,
         look_at=look_at.value,
-        size=choose_size(size),
+        size=sides,
         cameras=cameras,
         format=kind,
         depth=depth,
         alpha=alpha,
         eye_distance=ipd if stereo else None,
-        background=choose_color(background),
+        background=color,
     )
     jobs = choose_jobs(
         scenes, out, suffixes=SUFFIXES, what="splats", ending=ending_of(film), free=is_free(film),

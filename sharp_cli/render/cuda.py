@@ -43,9 +43,7 @@ def render_cuda(
     Raises:
         SharpError: there is no CUDA device, or no working gsplat.
     """
-    if not torch.cuda.is_available():
-        raise SharpError("There is no CUDA device that torch can use: render on the CPU instead.")
-    gsplat = _load_gsplat()
+    gsplat = load_gsplat()
     means = gaussians["means"]
     device = means.device if means.is_cuda else torch.device("cuda")
     gaussians = _drop_broken({name: tensor.to(device, torch.float32) for name, tensor in gaussians.items()})
@@ -73,8 +71,14 @@ def _drop_broken(gaussians: dict[str, Tensor]) -> dict[str, Tensor]:
     return gaussians if keep.all() else {name: tensor[keep] for name, tensor in gaussians.items()}
 
 
-def _load_gsplat() -> Any:
-    """gsplat with its compiled kernels, which it builds on first use."""
+def load_gsplat() -> Any:
+    """gsplat with its compiled kernels, which it builds on first use.
+
+    Raises:
+        SharpError: there is no CUDA device, or no working gsplat.
+    """
+    if not torch.cuda.is_available():
+        raise SharpError("There is no CUDA device that torch can use: render on the CPU instead.")
     try:
         version = importlib.metadata.version("gsplat")
         gsplat = importlib.import_module("gsplat")

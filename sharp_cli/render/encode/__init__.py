@@ -1,0 +1,11 @@
+"""Pictures → an H.264 video, an animated GIF or WebP, or a folder of numbered PNG files.
+
+:mod:`encoder` is the way in. Each format has one file with a writer, which takes the frames from an iterator, and a
+reader of the comment that says how the file was made.
+"""
+
+from sharp_cli.render.encode.encoder import Encoder, Format, open_encoder, read_facts
+from sharp_cli.render.encode.frame import Frame
+from sharp_cli.render.encode.png import frame_name
+
+__all__ = ["Encoder", "Format", "Frame", "frame_name", "open_encoder", "read_facts"]
