@@ -92,7 +92,7 @@ def kills(folder: Path, count: int, kill_count: int, chance: random.Random) -> N
 
     for index in range(kill_count):
         with subprocess.Popen(command(folder / "in", folder / "out", weights), stderr=subprocess.DEVNULL) as process:
-            moment = chance.uniform(1, 12)
+            moment = chance.uniform(2, 24)
             time.sleep(moment)
             process.kill()
         look()

@@ -130,8 +130,10 @@ def converting(
             "focal_px": round(photo.focal_px, 3),
             "focal_from": photo.focal_source,
         }
+        outcome.note = f"focal length {photo.focal_px:.0f} px: {photo.focal_source}"
         if photo.notes:
             outcome.facts["notes"] = list(photo.notes)
+            outcome.note = "; ".join((outcome.note, *photo.notes))
         return Prepared(photo, None, marks)
 
     def compute(outcome: Outcome, prepared: Prepared) -> Callable[[], Gaussians]:

@@ -42,6 +42,8 @@ class Outcome:
     reason: str | None = None
     """Why it failed, in one sentence."""
     error: Exception | None = None
+    note: str | None = None
+    """What a user should know of the result, in a few words."""
     facts: dict[str, Any] = field(default_factory=dict)
     """JSON values."""
     seconds: dict[str, float] = field(default_factory=dict)

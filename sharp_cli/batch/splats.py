@@ -119,6 +119,7 @@ def filming(
         with Stopwatch(outcome.seconds).stage("render", on_device=True):
             shoot(film, gaussians, views, job.target, facts, backend=backend, shown=partial(shown, job))
         outcome.facts |= {"frames": len(views), "width": views.width, "height": views.height, "fps": film.fps}
+        outcome.note = f"{len(views)} frames of {views.width} × {views.height}"
         if film.depth:
             outcome.facts["depth"] = str(depth_target(job.target))
         return len(views)

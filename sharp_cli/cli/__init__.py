@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import sharp_cli
-from sharp_cli.cli import convert, export, inspect, render, view, weights
+from sharp_cli.cli import convert, evaluate, export, inspect, render, view, weights
 from sharp_cli.errors import SharpError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(weights.app, name="weights")
 
 DEBUG = "--debug"

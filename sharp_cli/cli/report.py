@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import AbstractContextManager
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,6 @@ class Report(AbstractContextManager["Report"]):
         self.startup: dict[str, float] = {}
         """Seconds of what is done once, by name; shown in the table."""
         self.gaussians = 0
-        self.target: Path | None = None
         self.start = time.monotonic()
         self._work_began: float | None = None
         self._part_began: float | None = None
@@ -77,15 +75,15 @@ class Report(AbstractContextManager["Report"]):
     def ended(self, outcome: Outcome) -> None:
         """Count an outcome and tell of it."""
         self.counts[outcome.status] += 1
-        self.target = outcome.job.target
         self.seconds.update(outcome.seconds)
         self.gaussians += outcome.facts.get("gaussians", 0)
         done = self._done
         if outcome.status == "failed":
             self.line(f"failed: {outcome.reason}", style="red", always=True)
-        elif not self._live:
+        elif not self._live or self.total == 1:
             what = "done before" if outcome.status == "skipped" else f"→ {outcome.job.target}"
-            self.line(f"[{done}/{self.total}] {outcome.job.source} {what}")
+            note = f" ({outcome.note})" if outcome.note else ""
+            self.line(f"[{done}/{self.total}] {outcome.job.source} {what}{note}")
         if self.timings and outcome.status == "made":
             spent = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in outcome.seconds.items())
             self.line(f"{outcome.job.source.name}: {spent} s")
@@ -106,8 +104,6 @@ class Report(AbstractContextManager["Report"]):
             return
         table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
         table.add_column(style="bold")
-        if self.total == 1 and self.target:
-            table.add_row("file", plain(str(self.target)))
         counts = ", ".join(f"{self.counts[status]:,} {status}" for status in ("made", "skipped", "failed"))
         table.add_row(self.noun, counts)
         if self.gaussians:

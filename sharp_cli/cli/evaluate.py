@@ -1,0 +1,252 @@
+"""``sharp evaluate``: how close the network's scenes are to the truth, on drawn scenes and on data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sharp_cli.cli.choices import Device, Precision
+from sharp_cli.cli.options import OUTPUT, Quiet, option
+from sharp_cli.cli.weights import download_shown
+from sharp_cli.errors import SharpError
+from sharp_cli.files import atomic_write
+from sharp_cli.weights.store import resolve
+
+if TYPE_CHECKING:
+    from sharp_cli.evaluation.evaluate import Outcome
+    from sharp_cli.evaluation.results import Results
+    from sharp_cli.evaluation.samples import Sample
+    from sharp_cli.evaluation.score import Pictures
+    from sharp_cli.predictor import Predictor
+    from sharp_cli.render.rasterizer import Backend
+
+NETWORK, PROTOCOL = "Network", "Protocol"
+STDOUT = "-"
+
+
+class DataSet(str, Enum):
+    """What can be evaluated on."""
+
+    synthetic = "synthetic"
+    middlebury = "middlebury"
+    booster = "booster"
+    pairs = "pairs"
+
+
+def evaluate(
+    data: Annotated[
+        DataSet,
+        typer.Argument(
+            help="synthetic: drawn scenes that no training sees. middlebury (2014), booster: as downloaded, left "
+            "predicts right. pairs: posed pictures with depth."
+        ),
+    ],
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PATH]", help="The data set's folder; for pairs a transforms.json, or a folder."),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        option(
+            OUTPUT,
+            "Every sample's numbers and their means; - prints them in place of the table.",
+            "--json",
+            metavar="FILE",
+        ),
+    ] = None,
+    sheets: Annotated[
+        Path | None,
+        option(OUTPUT, "A picture for every sample: input, prediction, truth, error, depth.", metavar="FOLDER"),
+    ] = None,
+    limit: Annotated[
+        int | None, option(PROTOCOL, "The first so many samples. Default: 64 of synthetic, else all.", min=1)
+    ] = None,
+    mask: Annotated[
+        bool, option(PROTOCOL, "Count only what the input camera could have in its picture.", "--mask")
+    ] = False,
+    privileged_depth: Annotated[
+        bool, option(PROTOCOL, "Scale each prediction to the true median depth.", "--privileged-depth")
+    ] = False,
+    weights: Annotated[
+        str, option(NETWORK, "Known weights (`sharp weights list`), or a .safetensors or .pt file.")
+    ] = "sharp",
+    device: Annotated[Device, option(NETWORK, "Where it runs; auto takes CUDA, else MPS, else CPU.")] = Device.auto,
+    precision: Annotated[
+        Precision, option(NETWORK, "What the backbone computes in; auto is the fastest faithful one.")
+    ] = Precision.auto,
+    quiet: Quiet = False,
+) -> None:
+    """Compare predicted scenes with true pictures and depth, and with baselines that need no network.
+
+    Prints a Markdown table: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed. A sample that fails does
+    not stop the others. Exit code 0, 1 if a sample failed, 2 for wrong use, 130 after Ctrl-C.
+    """
+    if (path is None) != (data is DataSet.synthetic):
+        told = "is drawn and takes no PATH" if path else "needs the PATH of its files"
+        raise typer.BadParameter(f"{data.value} {told}.", param_hint="PATH")
+    if path is not None and not path.exists():
+        raise SharpError(f"{path} does not exist.")
+    file = resolve(weights, download=download_shown)
+
+    from sharp_cli.predictor import load_predictor
+
+    predictor = load_predictor(file, device.value, precision.value)
+    samples = choose_samples(data, path, limit, predictor.network.config.resolution)
+    if sheets is not None:
+        make_folder(sheets)
+    settings: dict[str, Any] = {"data": data.value, "path": path and str(path), "weights": weights}
+    settings |= {"device": str(predictor.device), "precision": precision.value}
+    settings |= {"mask": mask, "privileged_depth": privileged_depth}
+    if run(predictor, samples, settings, json_file=json_file, sheets=sheets, quiet=quiet).failed:
+        raise typer.Exit(1)
+
+
+def choose_samples(data: DataSet, path: Path | None, limit: int | None, size: int) -> list[Sample]:
+    """A data set's samples.
+
+    Args:
+        size: side of drawn pictures in pixels.
+
+    Raises:
+        SharpError: there are none.
+    """
+    if path is None:
+        from sharp_cli.evaluation.synthetic import SCENES, synthetic_samples
+
+        return synthetic_samples(size, limit or SCENES)
+    from sharp_cli.evaluation.booster import booster_samples
+    from sharp_cli.evaluation.middlebury import middlebury_samples
+    from sharp_cli.evaluation.pairs import pair_samples
+
+    find: dict[DataSet, Callable[[Path], list[Sample]]] = {
+        DataSet.middlebury: middlebury_samples,
+        DataSet.booster: booster_samples,
+        DataSet.pairs: pair_samples,
+    }
+    return find[data](path)[:limit]
+
+
+def run(
+    predictor: Predictor,
+    samples: list[Sample],
+    settings: dict[str, Any],
+    *,
+    json_file: Path | None,
+    sheets: Path | None,
+    quiet: bool,
+) -> Results:
+    """Evaluate, and say and write what comes out; also of a run that is interrupted.
+
+    Raises:
+        SharpError: a file cannot be written.
+    """
+    from sharp_cli.evaluation.evaluate import evaluate
+    from sharp_cli.evaluation.record import to_json
+    from sharp_cli.evaluation.results import Results
+    from sharp_cli.evaluation.sheets import write_sheet
+    from sharp_cli.evaluation.table import to_markdown
+
+    outcomes: list[Outcome] = []
+    state = "interrupted"
+    try:
+        with watching(len(samples), quiet) as watch:
+
+            def ended(outcome: Outcome, pictures: Pictures | None) -> None:
+                outcomes.append(outcome)
+                watch(outcome)
+                if sheets is not None and pictures is not None:
+                    write_sheet(sheets / f"{len(outcomes):04}-{outcome.name.replace('/', '-')}.png", pictures)
+
+            evaluate(
+                predictor.predict,
+                samples,
+                mask=settings["mask"],
+                privileged_depth=settings["privileged_depth"],
+                backend=choose_backend(predictor),
+                device="cuda" if predictor.device.type == "cuda" else "cpu",
+                ended=ended,
+            )
+        state = "finished"
+    finally:
+        results = Results.of([outcome.scores for outcome in outcomes])
+        record = to_json(outcomes, results, settings, state)
+        if json_file is not None and str(json_file) != STDOUT:
+            write_text(json_file, record)
+    typer.echo(record if json_file is not None and str(json_file) == STDOUT else to_markdown(results), nl=False)
+    return results
+
+
+@contextmanager
+def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
+    """Follow samples on stderr: a bar on a terminal, a line for each elsewhere; quiet, failures only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    from sharp_cli.cli.report import plain
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
+    with bar:
+        task = bar.add_task("", total=total)
+
+        def ended(outcome: Outcome) -> None:
+            bar.advance(task)
+            if outcome.reason:
+                console.print(Text(plain(f"failed: {outcome.reason}"), "red"))
+            elif not quiet:
+                done = int(bar.tasks[0].completed)
+                console.print(Text(plain(f"[{done}/{total}] {outcome.name}: {in_short(outcome)}")))
+
+        yield ended
+
+
+def in_short(outcome: Outcome) -> str:
+    """The PSNR of each picture, and how long it took."""
+    told = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
+    return f"PSNR {', '.join(told)} dB; {sum(outcome.seconds.values()):.1f} s"
+
+
+def choose_backend(predictor: Predictor) -> Backend:
+    """The rasterizer beside a predictor; a CUDA device that gsplat does not run on is told of and left alone."""
+    if predictor.device.type != "cuda":
+        return "cpu"
+    from sharp_cli.render.cuda import load_gsplat
+
+    try:
+        load_gsplat()
+    except SharpError as error:
+        typer.echo(f"Rendering on the CPU. {error}", err=True)
+        return "cpu"
+    return "cuda"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, before the work begins.
+
+    Raises:
+        SharpError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SharpError(f"{folder} cannot be made: {error.strerror or error}.") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is complete or not there.
+
+    Raises:
+        SharpError: it cannot be written.
+    """
+    try:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise SharpError(f"{path} cannot be written: {error.strerror or error}.") from error
