@@ -1,0 +1,1 @@
+"""How close a render is to the truth: metrics, and the protocols that average them."""

@@ -1,0 +1,1 @@
+"""Training: the losses on what the network predicts, and what surrounds them."""
