@@ -42,13 +42,14 @@ def evaluate(
     data: Annotated[
         DataSet,
         typer.Argument(
+            metavar="DATA",
             help="synthetic: drawn scenes that no training sees. middlebury (2014), booster: as downloaded, left "
-            "predicts right. pairs: posed pictures with depth."
+            "predicts right. pairs: posed pictures with depth.",
         ),
     ],
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="[PATH]", help="The data set's folder; for pairs a transforms.json, or a folder."),
+        typer.Argument(metavar="PATH", help="The data set's folder; for pairs a transforms.json, or a folder."),
     ] = None,
     json_file: Annotated[
         Path | None,
@@ -91,12 +92,15 @@ def evaluate(
         raise typer.BadParameter(f"{data.value} {told}.", param_hint="PATH")
     if path is not None and not path.exists():
         raise SharpError(f"{path} does not exist.")
+    samples = [] if path is None else find_samples(data, path)[:limit]
     file = resolve(weights, download=download_shown)
 
+    from sharp_cli.evaluation.synthetic import SCENES, synthetic_samples
     from sharp_cli.predictor import load_predictor
 
     predictor = load_predictor(file, device.value, precision.value)
-    samples = choose_samples(data, path, limit, predictor.network.config.resolution)
+    if path is None:
+        samples = synthetic_samples(predictor.network.config.resolution, limit or SCENES)
     if sheets is not None:
         make_folder(sheets)
     settings: dict[str, Any] = {"data": data.value, "path": path and str(path), "weights": weights}
@@ -106,19 +110,12 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def choose_samples(data: DataSet, path: Path | None, limit: int | None, size: int) -> list[Sample]:
-    """A data set's samples.
-
-    Args:
-        size: side of drawn pictures in pixels.
+def find_samples(data: DataSet, path: Path) -> list[Sample]:
+    """All samples of a data set in files.
 
     Raises:
         SharpError: there are none.
     """
-    if path is None:
-        from sharp_cli.evaluation.synthetic import SCENES, synthetic_samples
-
-        return synthetic_samples(size, limit or SCENES)
     from sharp_cli.evaluation.booster import booster_samples
     from sharp_cli.evaluation.middlebury import middlebury_samples
     from sharp_cli.evaluation.pairs import pair_samples
@@ -128,7 +125,7 @@ def choose_samples(data: DataSet, path: Path | None, limit: int | None, size: in
         DataSet.booster: booster_samples,
         DataSet.pairs: pair_samples,
     }
-    return find[data](path)[:limit]
+    return find[data](path)
 
 
 def run(

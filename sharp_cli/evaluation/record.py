@@ -1,0 +1,38 @@
+"""An evaluation as strict JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sharp_cli
+from sharp_cli.evaluation.evaluate import Outcome
+from sharp_cli.evaluation.results import Results, strict
+
+
+def to_json(outcomes: Sequence[Outcome], results: Results, settings: dict[str, Any], state: str) -> str:
+    """How it was made, what it comes to, and every sample.
+
+    Args:
+        settings: JSON values.
+        state: "finished", or "interrupted" if samples are missing.
+    """
+    record = {
+        "sharp": sharp_cli.__version__,
+        "command": "evaluate",
+        "state": state,
+        "settings": settings,
+        **results.to_dict(),
+        "samples": [_item(outcome) for outcome in outcomes],
+    }
+    return json.dumps(record, indent=1, allow_nan=False) + "\n"
+
+
+def _item(outcome: Outcome) -> dict[str, Any]:
+    item: dict[str, Any] = {"name": outcome.name, "status": "failed" if outcome.reason else "scored"}
+    if outcome.reason:
+        item["reason"] = outcome.reason
+    else:
+        item["scores"] = strict(outcome.scores)
+    return {**item, "seconds": {stage: round(spent, 4) for stage, spent in outcome.seconds.items()}}

@@ -1,0 +1,73 @@
+"""Many samples' scores in few numbers: means, and how often the prediction beats what needs no network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sharp_cli.evaluation.score import BASELINES, Scores
+
+
+@dataclass(frozen=True)
+class Against:
+    """The novel views' PSNR beside a baseline's, scene by scene."""
+
+    scenes: int
+    """Where both could be measured."""
+    share_better: float
+    """Part of these in which the prediction is strictly better, 0..1."""
+    gain_db: float
+    """Mean of PSNR minus the baseline's."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an evaluation comes to."""
+
+    scored: int
+    failed: int
+    means: Scores
+    """Over the samples that have the number."""
+    against: dict[str, Against]
+    """By baseline."""
+
+    @classmethod
+    def of(cls, scores: Sequence[Scores]) -> Results:
+        """Sum up the samples' scores; those of failed ones are empty."""
+        known = [each for each in scores if each]
+        against = {name: found for name in BASELINES if (found := _against(known, name)) is not None}
+        return cls(len(known), len(scores) - len(known), _means(known), against)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; numbers that are none are None."""
+        return {**asdict(self), "means": strict(self.means)}
+
+
+def strict(scores: Scores) -> dict[str, dict[str, float | None]]:
+    """Scores as JSON can hold them, which knows no NaN."""
+    return {
+        what: {name: value if math.isfinite(value) else None for name, value in values.items()}
+        for what, values in scores.items()
+    }
+
+
+def _means(scores: Sequence[Scores]) -> Scores:
+    found: dict[str, dict[str, list[float]]] = {}
+    for each in scores:
+        for what, values in each.items():
+            for name, value in values.items():
+                found.setdefault(what, {}).setdefault(name, []).extend([value] if math.isfinite(value) else [])
+    return {
+        what: {name: math.fsum(values) / len(values) if values else math.nan for name, values in names.items()}
+        for what, names in found.items()
+    }
+
+
+def _against(scores: Sequence[Scores], baseline: str) -> Against | None:
+    gains = [each["novel"]["psnr"] - each[baseline]["psnr"] for each in scores if baseline in each]
+    gains = [gain for gain in gains if math.isfinite(gain)]
+    if not gains:
+        return None
+    return Against(len(gains), sum(gain > 0 for gain in gains) / len(gains), math.fsum(gains) / len(gains))

@@ -1,0 +1,63 @@
+"""Results as a Markdown table."""
+
+from __future__ import annotations
+
+import math
+
+from sharp_cli.evaluation.results import Results
+
+ROWS = {
+    "novel": "novel view, predicted",
+    "plane": "novel view, photo on a plane",
+    "photo": "novel view, photo unchanged",
+    "input": "input view, predicted",
+}
+METRICS = {"psnr": "PSNR ↑", "ssim": "SSIM ↑", "lpips": "LPIPS ↓", "dists": "DISTS ↓"}
+FORMS = {"psnr": "{:.2f}"}
+AGAINST = {"plane": "photo on a plane", "photo": "photo unchanged"}
+
+
+def to_markdown(results: Results) -> str:
+    """Three tables, of what was measured: the pictures, the comparison with the baselines, the depth."""
+    return "\n\n".join(filter(None, (_pictures(results), _against(results), _depth(results)))) + "\n"
+
+
+def _pictures(results: Results) -> str:
+    means = results.means
+    names = [name for name in METRICS if any(name in means.get(row, {}) for row in ROWS)]
+    head = [f"{results.scored} samples" + (f", {results.failed} failed" if results.failed else "")]
+    rows = [
+        [told, *(_number(means[row].get(name, math.nan), FORMS.get(name, "{:.3f}")) for name in names)]
+        for row, told in ROWS.items()
+        if row in means
+    ]
+    return _table([*head, *(METRICS[name] for name in names)], rows)
+
+
+def _against(results: Results) -> str:
+    rows = [
+        [told, f"{found.share_better:.0%} of {found.scenes}", f"{found.gain_db:+.2f} dB"]
+        for name, told in AGAINST.items()
+        if (found := results.against.get(name)) is not None
+    ]
+    return _table(["novel view against", "better in", "mean gain"], rows) if rows else ""
+
+
+def _depth(results: Results) -> str:
+    depth = results.means.get("depth")
+    if depth is None:
+        return ""
+    rows = [
+        [told, _number(depth[f"abs_rel{kind}"]), _number(depth[f"delta{kind}"])]
+        for kind, told in (("", "as predicted"), ("_aligned", "scaled to the true median"))
+    ]
+    return _table(["depth of the input view", "AbsRel ↓", "δ < 1.25 ↑"], rows)
+
+
+def _number(value: float, form: str = "{:.3f}") -> str:
+    return form.format(value) if math.isfinite(value) else "–"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])
