@@ -34,7 +34,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Whatever stood at ``path`` stays until the new file is complete; after an exception, Ctrl-C
     included, the temporary file is removed. The folder is made if it is missing. The temporary file is
     locked for as long as its writer lives, so that :func:`remove_leftovers` can tell it from a dead one's.
+
+    Raises:
+        SharpError: a device or a pipe stands there.
+        OSError: the folder cannot be made or written.
     """
+    path = path.resolve()  # a link stays one, and what it leads to is replaced
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise SharpError(f"{path} is not a regular file, so it is not replaced.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(path.parent, Path.touch) as temporary:
         yield temporary
@@ -59,6 +66,14 @@ def atomic_folder(path: Path, check_replaceable: Callable[[Path], None]) -> Iter
             _swap(temporary, path)
         else:
             temporary.rename(path)
+
+
+def holds(question: Callable[[], bool]) -> bool:
+    """What ``path.is_dir`` and the like answer; False where they raise: for names too long, or in a closed folder."""
+    try:
+        return question()
+    except (OSError, ValueError):
+        return False
 
 
 def remove_leftovers(folder: Path) -> int:
@@ -153,6 +168,6 @@ def sha256_of(path: Path, progress: Progress = no_progress) -> Any:
                 digest.update(block)
                 done += len(block)
                 progress(done, total)
-    except OSError as error:
-        raise SharpError(f"{path} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise SharpError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     return digest

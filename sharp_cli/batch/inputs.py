@@ -5,10 +5,12 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+from sharp_cli.files import holds
 
 FileId: TypeAlias = "tuple[int, int, str] | str"
 
@@ -26,7 +28,12 @@ class Found:
 
 
 def find_inputs(
-    words: Iterable[str], suffixes: frozenset[str], *, what: str, leave_out: Path | None = None
+    words: Iterable[str],
+    suffixes: frozenset[str],
+    *,
+    what: str,
+    leave_out: Path | None = None,
+    pass_over: Callable[[Path], bool] = lambda path: False,
 ) -> list[Found]:
     """The files that words stand for: sorted by path, each file once however often and by whatever name it is met.
 
@@ -40,15 +47,16 @@ def find_inputs(
         suffixes: endings to look for, with the dot.
         what: the word for such files in sentences, in the plural ("photos").
         leave_out: a folder that is not searched: the one that results go to.
+        pass_over: whether a file found by searching is none to work on, whatever its ending.
     """
     words = list(dict.fromkeys(words))
-    folders = {_file_id(Path(word)) for word in words if Path(word).is_dir()}
-    left_out = {_file_id(leave_out)} - folders if leave_out and leave_out.is_dir() else set()
-    search = _Search(suffixes, what, left_out)
+    folders = {_file_id(Path(word)) for word in words if holds(Path(word).is_dir)}
+    left_out = {_file_id(leave_out)} - folders if leave_out and holds(leave_out.is_dir) else set()
+    search = _Search(suffixes, what, left_out, pass_over)
     several = len(folders) > 1
     found = [each for word in words for each in search.word(word, several)]
     # A file under its own name comes before a link to it, so that the link is the one to go.
-    found.sort(key=lambda each: (each.path.is_symlink(), each.path))
+    found.sort(key=lambda each: (holds(each.path.is_symlink), each.path))
     unique = {(_file_id(each.path) if each.problem is None else str(each.path)): each for each in reversed(found)}
     return sorted(unique.values(), key=lambda each: each.path)
 
@@ -62,12 +70,14 @@ def lines_of(data: bytes) -> list[str]:
 class _Search:
     """What one search remembers: which folders it has seen."""
 
-    def __init__(self, suffixes: frozenset[str], what: str, seen: set[FileId]) -> None:
-        self.suffixes, self.what, self.seen = suffixes, what, seen
+    def __init__(
+        self, suffixes: frozenset[str], what: str, seen: set[FileId], pass_over: Callable[[Path], bool]
+    ) -> None:
+        self.suffixes, self.what, self.seen, self.pass_over = suffixes, what, seen, pass_over
 
     def word(self, word: str, several_folders: bool) -> Iterator[Found]:
         path = Path(word)
-        if path.is_dir():
+        if holds(path.is_dir):
             if _file_id(path) in self.seen:
                 return
             # With several folders each keeps its own name under the output folder, as with `cp -r`.
@@ -90,13 +100,18 @@ class _Search:
         parts = Path(pattern).parts
         fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
         top = Path(*parts[:fixed])
-        for match in top.glob(str(Path(*parts[fixed:]))):
+        try:
+            matches = sorted(top.glob(str(Path(*parts[fixed:]))))
+        except (ValueError, OSError) as error:
+            yield Found(Path(pattern), Path(Path(pattern).name), f"The pattern {pattern} cannot be used: {error}.")
+            return
+        for match in matches:
             place = match.relative_to(top)
             if any(part.startswith(".") for part in place.parts):
                 continue
-            if match.is_dir():
+            if holds(match.is_dir):
                 yield from self._folder(match, place)
-            elif match.suffix.lower() in self.suffixes:
+            elif match.suffix.lower() in self.suffixes and not self.pass_over(match):
                 yield Found(match, place)
 
     def _folder(self, folder: Path, place: Path) -> Iterator[Found]:
@@ -120,7 +135,7 @@ class _Search:
                     continue
                 named_as_wanted = here.suffix.lower() in self.suffixes
                 if not _is_folder(entry):
-                    if named_as_wanted:
+                    if named_as_wanted and not self.pass_over(here):
                         yield Found(here, there)
                 elif named_as_wanted:
                     yield from self._or_problem(self._folder(here, there), here, f"{here} is a folder.")
@@ -136,7 +151,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _file_id(path: Path) -> FileId:
-    """What two names of one file have in common, on file systems that ignore case too; hard links stay two files."""
+    """What two names of one file have in common, on file systems that ignore case too; hard links are several files."""
     try:
         status = path.stat()
         real = path.resolve()
@@ -144,4 +159,4 @@ def _file_id(path: Path) -> FileId:
         return os.path.normcase(path.absolute())
     if stat.S_ISDIR(status.st_mode) and status.st_ino:
         return (status.st_dev, status.st_ino, "")
-    return (status.st_dev, status.st_ino, real.name.casefold()) if status.st_ino else os.path.normcase(real)
+    return (status.st_dev, status.st_ino, str(real).casefold()) if status.st_ino else os.path.normcase(real)

@@ -16,7 +16,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.files import atomic_write
 
 INTERVAL = 1.0
-"""Seconds between two writings while the run goes on: what a kill can cost."""
+"""Seconds between two writings while results come in; a record that takes long to write is written less often."""
 
 
 class Manifest:
@@ -35,6 +35,7 @@ class Manifest:
     def __init__(self, path: Path | None, command: str, settings: dict[str, Any], jobs: Sequence[Job]) -> None:
         self._path = path
         self._start = self._written = time.monotonic()
+        self._cost = 0.0  # seconds of the last writing
         self._record: dict[str, Any] = {
             "sharp": sharp_cli.__version__,
             "command": command,
@@ -55,7 +56,7 @@ class Manifest:
             item["reason"] = outcome.reason
         if outcome.seconds:
             item["seconds"] = {stage: round(spent, 4) for stage, spent in outcome.seconds.items()}
-        if time.monotonic() - self._written > INTERVAL:
+        if time.monotonic() - self._written > max(INTERVAL, 20 * self._cost):
             with suppress(SharpError):  # the results matter more than their record
                 self._write()
 
@@ -77,3 +78,4 @@ class Manifest:
                 temporary.write_text(json.dumps(self._record, indent=1) + "\n", encoding="ascii")
         except OSError as error:
             raise SharpError(f"{self._path} cannot be written: {error.strerror or error}.") from error
+        self._cost = time.monotonic() - self._written

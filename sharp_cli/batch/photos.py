@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
-from sharp_cli.batch.marks import check_done, made_from, make_marks
+from sharp_cli.batch.marks import check_place, check_result, is_free, make_marks
 from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages
 from sharp_cli.errors import SharpError
-from sharp_cli.files import sha256_of
+from sharp_cli.files import holds, sha256_of
 from sharp_cli.formats.ply_header import read_facts
 from sharp_cli.timing import Stopwatch
 
@@ -54,45 +55,50 @@ class Prepared(NamedTuple):
     marks: dict[str, str]
 
 
-def is_free(target: Path, source: Path) -> bool:
-    """Whether a name can be given to a photo's splat: no splat of another photo stands there."""
-    try:
-        return made_from(read_facts(target), source)
-    except SharpError:  # no file, or half of one
-        return True
-
-
-def check_splat(job: Job, marks: dict[str, str]) -> None:
-    """Look at what stands where a splat is to go; an incomplete file counts as none.
-
-    Raises:
-        Done: it has these marks.
-        SharpError: a file of another tool is there.
-    """
-    try:
-        facts = read_facts(job.target)
-    except SharpError:
-        return
-    if marks:
-        check_done(job.target, facts, marks)
-
-
 def marks_of(photo: Path, recipe: Recipe, weights_sha256: str) -> dict[str, str]:
     """What a photo's splat says of its own making; nothing for what is no file, which reading will refuse.
 
     Raises:
         SharpError: the photo cannot be read.
     """
-    if not photo.is_file():
+    if not holds(photo.is_file):
         return {}
     return make_marks(photo, sha256_of(photo).hexdigest(), recipe.settings(weights_sha256))
 
 
 def film_target(target: Path, film: Film) -> Path:
     """Where the film of a splat goes that is made along with it."""
-    from sharp_cli.batch.splats import ending_of
+    return target.with_name(f"{target.stem}.{film.format}")
 
-    return target.with_name(target.stem + ending_of(film))
+
+def results_of(film: Film | None) -> Callable[[Path], list[Path]]:
+    """All that is written for a photo, by the name of its splat."""
+    return lambda target: [target] if film is None else [target, film_target(target, film)]
+
+
+def is_splat_free(target: Path, source: Path) -> bool:
+    """Whether a name can be given to a photo's splat; what it is filmed into is made from the splat."""
+    return target.suffix != ".ply" or is_free(target, source, read_facts)
+
+
+def check_splat(job: Job, marks: Mapping[str, str], film: Film | None = None) -> Literal["splat", "film"]:
+    """What is to be made of a photo: its splat, or only the film of the splat that is there.
+
+    Raises:
+        Done: neither.
+        SharpError: something is there that this tool has not made.
+    """
+    try:
+        check_result(job.target, marks, read_facts)
+    except Done:
+        if film is None:
+            raise
+        _check_film(job.target, film)
+        return "film"
+    if film is not None:
+        with suppress(Done):  # of an older splat
+            _check_film(job.target, film)
+    return "splat"
 
 
 def converting(
@@ -116,12 +122,12 @@ def converting(
         from sharp_cli.photo import read_photo
 
         job, watch = outcome.job, Stopwatch(outcome.seconds)
+        check_place(job.target)
         marks = marks_of(job.source, recipe, weights_sha256.result())
-        if not overwrite:
-            try:
-                check_splat(job, marks)
-            except Done:
-                return Prepared(None, _unfilmed(job.target, film), marks)
+        if not overwrite and check_splat(job, marks, film) == "film":
+            from sharp_cli.formats.ply import read_ply
+
+            return Prepared(None, read_ply(job.target), marks)
         with watch.stage("decode"):
             photo = read_photo(job.source, focal=recipe.focal, background=recipe.background)
         outcome.facts |= {
@@ -165,32 +171,30 @@ def converting(
         outcome.facts |= {"gaussians": len(gaussians), "bytes": target.stat().st_size}
         if film is not None:
             with watch.stage("render", on_device=True):
-                outcome.facts["film"] = str(_film(target, gaussians, film))
+                _film(outcome, gaussians, film)
 
     return Stages(read, compute, write)
 
 
-def _unfilmed(target: Path, film: Film | None) -> Gaussians:
-    """A splat that is done but for its film.
-
-    Raises:
-        Done: the film is done too, or none is wanted.
-    """
-    if film is None:
-        raise Done
+def _check_film(target: Path, film: Film) -> None:
+    """Look at what stands where the film of a splat is to go; raises as :func:`check_splat`."""
     from sharp_cli.batch.splats import check_film, film_marks
-    from sharp_cli.formats.ply import read_ply
 
-    check_film(film_target(target, film), film, film_marks(target, film))
-    return read_ply(target)
+    check_film(film_target(target, film), film, film_marks(target, film) if holds(target.is_file) else {})
 
 
-def _film(target: Path, gaussians: Gaussians, film: Film) -> Path:
-    """Film a splat that is now at ``target``."""
+def _film(outcome: Outcome, gaussians: Gaussians, film: Film) -> None:
+    """Film a splat that is now at its target; given up when the run is interrupted."""
     from sharp_cli.batch.splats import film_marks
     from sharp_cli.render.film import choose_views, shoot
 
-    facts = {**gaussians.facts, **film_marks(target, film)}
+    target = outcome.job.target
     path = film_target(target, film)
-    shoot(film, gaussians, choose_views(film, gaussians), path, facts)
-    return path
+
+    def shown(done: int, total: int) -> None:
+        if outcome.stop.is_set():
+            raise SharpError(f"{path}: the run ended before the film did.")
+
+    facts = {**gaussians.facts, **film_marks(target, film)}
+    shoot(film, gaussians, choose_views(film, gaussians), path, facts, shown=shown)
+    outcome.facts["film"] = str(path)

@@ -11,7 +11,7 @@ from threading import Event, Lock
 from typing import Any, Generic, Literal, TypeVar
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import DISK_FULL
+from sharp_cli.files import DISK_FULL, PREFIX
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -48,6 +48,8 @@ class Outcome:
     """JSON values."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Per stage."""
+    stop: Event = field(default_factory=Event)
+    """Set when the run ends early: what takes long should be given up."""
 
 
 class Done(Exception):  # noqa: N818  no error
@@ -120,7 +122,7 @@ def run(
     try:
         while not stop.is_set():
             while len(reading) < READ_AHEAD and (job := next(to_read, None)) is not None:
-                outcome = Outcome(job)
+                outcome = Outcome(job, stop=stop)
                 reading.append((outcome, reader.submit(_attempt, outcome, read)))
             if not reading:
                 break
@@ -136,6 +138,9 @@ def run(
             del item, result
             while len(writing) > WRITE_BEHIND:
                 writing.popleft().result()
+    except BaseException:
+        stop.set()
+        raise
     finally:
         reader.shutdown(wait=False, cancel_futures=True)
         writer.shutdown(wait=True)
@@ -154,7 +159,8 @@ def _attempt(outcome: Outcome, stage: Callable[..., Any], *arguments: Any) -> An
         outcome.reason = str(error)
         if isinstance(error, OSError):
             target = outcome.job.target
-            outcome.reason = f"{target} cannot be written: {error.strerror or error}."
+            named = error.filename if error.filename and PREFIX not in str(error.filename) else target
+            outcome.reason = f"{named} cannot be written: {error.strerror or error}."
             if error.errno in DISK_FULL:
                 outcome.error = StopRun(f"There is no space left for {target}; once there is, start again to go on.")
         elif not isinstance(error, SharpError):

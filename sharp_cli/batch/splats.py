@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sharp_cli.batch.marks import DIGEST, check_done, made_from, make_marks
+from sharp_cli.batch.marks import DIGEST, check_place, check_result, is_free, make_marks
 from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages
-from sharp_cli.errors import SharpError
 from sharp_cli.files import sha256_of
 from sharp_cli.formats.ply import read_ply
 from sharp_cli.formats.transforms import write_transforms
@@ -51,34 +49,32 @@ def film_marks(source: Path, film: Film) -> dict[str, str]:
     return make_marks(source, sha256_of(source).hexdigest(), settings)
 
 
-def is_free(film: Film) -> Callable[[Path, Path], bool]:
+def results_of(film: Film) -> Callable[[Path], list[Path]]:
+    """All that a splat's film is written to."""
+    return lambda target: [target, depth_target(target)] if film.depth else [target]
+
+
+def is_film_free(film: Film) -> Callable[[Path, Path], bool]:
     """Whether a name can be given to a splat's film: no film of another splat stands there."""
-
-    def free(target: Path, source: Path) -> bool:
-        try:
-            return made_from(read_facts(target, film.format), source)
-        except SharpError:  # nothing there, or something that writing will refuse to replace
-            return True
-
-    return free
+    return lambda target, source: is_free(target, source, partial(read_facts, format=film.format))
 
 
-def check_film(target: Path, film: Film, marks: dict[str, str]) -> None:
-    """Look at what stands where a film is to go; incomplete results count as none.
+def check_film(target: Path, film: Film, marks: Mapping[str, str]) -> None:
+    """Look at what stands where a film, and its depth, are to go.
 
     Raises:
-        Done: the film is complete and has these very marks, and so has its depth where that is wanted.
+        Done: all of it is made already.
         SharpError: something is there that this tool has not made.
     """
-    for path in [depth_target(target), target] if film.depth else [target]:
+    missing = False
+    for path in results_of(film)(target):
         try:
-            facts = read_facts(path, film.format)
-        except SharpError:
-            return
-        with suppress(Done):
-            check_done(path, facts, marks)
-            return
-    raise Done
+            check_result(path, marks, partial(read_facts, format=film.format))
+            missing = True
+        except Done:
+            continue
+    if not missing:
+        raise Done
 
 
 def filming(
@@ -99,6 +95,8 @@ def filming(
 
     def read(outcome: Outcome) -> Loaded:
         job, watch = outcome.job, Stopwatch(outcome.seconds)
+        if film.format != "png":
+            check_place(job.target)
         marks = film_marks(job.source, film)
         outcome.facts["sha256"] = marks[DIGEST]
         if not overwrite and save_cameras is None:
@@ -118,8 +116,9 @@ def filming(
         facts = {**gaussians.facts, **marks}
         with Stopwatch(outcome.seconds).stage("render", on_device=True):
             shoot(film, gaussians, views, job.target, facts, backend=backend, shown=partial(shown, job))
-        outcome.facts |= {"frames": len(views), "width": views.width, "height": views.height, "fps": film.fps}
-        outcome.note = f"{len(views)} frames of {views.width} × {views.height}"
+        width = views.width * (1 if film.eye_distance is None else 2)
+        outcome.facts |= {"frames": len(views), "width": width, "height": views.height, "fps": film.fps}
+        outcome.note = f"{len(views)} frames of {width} × {views.height}"
         if film.depth:
             outcome.facts["depth"] = str(depth_target(job.target))
         return len(views)
@@ -128,8 +127,8 @@ def filming(
 
 
 def _pictures(film: Film, count: int, target: Path, cameras: Path) -> list[str] | None:
-    """The frames' files as a transforms.json names them, where every frame is a file."""
-    if film.format != "png":
+    """The frames' files as a transforms.json names them, where every view is a file."""
+    if film.format != "png" or film.eye_distance is not None:
         return None
     folder = Path(os.path.relpath(target, cameras.parent))
     return [(folder / frame_name(index)).as_posix() for index in range(count)]

@@ -15,8 +15,8 @@ from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
-from sharp_cli.files import sha256_of
-from sharp_cli.weights.catalog import KNOWN, Checkpoint
+from sharp_cli.files import holds, sha256_of
+from sharp_cli.weights.catalog import KNOWN
 from sharp_cli.weights.store import resolve
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ NETWORK, PHOTO = "Network", "Photo"
 
 
 def convert(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -83,25 +84,37 @@ def convert(
     What is done is skipped, a photo that fails does not stop the others, and a run that was stopped goes on where it
     was. Exit code 0, 1 if a photo failed, 2 for wrong use, 130 after Ctrl-C.
     """
-    from sharp_cli.batch.photos import Recipe, check_splat, converting, is_free, marks_of
+    from sharp_cli.batch.marks import check_place, is_picture_of_ours
+    from sharp_cli.batch.photos import Recipe, check_splat, converting, is_splat_free, marks_of, results_of
+    from sharp_cli.batch.pipeline import Job
     from sharp_cli.cli.report import Report
-    from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan
+    from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan, words_of
     from sharp_cli.photo.opening import SUFFIXES
 
     focal = choose_focal(focal_px, focal_mm, fov)
     recipe = Recipe(precision.value, focal, choose_color(background), ply_layout.value)
-    one_file = out is not None and out.suffix.lower() == ".ply" and not out.is_dir()
-    jobs = choose_jobs(inputs, out, suffixes=SUFFIXES, what="photos", ending=".ply", free=is_free, one_file=one_file)
+    film = default_film() if render else None
+    jobs = choose_jobs(
+        words_of(inputs), out, suffixes=SUFFIXES, what="photos", ending=".ply", free=is_splat_free,
+        results=results_of(film), one_result=out is not None and out.suffix.lower() == ".ply" and not holds(out.is_dir),
+        pass_over=is_picture_of_ours,
+    )  # fmt: skip
     if dry_run:
         digest = known_digest(weights)
-        show_plan(jobs, lambda job: None if overwrite else check_splat(job, marks_of(job.source, recipe, digest)))
+
+        def check(job: Job) -> None:
+            check_place(job.target)
+            if not overwrite:
+                check_splat(job, marks_of(job.source, recipe, digest), film)
+
+        show_plan(jobs, check)
         return
     path = resolve(weights, download=download_shown)  # before the batch's display: a download has one of its own
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
     settings |= recipe.settings(weights)
-    with Report(len(jobs), "photos", "network", quiet=quiet, timings=timings) as report:
+    debug = bool(context.find_root().params.get("debug"))
+    with Report(len(jobs), "photos", "network", quiet=quiet, timings=timings, debug=debug) as report:
         load = loading(report, path, device, precision, low_vram)
-        film = default_film() if render else None
         stages = converting(recipe, digest_of(weights, path), load, film=film, overwrite=overwrite)
         run_batch("convert", jobs, stages, report, settings, json_file=json_file, fail_fast=fail_fast)
 
@@ -147,15 +160,14 @@ def digest_of(weights: str, path: Path) -> Future[str]:
 
 
 def known_digest(weights: str) -> str:
-    """The sha256 of weights on this machine; empty where they would have to be downloaded, so that nothing is done."""
+    """The weights' sha256, without a download.
 
-    def nothing(_: Checkpoint) -> Path:
-        raise SharpError("not on this machine")
-
-    try:
-        return digest_of(weights, resolve(weights, download=nothing)).result()
-    except SharpError:
-        return ""
+    Raises:
+        SharpError: no such weights.
+    """
+    if weights in KNOWN:
+        return KNOWN[weights].sha256
+    return digest_of(weights, resolve(weights)).result()
 
 
 def loading(

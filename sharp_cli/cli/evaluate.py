@@ -185,7 +185,7 @@ def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
-    from sharp_cli.cli.report import plain
+    from sharp_cli.cli.plain import plain
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

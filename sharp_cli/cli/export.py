@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.plain import plain
 from sharp_cli.errors import SharpError
+from sharp_cli.files import holds
 
 
 def export(
@@ -21,7 +24,7 @@ def export(
     target = out or scene.with_suffix(".html")
     if target.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter("a splat is exported as .html.", param_hint="OUT")
-    if target.exists() and not overwrite:
+    if holds(target.exists) and not overwrite:
         raise SharpError(f"{target} exists already; --overwrite replaces it, or name another file.")
 
     from sharp_cli.formats.ply import read_ply
@@ -29,7 +32,7 @@ def export(
 
     gaussians = read_ply(scene)
     try:
-        write_html(target, gaussians, scene.stem)
+        write_html(target, gaussians, plain(scene.stem))
     except OSError as error:
         raise SharpError(f"{target} cannot be written: {error.strerror or error}.") from error
-    typer.echo(target)
+    typer.echo(os.fsencode(target))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sharp_cli.cli.plain import plain
+
 if TYPE_CHECKING:
     from sharp_cli.formats.summary import Spread, Summary
 
@@ -55,11 +57,10 @@ def print_table(summary: Summary) -> None:
 
 
 def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
-    from sharp_cli.formats.ply_header import escape
     from sharp_cli.formats.summary import field_of_view
 
     encoding = summary.encoding.replace("_", " ")
-    yield "file", f"{summary.path}, {summary.bytes:,} bytes"
+    yield "file", f"{plain(str(summary.path))}, {summary.bytes:,} bytes"
     yield "layout", f"{summary.layout} ({encoding})"
     yield "Gaussians", f"{summary.gaussians:,}, of which {summary.invisible:,} are too transparent to be drawn"
     yield "harmonics", f"degree {summary.sh_degree}" if summary.sh_degree else "none"
@@ -79,9 +80,9 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         if names:
             yield label, f"also {', '.join(names)}"
     for key, value in summary.facts.items():
-        yield key, escape(value) if not value.isprintable() else value
+        yield key, plain(value)
     for comment in summary.comments:
-        yield "comment", escape(comment) if not comment.isprintable() else comment
+        yield "comment", plain(comment)
 
 
 def _told(spread: Spread) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,17 +11,21 @@ import typer
 from sharp_cli.cli.choices import LookAt, RenderDevice, Stereo, Trajectory, VideoFormat
 from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
 from sharp_cli.errors import SharpError
+from sharp_cli.files import holds
 
 if TYPE_CHECKING:
+    from sharp_cli.batch.pipeline import Job
     from sharp_cli.cli.report import Report
     from sharp_cli.render.encode import Format
     from sharp_cli.render.rasterizer import Backend
 
 CAMERA, PICTURE = "Camera", "Picture"
 SUFFIXES = frozenset({".ply"})
+MOST_GIF_FPS = 50
 
 
 def render(
+    context: typer.Context,
     scenes: Annotated[
         list[str],
         typer.Argument(
@@ -44,9 +49,7 @@ def render(
         bool, option(OUTPUT, "Add a film of the depth: near is bright; for png, 16-bit millimetres.", "--depth")
     ] = False,
     overwrite: Overwrite = False,
-    trajectory: Annotated[
-        Trajectory, option(CAMERA, "The camera's path, which starts from the photo's view.")
-    ] = Trajectory.orbit,
+    trajectory: Annotated[Trajectory, option(CAMERA, "The camera's path around the photo's view.")] = Trajectory.orbit,
     seconds: Annotated[float, option(CAMERA, "Length of one round.", min=0.001, max=3600)] = 2.0,
     fps: Annotated[float, option(CAMERA, "Frames per second.", min=0.1, max=240)] = 30.0,
     repeat: Annotated[int, option(CAMERA, "Rounds.", min=1, max=1000)] = 1,
@@ -74,7 +77,7 @@ def render(
         bool, option(PICTURE, "Transparent pictures: png, which is then the default, or webp.", "--alpha")
     ] = False,
     stereo: Annotated[Stereo | None, option(PICTURE, "sbs: two eyes side by side, for headsets.")] = None,
-    ipd: Annotated[float, option(PICTURE, "Distance of the two eyes in metres.", min=0)] = 0.063,
+    ipd: Annotated[float, option(PICTURE, "Distance of the two eyes in metres.", min=0, max=1000)] = 0.063,
     device: Annotated[
         RenderDevice, option(PICTURE, "Where it renders; auto takes CUDA with gsplat, else the CPU.")
     ] = RenderDevice.auto,
@@ -89,48 +92,80 @@ def render(
     What is done is skipped, and a splat that fails does not stop the others. Exit code 0, 1 if a splat failed, 2 for
     wrong use, 130 after Ctrl-C.
     """
-    from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan
+    from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan, words_of
 
     # Wrong use is told before torch is imported, which takes its time.
-    kind, sides, color = choose_format(out, format, alpha), choose_size(size), choose_color(background)
+    words, kind = words_of(scenes), choose_format(out, format, alpha)
+    sides, color = choose_size(size), choose_color(background)
+    if kind == "gif" and fps > MOST_GIF_FPS:
+        raise typer.BadParameter(f"a GIF shows at most {MOST_GIF_FPS} frames per second.", param_hint="--fps")
 
-    from sharp_cli.batch.splats import check_film, ending_of, film_marks, filming, is_free
+    from sharp_cli.batch.marks import check_place
+    from sharp_cli.batch.splats import check_film, ending_of, film_marks, filming, is_film_free, results_of
     from sharp_cli.cli.report import Report
+    from sharp_cli.formats.transforms import read_transforms
     from sharp_cli.render.film import Film
     from sharp_cli.render.trajectories import range_warning
 
-    film = Film(
+    path = Film(
         trajectory=trajectory.value,
         frames=1 if trajectory is Trajectory.still and kind == "png" else max(1, round(seconds * fps)),
         repeat=repeat,
-        fps=fps,
         max_disparity=max_disparity,
         max_zoom=max_zoom,
         look_at=look_at.value,
+    )
+    if cameras is not None:
+        read_transforms(cameras)  # one sentence, rather than one for every splat
+        path = Film(cameras=cameras)
+    film = replace(
+        path,
+        fps=fps,
         size=sides,
-        cameras=cameras,
         format=kind,
         depth=depth,
         alpha=alpha,
         eye_distance=ipd if stereo else None,
-        background=color,
+        background=(0, 0, 0) if alpha else color,
     )
     jobs = choose_jobs(
-        scenes, out, suffixes=SUFFIXES, what="splats", ending=ending_of(film), free=is_free(film),
-        one_file=is_one_result(scenes, out, kind),
+        words, out, suffixes=SUFFIXES, what="splats", ending=ending_of(film), free=is_film_free(film),
+        results=results_of(film), one_result=is_one_result(words, out, kind),
     )  # fmt: skip
-    if save_cameras is not None and len(jobs) > 1:
-        raise typer.BadParameter("several splats have cameras of their own: give one.", param_hint="--save-cameras")
+    if save_cameras is not None:
+        check_cameras_file(save_cameras, jobs, overwrite)
     if dry_run:
-        show_plan(jobs, lambda job: None if overwrite else check_film(job.target, film, film_marks(job.source, film)))
+
+        def check(job: Job) -> None:
+            if kind != "png":
+                check_place(job.target)
+            if not overwrite:
+                check_film(job.target, film, film_marks(job.source, film))
+
+        show_plan(jobs, check)
         return
-    settings: dict[str, Any] = {key: str(value) for key, value in vars(film).items()}
-    with Report(len(jobs), "splats", "rendering", quiet=quiet, timings=timings) as report:
-        if warning := range_warning(max_disparity, max_zoom):
+    settings: dict[str, Any] = {key: str(v) if isinstance(v, Path) else v for key, v in vars(film).items()}
+    debug = bool(context.find_root().params.get("debug"))
+    with Report(len(jobs), "splats", "rendering", quiet=quiet, timings=timings, debug=debug) as report:
+        if cameras is None and (warning := range_warning(max_disparity, max_zoom)):
             report.line(warning, style="yellow")
         backend = choose_backend(device, report)
         stages = filming(film, backend, report.part, save_cameras=save_cameras, overwrite=overwrite)
         run_batch("render", jobs, stages, report, settings, json_file=json_file, fail_fast=fail_fast)
+
+
+def check_cameras_file(path: Path, jobs: list[Job], overwrite: bool) -> None:
+    """Refuse to write cameras for several splats, over another file, or among the frames.
+
+    Raises:
+        typer.BadParameter: which of these it is.
+    """
+    if len(jobs) > 1:
+        raise typer.BadParameter("several splats have cameras of their own: give one.", param_hint="--save-cameras")
+    if holds(path.exists) and not overwrite:
+        raise typer.BadParameter(f"{path} is there already; --overwrite replaces it.", param_hint="--save-cameras")
+    if any(path.absolute().parent == job.target.absolute() for job in jobs):
+        raise typer.BadParameter("the frames' folder is for frames alone.", param_hint="--save-cameras")
 
 
 def choose_format(out: Path | None, format: VideoFormat | None, alpha: bool) -> Format:
@@ -139,7 +174,7 @@ def choose_format(out: Path | None, format: VideoFormat | None, alpha: bool) -> 
     Raises:
         typer.BadParameter: OUT's name says another one, or the format has no transparency.
     """
-    named = out.suffix.lower()[1:] if out is not None and not out.is_dir() else ""
+    named = out.suffix.lower()[1:] if out is not None and not holds(out.is_dir) else ""
     of_name = named if named in ("mp4", "gif", "webp") else None
     chosen = format.value if format else of_name or ("png" if alpha else "mp4")
     if of_name not in (None, chosen):
@@ -149,13 +184,13 @@ def choose_format(out: Path | None, format: VideoFormat | None, alpha: bool) -> 
     return chosen  # type: ignore[return-value]
 
 
-def is_one_result(scenes: list[str], out: Path | None, format: Format) -> bool:
+def is_one_result(words: list[str], out: Path | None, format: Format) -> bool:
     """Whether OUT is the result itself: a file of a video's name, or a folder for the frames of one named splat."""
     if out is None:
         return False
     if format == "png":
-        return len(scenes) == 1 and Path(scenes[0]).is_file()
-    return out.suffix.lower() == f".{format}" and not out.is_dir()
+        return len(words) == 1 and holds(Path(words[0]).is_file)
+    return out.suffix.lower() == f".{format}" and not holds(out.is_dir)
 
 
 def choose_size(size: str | None) -> int | tuple[int, int] | None:

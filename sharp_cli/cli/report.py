@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import Counter
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from sharp_cli.cli.plain import plain
 from sharp_cli.timing import peak_memory
 
 if TYPE_CHECKING:
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 class Report(AbstractContextManager["Report"]):
     """Follows a batch on stderr; quiet, it tells of failures only."""
 
-    def __init__(self, total: int, noun: str, doing: str, *, quiet: bool = False, timings: bool = False) -> None:
+    def __init__(
+        self, total: int, noun: str, doing: str, *, quiet: bool = False, timings: bool = False, debug: bool = False
+    ) -> None:
         self.total, self.noun, self.doing, self.quiet, self.timings = total, noun, doing, quiet, timings
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.debug = debug
         self.counts: Counter[str] = Counter()
         self.seconds: Counter[str] = Counter()
         self.startup: dict[str, float] = {}
@@ -60,7 +65,6 @@ class Report(AbstractContextManager["Report"]):
 
     def begun(self, job: Job) -> None:
         """A job has reached the middle of the pipeline."""
-        self._work_began = self._work_began or time.monotonic()
         self.stage(f"{plain(job.source.name)}: {self.doing}")
 
     def part(self, job: Job, done: int, total: int) -> None:
@@ -68,6 +72,7 @@ class Report(AbstractContextManager["Report"]):
         now = time.monotonic()
         if done == 1 or self._part_began is None:
             self._part_began = now
+        self._work_began = self._work_began or now
         rate = f", {(done - 1) / (now - self._part_began):.1f} a second" if done > 1 else ""
         self.stage(f"{plain(job.source.name)}: {self.doing} {done}/{total}{rate}")
         self._progress.update(self._task, left=self._left(done / total), completed=self._done + done / total)
@@ -78,9 +83,13 @@ class Report(AbstractContextManager["Report"]):
         self.seconds.update(outcome.seconds)
         self.gaussians += outcome.facts.get("gaussians", 0)
         done = self._done
+        if outcome.status != "skipped" and self._work_began is None:
+            self._work_began = time.monotonic() - sum(outcome.seconds.values())
         if outcome.status == "failed":
             self.line(f"failed: {outcome.reason}", style="red", always=True)
-        elif not self._live or self.total == 1:
+            if self.debug and outcome.error:
+                self.console.print("".join(traceback.format_exception(outcome.error)), markup=False)
+        else:
             what = "done before" if outcome.status == "skipped" else f"→ {outcome.job.target}"
             note = f" ({outcome.note})" if outcome.note else ""
             self.line(f"[{done}/{self.total}] {outcome.job.source} {what}{note}")
@@ -140,12 +149,6 @@ class Report(AbstractContextManager["Report"]):
         each = (time.monotonic() - self._work_began) / max(worked, 1e-9)
         left = _clock(each * (self.total - self._done - part))
         return f"{each:.1f} s each, {left} left" if worked >= 1 else f"{left} left"
-
-
-def plain(text: str) -> str:
-    """Text that any terminal can show: bytes that are no text, and control characters, stand as escapes."""
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _clock(seconds: float) -> str:

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import typer
 
@@ -14,46 +14,67 @@ from sharp_cli.batch.inputs import find_inputs, lines_of
 from sharp_cli.batch.manifest import Manifest
 from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages, StopRun, run
 from sharp_cli.batch.targets import choose_targets
-from sharp_cli.cli.report import Report, plain
+from sharp_cli.cli.plain import plain
+from sharp_cli.cli.report import Report
 from sharp_cli.errors import SharpError
-from sharp_cli.files import remove_leftovers
+from sharp_cli.files import holds, remove_leftovers
 
 STDIN = STDOUT = "-"
 
+FILE_SUFFIXES = frozenset(
+    {".ply", ".splat", ".spz", ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif", ".webp", ".png", ".jpg"}
+)
+"""A folder for results is hardly ever called like this."""
+
+
+def words_of(inputs: list[str]) -> list[str]:
+    """The inputs as given, with the list on standard input in the place of ``-``.
+
+    Raises:
+        typer.BadParameter: an empty name, which would mean the whole folder.
+    """
+    if "" in inputs:
+        raise typer.BadParameter("an input has an empty name.", param_hint="INPUT")
+    if STDIN not in inputs:
+        return inputs
+    listed = lines_of(sys.stdin.buffer.read())
+    return [word for given in inputs for word in (listed if given == STDIN else [given])]
+
 
 def choose_jobs(
-    inputs: list[str],
+    words: list[str],
     out: Path | None,
     *,
     suffixes: frozenset[str],
     what: str,
     ending: str,
     free: Callable[[Path, Path], bool],
-    one_file: bool,
+    results: Callable[[Path], list[Path]],
+    one_result: bool,
+    pass_over: Callable[[Path], bool] = lambda path: False,
 ) -> list[Job]:
     """What to work on, and what it becomes.
 
     Args:
-        suffixes, what: of the inputs, as for :func:`find_inputs`.
-        ending, free: of the results, as for :func:`choose_targets`.
-        one_file: ``out`` is the result itself, not a folder for results.
+        words: from :func:`words_of`.
+        suffixes, what, pass_over: of the inputs, as for :func:`find_inputs`.
+        ending, free, results: as for :func:`choose_targets`.
+        one_result: ``out`` is the result itself, not a folder for results.
 
     Raises:
-        typer.BadParameter: one result for several inputs.
+        typer.BadParameter: one result for several inputs, or a folder for results named like a file.
     """
-    found = find_inputs(words_of(inputs), suffixes, what=what, leave_out=None if one_file else out)
-    if one_file and len(found) > 1:
+    if out is not None and not one_result and out.suffix.lower() in FILE_SUFFIXES and not holds(out.is_dir):
+        raise typer.BadParameter(f"{out} is named like a file that cannot be made here.", param_hint="--out")
+    found = find_inputs(words, suffixes, what=what, leave_out=None if one_result else out, pass_over=pass_over)
+    if one_result and len(found) > 1:
         raise typer.BadParameter(f"several {what} need a folder, not one {ending} file.", param_hint="--out")
-    targets = [out] if one_file and out is not None else choose_targets(found, out, ending, free)
+    single = one_result and out is not None
+    targets = [cast(Path, out)] if single else choose_targets(found, out, ending, free, results)
+    for each, target in zip(found, targets, strict=True):
+        if each.problem is None and holds(lambda: target.samefile(each.path)):  # noqa: B023  asked at once
+            raise typer.BadParameter(f"{each.path} would be replaced by its own result.", param_hint="INPUT")
     return [Job(each.path, target, each.problem) for each, target in zip(found, targets, strict=True)]
-
-
-def words_of(inputs: list[str]) -> list[str]:
-    """The inputs as given, with the list on standard input in the place of ``-``."""
-    if STDIN not in inputs:
-        return inputs
-    listed = lines_of(sys.stdin.buffer.read())
-    return [word for given in inputs for word in (listed if given == STDIN else [given])]
 
 
 def choose_color(name: str) -> tuple[int, int, int]:
@@ -71,23 +92,31 @@ def choose_color(name: str) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def show_plan(jobs: list[Job], check: Callable[[Job], None]) -> None:
-    """Print a line for each job to stdout: what would become of it.
+def show_plan(jobs: list[Job], check: Callable[[Job], object]) -> None:
+    """Print a line for each job to stdout: what would become of it, as far as can be told without doing it.
 
     Args:
         check: raises :class:`Done` or :class:`SharpError` for a job that would not be begun.
+
+    Raises:
+        typer.Exit: with code 1, a job would fail.
     """
+    failing = False
     for job in jobs:
         try:
             if job.problem:
                 raise SharpError(job.problem)
+            if not holds(job.source.exists):
+                raise SharpError(f"{job.source} does not exist.")
             check(job)
             line = f"make  {job.source} → {job.target}"
         except Done:
             line = f"skip  {job.source} → {job.target}"
         except SharpError as error:
-            line = f"fail  {error}"
+            line, failing = f"fail  {error}", True
         sys.stdout.write(plain(line) + "\n")
+    if failing:
+        raise typer.Exit(1)
 
 
 def run_batch(
@@ -119,7 +148,7 @@ def run_batch(
     problem: SharpError | None = None
     try:
         run(jobs, stages, begun=report.begun, ended=ended, fail_fast=fail_fast)
-        state = "finished"
+        state = "finished" if sum(report.counts.values()) == len(jobs) else "stopped"
     except StopRun as error:
         state, problem = "stopped", error
     finally:
@@ -129,8 +158,9 @@ def run_batch(
         except SharpError as error:  # not instead of what ended the run
             report.line(str(error), always=True)
             problem = problem or error
-    if to_stdout:
-        sys.stdout.write(json.dumps(record, indent=1) + "\n")
+        else:
+            if to_stdout:
+                sys.stdout.write(json.dumps(record, indent=1) + "\n")
     if problem:
         raise problem
     if report.counts["failed"]:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.plain import plain
+
 
 def view(
     scene: Annotated[Path, typer.Argument(metavar="SCENE", help="A splat (.ply).")],
@@ -18,7 +20,7 @@ def view(
     from sharp_cli.formats.ply import read_ply
     from sharp_cli.viewer.server import viewer_server
 
-    with viewer_server(read_ply(scene), scene.stem, port) as server:
+    with viewer_server(read_ply(scene), plain(scene.stem), port) as server:
         typer.echo(server.url)
         typer.echo("Ctrl-C ends it.", err=True)
         if not no_open:

@@ -114,6 +114,34 @@ def test_odd_names_are_found(tmp_path: Path) -> None:
     assert {each.path.name for each in find(tmp_path)} == set(names)
 
 
+@posix
+def test_names_that_the_file_system_refuses_do_not_end_the_search(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg")
+    found = find("n" * 300 + ".jpg", tmp_path / "a.jpg", tmp_path / "foo**.jpg", "null\0byte.jpg")
+    assert tmp_path / "a.jpg" in [each.path for each in found]
+    assert len(found) == 4
+    assert [each.problem is None for each in found].count(False) == 1, "the pattern; the others are for their reader"
+
+
+def test_pictures_to_pass_over_are_found_by_name_only(tmp_path: Path) -> None:
+    touch(tmp_path / "photo.jpg", tmp_path / "film.png")
+    words = [str(tmp_path), str(tmp_path / "*"), str(tmp_path / "film.png")]
+
+    def places_of(*named: str) -> list[str]:
+        return places(find_inputs(named, SUFFIXES, what="photos", pass_over=lambda path: path.stem == "film"))
+
+    assert places_of(words[0]) == places_of(words[1]) == ["photo.jpg"]
+    assert places_of(words[2]) == ["film.png"]
+
+
+@posix
+def test_hard_links_are_files_of_their_own(tmp_path: Path) -> None:
+    touch(tmp_path / "one/a.jpg")
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two/a.jpg").hardlink_to(tmp_path / "one/a.jpg")
+    assert places(find(tmp_path)) == ["one/a.jpg", "two/a.jpg"]
+
+
 def test_a_list_has_a_name_a_line_or_between_zero_bytes() -> None:
     assert lines_of(b"a b.jpg\nc.jpg\r\n\n") == ["a b.jpg", "c.jpg"]
     assert lines_of(b"a\nb.jpg\0c.jpg\0") == ["a\nb.jpg", "c.jpg"]

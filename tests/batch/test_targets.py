@@ -34,6 +34,7 @@ def test_inputs_of_one_stem_get_distinct_names() -> None:
     ]  # fmt: skip
     assert targets(("A.jpg", "A.jpg"), ("a.jpg", "a.jpg")) == ["out/A.ply", "out/a.jpg.ply"]
     assert targets(("x/a.jpg", "a.jpg"), ("y/a.jpg", "a.jpg")) == ["out/a.ply", "out/y-a.ply"]
+    assert targets(("x/a.jpg", "a.jpg"), ("y/a.png", "a.png")) == ["out/a.ply", "out/a.png.ply"]
     assert targets(("e\u0301.jpg", "e\u0301.jpg"), ("é.png", "é.png"))[1] == "out/é.png.ply"
 
 
@@ -58,3 +59,15 @@ def test_no_two_inputs_ever_share_a_result(files: list[tuple[str, str]]) -> None
     found = [(f"{folder}/{file}", file) for folder, file in files]
     results = targets(*found)
     assert len({result.casefold() for result in results}) == len(files)
+
+
+def test_everything_a_job_writes_gets_a_name_of_its_own() -> None:
+    found = [Found(Path(f"in/{stem}.ply"), Path(f"{stem}.ply")) for stem in ("s", "s-depth", "n" * 251)]
+
+    def results(target: Path) -> list[Path]:
+        return [target, target.with_name(f"{target.stem}-depth{target.suffix}")]
+
+    chosen = choose_targets(found, Path("out"), ".mp4", lambda target, source: True, results)
+    written = [path for target in chosen for path in results(target)]
+    assert len(set(written)) == 6
+    assert all(len(os.fsencode(path.name)) <= 255 for path in written)

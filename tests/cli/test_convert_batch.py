@@ -118,7 +118,7 @@ def test_odd_names_lists_and_settings(tiny_weights: Path, tmp_path: Path) -> Non
     listed = b"\0".join(os.fsencode(name) for name in names)
     run = convert("-", *options, cwd=tmp_path, stdin=listed)
     assert run.returncode == 0, run.stderr
-    assert "→ 😀 b.ply (focal length 27 px: none in EXIF, 30 mm equivalent assumed)" in run.stderr
+    assert "→ 😀 b.ply (focal length 28 px: none in EXIF, 30 mm equivalent assumed)" in run.stderr
     assert {p.name for p in tmp_path.glob("*.ply")} == {name.removesuffix(".jpg") + ".ply" for name in names}
 
     plan = convert(".", "--dry-run", *options, cwd=tmp_path)

@@ -39,7 +39,7 @@ def test_the_table_tells_what_is_in_the_file(tmp_path: Path) -> None:
         "800 × 600 px, focal length 400.0 px, field of view 90.0° × 73.7°",
         "harmonics none",
         "weights drawn [bold]small[/bold]",
-        r"Gr\xf6\xdfe\x1b[31m",
+        r"Größe\x1b[31m 😀.jpg",
     ):
         assert words in told
     assert "\x1b" not in run.stdout

@@ -145,13 +145,17 @@ def test_a_batch_goes_on_skips_and_tells(picture: Path) -> None:
         "sub/foreign.mp4", "sub/wall.mp4", "wall.mp4",
     ]  # fmt: skip
     before = (picture / "out/wall.mp4").stat().st_mtime_ns
-    (picture / "out/sub/wall.mp4").write_bytes(b"half a film")
+    film = (picture / "out/sub/wall.mp4").read_bytes()
+    (picture / "out/sub/wall.mp4").write_bytes(film[: len(film) * 3 // 4])
+    (picture / "out/sub/foreign.mp4").write_bytes(b"somebody's notes")
     run = sharp(*words, cwd=picture)
     statuses = {item["input"]: item["status"] for item in json.loads((picture / "record.json").read_text())["items"]}
     assert statuses == {
-        "sub/broken.ply": "failed", "sub/foreign.ply": "skipped", "sub/wall.ply": "made", "wall.ply": "skipped",
+        "sub/broken.ply": "failed", "sub/foreign.ply": "failed", "sub/wall.ply": "made", "wall.ply": "skipped",
     }  # fmt: skip
     assert (picture / "out/wall.mp4").stat().st_mtime_ns == before
+    assert (picture / "out/sub/wall.mp4").read_bytes() == film
+    assert (picture / "out/sub/foreign.mp4").read_bytes() == b"somebody's notes"
     assert not list(picture.rglob("*.part"))
 
 
@@ -180,6 +184,9 @@ def test_a_strangers_splat_with_harmonics_is_framed(tmp_path: Path, data: Path) 
         (["-o", "x.mp4", "--alpha"], "transparency"),
         (["--trajectory", "loop"], "loop"),
         (["--background", "no"], "background"),
+        (["-o", "film.avi"], "film.avi"),
+        (["--format", "gif", "--fps", "60"], "GIF"),
+        ([""], "empty"),
     ],
 )
 def test_wrong_use_is_exit_code_2(flat: Path, words: list[str], told: str) -> None:
@@ -196,8 +203,14 @@ def test_convert_films_along_the_way_and_only_what_is_missing(data: Path, tiny_w
     assert frames(tmp_path / "a.mp4").shape == (60, 428, 640, 3)
     assert "1 skipped" in sharp("render", "a.ply", cwd=tmp_path).stderr
     assert "1 skipped" in sharp(*words, cwd=tmp_path).stderr
+    assert sharp(*words, "--dry-run", cwd=tmp_path).stdout == "skip  a.jpg → a.ply\n"
     splat = (tmp_path / "a.ply").stat().st_mtime_ns
+    (tmp_path / "a.mp4").write_bytes(b"the camera's own film")
+    run = sharp(*words, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "a.mp4 is there and was not made by this tool" in run.stderr
     (tmp_path / "a.mp4").unlink()
+    assert sharp(*words, "--dry-run", cwd=tmp_path).stdout == "make  a.jpg → a.ply\n"
     assert "1 made" in sharp(*words, cwd=tmp_path).stderr
     assert (tmp_path / "a.mp4").exists()
     assert (tmp_path / "a.ply").stat().st_mtime_ns == splat
