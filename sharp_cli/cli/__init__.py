@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 import sharp_cli
-from sharp_cli.cli import convert, evaluate, export, inspect, render, view, weights
+from sharp_cli.cli import convert, evaluate, export, inspect, render, train, view, weights
+from sharp_cli.cli.plain import plain
 from sharp_cli.errors import SharpError
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command("view")(view.view)
 app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
 app.add_typer(weights.app, name="weights")
 
 DEBUG = "--debug"
@@ -70,5 +72,5 @@ def fail(message: str, error: Exception) -> None:
     """Say what went wrong in one sentence and end with exit code 1; with ``--debug`` show the traceback instead."""
     if DEBUG in sys.argv:
         raise error
-    typer.echo(f"sharp: {message}", err=True)
+    typer.echo(f"sharp: {plain(message)}", err=True)
     sys.exit(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,18 @@ from sharp_cli.model.depth import DisparityHead, depth_from_disparity
 from sharp_cli.model.depth_adjustment import DepthAdjustment
 from sharp_cli.model.encoder import PyramidEncoder
 from sharp_cli.model.gaussian_decoder import GaussianDecoder, PredictionHeads
+
+
+class Prediction(NamedTuple):
+    """What the network gives for B photos: the Gaussians, and what training judges of the way to them."""
+
+    gaussians: NdcGaussians
+    depth: Tensor
+    """(B, 2, R, R) both layers after the adjustment [m], before they are normalised."""
+    delta: Tensor
+    """(B, 14, 2, G, G) as the prediction heads give them."""
+    adjustment: Tensor | None
+    """(B, 1, R, R) the map S; None where no true depth was given."""
 
 
 class SharpNetwork(nn.Module):
@@ -30,32 +44,45 @@ class SharpNetwork(nn.Module):
         self.prediction_heads = PredictionHeads(config)
 
     def forward(self, image: Tensor, disparity_factor: Tensor, true_depth: Tensor | None = None) -> NdcGaussians:
-        """Predict the Gaussians of B photos.
+        """The Gaussians alone of :meth:`predict`."""
+        return self.predict(image, disparity_factor, true_depth).gaussians
+
+    def predict(self, image: Tensor, disparity_factor: Tensor, true_depth: Tensor | None = None) -> Prediction:
+        """Predict the Gaussians of B photos, and keep what training needs besides.
 
         Args:
             image: (B, 3, R, R) sRGB in [0, 1], R = ``config.resolution``.
             disparity_factor: (B,) focal length over width of each photo, both in its own pixels.
             true_depth: (B, 1, R, R) [m], in training only: the predicted depth is adjusted towards it.
         """
+        maps, disparity = self._see(image)
+        depth, adjustment = depth_from_disparity(disparity, disparity_factor), None
+        del disparity
+        if true_depth is not None:
+            adjustment = self.depth_adjustment(depth[:, :1], true_depth)
+            depth = depth * adjustment
+        normalized, unit = normalize_depth(depth)
+        base = base_gaussians(image, normalized)
+
+        with self._backbone_precision(image):
+            features = self.gaussian_decoder(maps, 2.0 * torch.cat([image, 1.0 / normalized], dim=1) - 1.0)
+        del maps
+        delta = self.prediction_heads(features)
+        return Prediction(compose_gaussians(base, delta, unit), depth, delta, adjustment)
+
+    def predict_disparity(self, image: Tensor) -> Tensor:
+        """The first half of the way: (B, 3, R, R) photos → (B, 2, R, R) disparity ≥ 0 (spec/network.md §3)."""
+        return self._see(image)[1]
+
+    def _see(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The encoder's maps, and disparity."""
         size = self.config.resolution
         if image.shape[1:] != (3, size, size):
             raise ValueError(f"The network needs pictures of shape (B, 3, {size}, {size}), not {tuple(image.shape)}.")
-
         with self._backbone_precision(image):
             maps = self.encoder(2.0 * image - 1.0)
-            depth_features = self.depth_decoder(maps)
-
-        depth = depth_from_disparity(self.depth_head(depth_features), disparity_factor)
-        del depth_features
-        if true_depth is not None:
-            depth = depth * self.depth_adjustment(depth[:, :1], true_depth)
-        depth, unit = normalize_depth(depth)
-        base = base_gaussians(image, depth)
-
-        with self._backbone_precision(image):
-            features = self.gaussian_decoder(maps, 2.0 * torch.cat([image, 1.0 / depth], dim=1) - 1.0)
-        del maps
-        return compose_gaussians(base, self.prediction_heads(features), unit)
+            features = self.depth_decoder(maps)
+        return maps, self.depth_head(features)
 
     def _backbone_precision(self, image: Tensor) -> torch.autocast:
         dtype = self.backbone_dtype

@@ -11,14 +11,22 @@ from sharp_cli.training.losses.image import masked_mean
 SCALES = 4
 """Halvings at which edges are compared."""
 
+OFFSET, LEAST_OFFSET = 0.1, 0.03
+"""Below this share of a picture's mean disparity differences fade, and below this disparity (some 25 m) everywhere:
+without the latter, far scenes have gradients a thousand times those of near ones."""
+
 
 def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor, reach: float) -> dict[str, Tensor]:
-    """The terms, each relative to the picture's mean true disparity, so that near and far scenes weigh alike.
+    """The terms, all on log(disparity + an offset of a tenth of the picture's mean true disparity and a little).
 
-    - ``disparity``: the visible layer's mean absolute error (the paper's depth loss up to that scale);
+    The logarithm makes near and far scenes weigh alike, and too near as bad as too far: divided by the mean instead,
+    errors in far scenes have no bound on one side only, and pull a young network towards no disparity at all. The
+    offset keeps what is much farther than the rest of its picture, the sky above all, from counting for much.
+
+    - ``disparity``: mean absolute error of the visible layer;
     - ``edges``: Σ over four halvings of the mean absolute gradient of that error (as MiDaS and Depth Pro have it),
       which makes edges sharp and surfaces smooth;
-    - ``hidden``: the mean absolute error of the second layer against :func:`surface_behind`.
+    - ``hidden``: mean absolute error of the second layer against :func:`surface_behind`.
 
     Args:
         disparity: (B, 2, R, R) as the network predicts it: focal length over width, divided by depth in metres.
@@ -31,13 +39,13 @@ def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor
     true = torch.where(known, factor / true_depth, torch.zeros_like(true_depth))
     counted = known.to(true.dtype)
     mean = true.sum(dim=(1, 2, 3)) / counted.sum(dim=(1, 2, 3)).clamp(min=1.0)
-    unit = mean.clamp(min=1e-3)[:, None, None, None]
-    error = (disparity[:, :1] - true) / unit * counted
-    behind = (disparity[:, 1:] - surface_behind(true, known, reach)) / unit
+    offset = (OFFSET * mean + LEAST_OFFSET)[:, None, None, None]
+    wanted = torch.cat([true, surface_behind(true, known, reach)], dim=1)
+    error = ((disparity + offset).log() - (wanted + offset).log()) * counted
     return {
-        "disparity": masked_mean(error.abs(), known),
-        "edges": edge_loss(error, counted),
-        "hidden": masked_mean(behind.abs(), known),
+        "disparity": masked_mean(error[:, :1].abs(), known),
+        "edges": edge_loss(error[:, :1], counted),
+        "hidden": masked_mean(error[:, 1:].abs(), known),
     }
 
 
@@ -77,6 +85,7 @@ def surface_behind(disparity: Tensor, known: Tensor, reach: float) -> Tensor:
     for kernel, padding in (((2 * radius + 1, 1), (radius, 0)), ((1, 2 * radius + 1), (0, radius))):
         farthest = -F.max_pool2d(-farthest, kernel, stride=1, padding=padding)
     farthest = torch.where(farthest.isfinite(), farthest, disparity)
-    for kernel, padding in (((radius + 1 | 1, 1), ((radius + 1 | 1) // 2, 0)), ((1, radius + 1 | 1), (0, (radius + 1 | 1) // 2))):
+    half = (radius + 1) // 2
+    for kernel, padding in (((2 * half + 1, 1), (half, 0)), ((1, 2 * half + 1), (0, half))):
         farthest = F.avg_pool2d(farthest, kernel, stride=1, padding=padding, count_include_pad=False)
     return torch.minimum(farthest, disparity)

@@ -1,0 +1,54 @@
+"""``sharp train``: train a network from nothing, or go on from weights there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sharp_cli.cli.choices import Device
+from sharp_cli.cli.options import OUTPUT, option
+
+TRAINING = "Training"
+
+
+def train(
+    config: Annotated[
+        str,
+        typer.Argument(help="A preset (preview-depth, preview, sharp-stage1, sharp-stage2, finetune) or a .toml file."),
+    ],
+    out: Annotated[
+        Path,
+        option(
+            OUTPUT,
+            "Folder of the run. If it holds checkpoints of this configuration, the run goes on from the newest.",
+            "--out",
+            "-o",
+            metavar="FOLDER",
+        ),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        option(
+            TRAINING, "Change one value, such as optimizer.lr=1e-4. May be given often.", "--set", metavar="KEY=VALUE"
+        ),
+    ] = None,
+    steps: Annotated[int | None, option(TRAINING, "Steps in all.", "--steps", min=1)] = None,
+    device: Annotated[Device, option(TRAINING, "Where to train.", "--device")] = Device.auto,
+    quiet: Annotated[bool, option(OUTPUT, "Print nothing but failures.", "--quiet", "-q")] = False,
+) -> None:
+    """Train the network. Ctrl-C ends after the step at hand, and the same command goes on from there.
+
+    Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
+    """
+    from sharp_cli.predictor import choose_device
+    from sharp_cli.training.configfile import load_config
+    from sharp_cli.training.loop import train as run
+
+    # --steps comes last, so that it wins over --set.
+    chosen = load_config(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
+    state = run(chosen, out, choose_device(device.value), quiet=quiet)
+    if state.step < chosen.steps:
+        raise typer.Exit(130)
+    typer.echo(out / "weights.safetensors")

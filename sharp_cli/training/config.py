@@ -1,0 +1,143 @@
+"""Everything that can be chosen about a training run, as a TOML file holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sharp_cli.errors import SharpError
+from sharp_cli.model.config import SharpConfig
+from sharp_cli.training.losses.config import LossConfig
+from sharp_cli.training.scenes.config import SceneConfig
+
+Phase = Literal["full", "depth", "self"]
+Trainable = Literal["released", "all", "frozen-backbone"]
+DataKind = Literal["scenes", "posed", "photos"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on."""
+
+    kind: DataKind = "scenes"
+    """``scenes``: drawn while training goes on, an endless supply. ``posed``: pictures with poses and depth
+    (``transforms.json``). ``photos``: plain photos, for phase ``self``."""
+    path: str = ""
+    """Of ``posed`` the ``transforms.json``, its folder, or a folder of such folders; of ``photos`` their folder.
+    Relative to where the command runs."""
+    workers: int = 2
+    """Processes that read or draw samples; 0 does it between the steps."""
+    scenes: SceneConfig = field(default_factory=SceneConfig)
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam, linear warm-up, cosine decay. The paper's rates; what it does not state is torch's default."""
+
+    lr: float = 1.6e-4
+    final_lr: float = 1.6e-5
+    warmup: int = 10_000
+    """Steps."""
+    beta1: float = 0.9
+    beta2: float = 0.999
+    weight_decay: float = 0.0
+    """Decoupled (AdamW), of matrices and kernels only; 0 is plain Adam."""
+    clip: float = 1.0
+    """Longest gradient over all values; 0 for any."""
+    ema: float = 0.0
+    """Decay of a moving mean of the weights, which is then what is validated and exported; 0 for none. It starts
+    faster: step n decays by at most (1 + n) / (10 + n)."""
+
+
+@dataclass(frozen=True)
+class DepthConfig:
+    """Weights of the depth phase's terms: see :mod:`sharp_cli.training.losses.layers`."""
+
+    disparity: float = 1.0
+    edges: float = 0.5
+    hidden: float = 0.5
+    reach: float = 0.04
+    """How far the surface behind an edge is known to go on, as a share of the picture's side."""
+
+
+@dataclass(frozen=True)
+class PseudoConfig:
+    """Where the pseudo-novel views of phase ``self`` are taken from: see :mod:`sharp_cli.training.pseudo`."""
+
+    parallax: float = 0.1
+    """Longest way of the camera, as a share of the photo's near depth (its 10 % quantile)."""
+    forward: float = 0.5
+    """How much of that it may be along the view."""
+    degrees: float = 2.0
+    """Largest turn about each axis, beyond the one that keeps what the photo is of in place."""
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """How often a run tells of itself, in steps; 0 for never."""
+
+    every: int = 20
+    pictures: int = 500
+    """Into TensorBoard's log."""
+    validate: int = 500
+    samples: int = 16
+    """Of the validation set."""
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """How often all is saved, in steps, and how many of the newest checkpoints stay."""
+
+    every: int = 500
+    keep: int = 2
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run.
+
+    Raises:
+        SharpError: values that do not fit together.
+    """
+
+    phase: Phase = "full"
+    """``full``: Gaussians rendered to both views. ``depth``: encoder, depth decoder and depth head on depth alone,
+    which is much cheaper. ``self``: self-supervised on plain photos, the paper's stage 2."""
+    init: str = ""
+    """What to start from: known weights' name or a weights file; empty for drawn values."""
+    network: SharpConfig | None = None
+    """Sizes of the network; None takes those of ``init``, else the released model's."""
+    trainable: Trainable = "released"
+    """``released``: the paper's freezing. ``all``: everything. ``frozen-backbone``: neither ViT (an ablation)."""
+    adjust_depth: bool = True
+    """Whether predicted depth is adjusted towards the true one (spec/network.md §4)."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """What the backbone computes in; weights, heads, rendering and losses are fp32 always."""
+    seed: int = 0
+    """Of drawn initial values, the order of data read from files, and pseudo-novel poses."""
+    steps: int = 100_000
+    batch: int = 8
+    """Samples a step, of all processes together."""
+    micro_batch: int = 1
+    """Samples that go through the network at once, in one process; gradients are accumulated over them."""
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    depth: DepthConfig = field(default_factory=DepthConfig)
+    pseudo: PseudoConfig = field(default_factory=PseudoConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+
+    def __post_init__(self) -> None:
+        positive: dict[str, float] = {"steps": self.steps, "batch": self.batch, "micro_batch": self.micro_batch}
+        positive |= {"checkpoints.keep": self.checkpoints.keep, "optimizer.lr": self.optimizer.lr}
+        for name, value in positive.items():
+            if value <= 0:
+                raise SharpError(f"Training: {name} must be above 0, not {value}.")
+        if self.batch % self.micro_batch:
+            raise SharpError(f"Training: batch {self.batch} is no multiple of micro_batch {self.micro_batch}.")
+        if (self.phase == "self") != (self.data.kind == "photos"):
+            raise SharpError("Training: phase 'self' needs data.kind 'photos', and the other phases cannot use it.")
+        if (self.data.kind == "scenes") == bool(self.data.path):
+            raise SharpError("Training: data.kind 'posed' and 'photos' need a data.path, and 'scenes' takes none.")

@@ -1,0 +1,173 @@
+"""Samples by their number: which ones a step takes, and the processes that make them ready."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
+
+from sharp_cli.errors import SharpError
+from sharp_cli.training.config import TrainConfig
+from sharp_cli.training.distributed import World
+from sharp_cli.training.folders import load_photo, posed_pairs
+from sharp_cli.training.scenes.pair import ViewPair
+from sharp_cli.training.scenes.stream import PairBatch, ScenePairs, seeds, stack_pairs
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".bmp"}
+
+
+class Samples(NamedTuple):
+    """One micro-batch."""
+
+    numbers: Tensor
+    """(B,) of the samples within the run."""
+    batch: PairBatch
+
+
+@dataclass(frozen=True)
+class Photos(Dataset[ViewPair]):
+    """Plain photos as pairs of which only the input counts."""
+
+    paths: tuple[Path, ...]
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> ViewPair:
+        view = load_photo(self.paths[index], self.size)
+        return ViewPair(view, view, view.image)
+
+
+@dataclass(frozen=True)
+class Ordered(Dataset[tuple[int, ViewPair]]):
+    """Sample number ``n`` of a run, for any n: drawn scenes never repeat, files are shuffled anew each time round."""
+
+    pairs: Dataset[ViewPair]
+    places: tuple[int, ...] | None
+    """Which of the pairs are used; None for all of an endless supply, in order."""
+    seed: int
+
+    def place(self, number: int) -> int:
+        """Which of the pairs sample ``number`` is."""
+        if self.places is None:
+            return number
+        rounds, position = divmod(number, len(self.places))
+        return self.places[np.random.default_rng((self.seed, rounds)).permutation(len(self.places))[position]]
+
+    def __getitem__(self, number: int) -> tuple[int, ViewPair]:
+        return number, self.pairs[self.place(number)]
+
+    def describe(self, numbers: Sequence[int]) -> str:
+        """The samples in words, so that they can be looked at again."""
+        places = [self.place(number) for number in numbers]
+        if self.places is None:
+            return f"drawn scenes of seed {', '.join(str(seeds('train')[place]) for place in places)}"
+        if isinstance(self.pairs, Photos):
+            return f"photos {', '.join(str(self.pairs.paths[place]) for place in places)}"
+        return f"pairs number {', '.join(map(str, places))} of the data"
+
+
+def training_samples(config: TrainConfig, size: int) -> Ordered:
+    """The data of a run at the network's resolution, without what is held out.
+
+    Raises:
+        SharpError: there is nothing to train on.
+    """
+    if config.data.kind == "scenes":
+        return Ordered(ScenePairs("train", size, config.data.scenes), None, config.seed)
+    pairs = _from_files(config, size)
+    apart = set(_spread(len(pairs), config.log.samples))  # type: ignore[arg-type]
+    kept = tuple(place for place in range(len(pairs)) if place not in apart)  # type: ignore[arg-type]
+    return Ordered(pairs, kept, config.seed)
+
+
+def held_out(config: TrainConfig, size: int) -> tuple[Dataset[ViewPair], int]:
+    """What validation looks at, and how many: drawn scenes of seeds that no training sees; of files, pairs or photos
+    spread evenly, at most a tenth, which are kept from training (their single pictures may be in other pairs)."""
+    if config.data.kind == "scenes":
+        return ScenePairs("validation", size, config.data.scenes), config.log.samples
+    pairs = _from_files(config, size)
+    places = _spread(len(pairs), config.log.samples)  # type: ignore[arg-type]
+    return Subset(pairs, places), len(places)
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    number = min(wanted, count // 10)
+    return [count * i // number for i in range(number)]
+
+
+def _from_files(config: TrainConfig, size: int) -> Dataset[ViewPair]:
+    path = Path(config.data.path)
+    return _photos(path, size) if config.data.kind == "photos" else _posed(path, size)
+
+
+def _photos(folder: Path, size: int) -> Photos:
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    if not found:
+        raise SharpError(f"There are no photos in {folder}.")
+    return Photos(tuple(found), size)
+
+
+def _posed(path: Path, size: int) -> Dataset[ViewPair]:
+    """A ``transforms.json``, a folder with one, or all of those below a folder."""
+    if path.is_file() or (path / "transforms.json").is_file():
+        return posed_pairs(path, size)
+    files = sorted(path.rglob("transforms.json"))
+    if not files:
+        raise SharpError(f"There is no transforms.json in {path} or below.")
+    return ConcatDataset([posed_pairs(file, size) for file in files])
+
+
+@dataclass(frozen=True)
+class Deal:
+    """The sample numbers of one process's micro-batches from a step on, in order.
+
+    A step's samples are the same whatever the number of processes; micro-batches are dealt to them in turn.
+    """
+
+    config: TrainConfig
+    rank: int
+    processes: int
+    first_step: int
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch, micro_batch = self.config.batch, self.config.micro_batch
+        for step in range(self.first_step, self.config.steps):
+            for micro in range(self.rank, batch // micro_batch, self.processes):
+                start = step * batch + micro * micro_batch
+                yield list(range(start, start + micro_batch))
+
+
+def micro_batches(samples: Ordered, config: TrainConfig, world: World, first_step: int) -> Iterator[Samples]:
+    """This process's micro-batches from a step to the run's last, made ready by ``data.workers`` processes."""
+    workers = config.data.workers
+    loader: DataLoader[Any] = DataLoader(
+        samples,
+        batch_sampler=Deal(config, world.rank, world.size, first_step),
+        num_workers=workers,
+        collate_fn=collate,
+        worker_init_fn=_start_worker if workers else None,
+        prefetch_factor=4 if workers else None,
+        pin_memory=world.device.type == "cuda",
+    )
+    return iter(loader)
+
+
+def collate(numbered: Sequence[tuple[int, ViewPair]]) -> Samples:
+    """Samples as tensors."""
+    return Samples(torch.tensor([number for number, _ in numbered]), stack_pairs([pair for _, pair in numbered]))
+
+
+def _start_worker(_: int) -> None:
+    # Ctrl-C reaches every process of a terminal; the main one finishes its step and ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    torch.set_num_threads(1)

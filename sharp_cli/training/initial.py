@@ -1,0 +1,65 @@
+"""What a network starts from: a weights file, or drawn values from which a small one trains well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sharp_cli.errors import SharpError
+from sharp_cli.model.checkpoint import network_name
+from sharp_cli.model.config import SharpConfig
+from sharp_cli.model.drawn import draw_tensors
+from sharp_cli.model.network import SharpNetwork
+from sharp_cli.training.config import TrainConfig
+from sharp_cli.weights.read import read_weights
+from sharp_cli.weights.store import resolve
+
+START_DISPARITY = (0.4, 0.3)
+"""Of the two layers, before any training; focal length over width, about 0.8, divided by it is the depth [m]."""
+
+
+def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
+    """The network on the CPU in fp32, and the record of the weights it came from (empty for drawn values).
+
+    Raises:
+        SharpError: weights that cannot be had, or of other sizes than the configuration's.
+    """
+    if not config.init:
+        sizes = config.network or SharpConfig()
+        network = SharpNetwork(sizes)
+        network.load_state_dict(draw_start(sizes, config.seed))
+        return network, {}
+    weights = read_weights(resolve(config.init))
+    if config.network not in (None, weights.config):
+        raise SharpError(f"{weights.path} holds a network of other sizes than the configuration's table 'network'.")
+    network = SharpNetwork(weights.config)
+    tensors = {network_name(name): tensor.float() for name, tensor in weights.tensors.items()}
+    network.load_state_dict(tensors)
+    return network, weights.record
+
+
+def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
+    """Initial values by the network's names.
+
+    Signals keep their size through every layer (torch's own start shrinks them in each convolution, and the
+    network has few norms); residual branches start small; the last layers start at zero, so that the network starts as
+    its base Gaussians on flat depth.
+    """
+    tensors = {network_name(name): tensor for name, tensor in draw_tensors(sizes, seed).items()}
+    modules = dict(SharpNetwork(sizes).named_modules())
+    for name, tensor in tensors.items():
+        owner, _, kind = name.rpartition(".")
+        if isinstance(module := modules[owner], nn.ConvTranspose2d) and kind == "weight":
+            # Stride 2, kernel 2: a value is the sum over input channels alone.
+            tensor.mul_((tensor[0].numel() / module.in_channels) ** 0.5)
+        elif tensor.ndim == 1:
+            tensor.fill_(0.3 if kind == "gamma" else float(kind == "weight"))
+        elif owner.endswith(("residual.3", "residual.5")):
+            tensor.mul_(0.3)
+    for last in ("prediction_heads.geometry", "prediction_heads.texture", "depth_adjustment.conv_out"):
+        tensors[f"{last}.weight"].zero_()
+    tensors["depth_head.4.weight"].mul_(0.05)
+    tensors["depth_head.4.bias"].copy_(torch.tensor(START_DISPARITY))
+    return tensors

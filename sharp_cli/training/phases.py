@@ -1,0 +1,142 @@
+"""What a step computes: samples in, a loss out. One module for each way to train, as torch's DDP wants it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sharp_cli.model.network import Prediction, SharpNetwork
+from sharp_cli.training.config import TrainConfig
+from sharp_cli.training.losses.layers import layer_losses
+from sharp_cli.training.losses.total import RenderedView, loss_terms, weighted_sum
+from sharp_cli.training.losses.visibility import visibility_mask
+from sharp_cli.training.perceptual import load_features
+from sharp_cli.training.pseudo import pseudo_batch
+from sharp_cli.training.scenes.stream import PairBatch
+from sharp_cli.training.views import Renders, render_views
+
+
+class Outcome(NamedTuple):
+    """Of one micro-batch."""
+
+    loss: Tensor
+    """The number to minimise."""
+    terms: dict[str, Tensor]
+    """What it is made of, not weighted; without gradient."""
+    pictures: dict[str, Tensor]
+    """(B, C, H, W) by name, without gradient: what a person wants to see."""
+
+
+def build_phase(network: SharpNetwork, config: TrainConfig, device: torch.device) -> nn.Module:
+    """The module whose ``forward(batch, numbers)`` gives an :class:`Outcome`; the network is its ``network``.
+
+    Raises:
+        SharpError: the perceptual loss has a weight, and its network cannot be had.
+    """
+    if config.phase == "depth":
+        return DepthPhase(network, config)
+    features = load_features(config.losses.perceptual_weights, device) if config.losses.weights.percep else None
+    return (FullPhase if config.phase == "full" else SelfPhase)(network, config, features)
+
+
+class DepthPhase(nn.Module):
+    """Both views of each pair are samples: the network's two disparity layers against the true depth."""
+
+    def __init__(self, network: SharpNetwork, config: TrainConfig) -> None:
+        super().__init__()
+        self.network, self.weights = network, config.depth
+
+    def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
+        image = torch.cat([batch.photo, batch.novel_image])
+        depth = torch.cat([batch.input_depth, batch.novel_depth])
+        factor = torch.cat([batch.input_intrinsics, batch.novel_intrinsics])[:, 0, 0] / image.shape[-1]
+        disparity = self.network.predict_disparity(image)
+        terms = layer_losses(disparity, depth, factor, self.weights.reach)
+        loss = torch.stack([getattr(self.weights, name) * term for name, term in terms.items()]).sum()
+        found = factor[:, None, None, None] / disparity.detach().clamp(min=1e-4)
+        pictures = {"photo": image, "depth": found[:, :1], "depth_behind": found[:, 1:], "depth_true": depth}
+        return Outcome(loss, _detached(terms), pictures)
+
+
+class _GaussianPhase(nn.Module):
+    """What the two phases that render have in common."""
+
+    def __init__(self, network: SharpNetwork, config: TrainConfig, features: nn.Module | None) -> None:
+        super().__init__()
+        self.network, self.config = network, config
+        # Not a submodule: it is neither trained nor saved nor shared among processes.
+        self._features = [features]
+
+    def predict(self, batch: PairBatch, true_depth: Tensor | None = None) -> Prediction:
+        factor = batch.input_intrinsics[:, 0, 0] / batch.photo.shape[-1]
+        return self.network.predict(batch.photo, factor, true_depth)
+
+    def judge(
+        self, prediction: Prediction, seen: RenderedView | None, novel: RenderedView, true_depth: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        terms = loss_terms(prediction, seen, novel, true_depth, self._features[0], self.config.losses)
+        return weighted_sum(terms, self.config.losses.weights), _detached(terms)
+
+
+class FullPhase(_GaussianPhase):
+    """The paper's stage 1: Gaussians of the input view, rendered to input and novel view."""
+
+    def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
+        # In evaluation there is no true depth to be had, so that validation judges what inference does.
+        adjust = self.config.adjust_depth and self.training
+        known = batch.input_depth > 0
+        true_depth = torch.where(known, batch.input_depth, torch.full_like(batch.input_depth, torch.inf))
+        prediction = self.predict(batch, true_depth if adjust else None)
+        renders = render_pair(prediction, batch)
+        seen = RenderedView(renders.color[:, 0], renders.alpha[:, 0], batch.input_image)
+        novel = RenderedView(renders.color[:, 1], renders.alpha[:, 1], batch.novel_image, novel_mask(batch))
+        loss, terms = self.judge(prediction, seen, novel, batch.input_depth)
+        return Outcome(loss, terms, _pictures(batch, prediction, renders))
+
+
+class SelfPhase(_GaussianPhase):
+    """The paper's stage 2: a pseudo-novel view becomes the input, and the photo the novel view."""
+
+    def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
+        batch = pseudo_batch(self.network, batch, numbers, self.config)
+        prediction = self.predict(batch)
+        renders = render_pair(prediction, batch)
+        novel = RenderedView(renders.color[:, 1], renders.alpha[:, 1], batch.novel_image, novel_mask(batch))
+        loss, terms = self.judge(prediction, None, novel, None)
+        return Outcome(loss, terms, _pictures(batch, prediction, renders))
+
+
+def render_pair(prediction: Prediction, batch: PairBatch) -> Renders:
+    """Input and novel view of every pair, in this order."""
+    height, width = batch.photo.shape[2:]
+    here = torch.eye(4, device=batch.novel_viewmat.device).expand_as(batch.novel_viewmat)
+    viewmats = torch.stack([here, batch.novel_viewmat], dim=1)
+    Ks = torch.stack([batch.input_intrinsics, batch.novel_intrinsics], dim=1)
+    return render_views(prediction.gaussians, batch.input_intrinsics, viewmats, Ks, width, height)
+
+
+def novel_mask(batch: PairBatch) -> Tensor:
+    """(B, 1, H, W) pixels of the novel view that the input view's frame holds (spec/training.md)."""
+    height, width = batch.photo.shape[2:]
+    here = torch.eye(4, device=batch.novel_viewmat.device).expand_as(batch.novel_viewmat)
+    cameras = (batch.novel_viewmat, batch.novel_intrinsics, here, batch.input_intrinsics)
+    return visibility_mask(batch.novel_depth, *cameras, width, height)
+
+
+def _pictures(batch: PairBatch, prediction: Prediction, renders: Renders) -> dict[str, Tensor]:
+    pictures = {
+        "photo": batch.photo,
+        "depth": prediction.depth[:, :1],
+        "depth_behind": prediction.depth[:, 1:],
+        "depth_true": batch.input_depth,
+        "input": renders.color[:, 0],
+        "novel": renders.color[:, 1],
+        "novel_true": batch.novel_image,
+    }
+    return _detached(pictures)
+
+
+def _detached(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach() for name, tensor in tensors.items()}

@@ -1,0 +1,181 @@
+"""Whole runs on a tiny network: they learn, stop anywhere, go on exactly, and leave what they should."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from training_runs import SIZES, posed_folder, tiny_config
+
+from sharp_cli.errors import SharpError
+from sharp_cli.training.loop import train
+from sharp_cli.training.state import find_checkpoints
+from sharp_cli.weights.read import read_weights
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def posed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return posed_folder(tmp_path_factory.mktemp("posed"))
+
+
+def same(a: object, b: object) -> bool:
+    """Equal to the last bit, through lists and dictionaries."""
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and torch.equal(a, b)
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))  # type: ignore[arg-type]
+    return a == b
+
+
+def log_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("phase", ["full", "depth"])
+def test_a_run_stopped_anywhere_goes_on_to_the_last_bit(phase: str, posed: Path, tmp_path: Path):
+    config = tiny_config(posed, phase=phase, log={"validate": 3})
+    whole = train(config, tmp_path / "whole", CPU, quiet=True)
+    for stop in (1, 2) if phase == "depth" else (2,):
+        part = train(config, tmp_path / "parts", CPU, quiet=True, stop=lambda step, stop=stop: step == stop)
+        assert part.step == stop
+    parts = train(config, tmp_path / "parts", CPU, quiet=True)
+    assert parts.step == whole.step == 3
+    assert same(whole.network.state_dict(), parts.network.state_dict())
+    assert same(whole.optimizer.state_dict(), parts.optimizer.state_dict())
+    assert whole.mean and same(whole.mean, parts.mean)
+
+    names = ("loss", "gradient", "lr")
+    told = [
+        [(line["kind"], line["step"], [line.get(name) for name in names]) for line in log_of(tmp_path / each)]
+        for each in ("whole", "parts")
+    ]
+    assert told[0] == told[1]
+    assert [path.name for path in find_checkpoints(tmp_path / "parts")] == ["step-00000002.pt", "step-00000003.pt"]
+
+
+def test_training_changes_what_it_should_and_learns(posed: Path, tmp_path: Path):
+    config = tiny_config(
+        posed, steps=6, optimizer={"lr": 5e-3, "ema": 0.0}, checkpoints={"every": 0}, log={"validate": 3}
+    )
+    train(config, tmp_path, CPU, quiet=True)
+    losses = [line["loss"] for line in log_of(tmp_path) if line["kind"] == "train"]
+    assert len(losses) == 6 and sum(losses[-2:]) < 0.8 * sum(losses[:2])
+    validated = [line for line in log_of(tmp_path) if line["kind"] == "validation"]
+    assert validated[-1]["psnr_novel"] > validated[0]["psnr_novel"]
+    assert validated[0]["psnr_unchanged"] == validated[-1]["psnr_unchanged"] < 40
+
+    weights = read_weights(tmp_path / "weights.safetensors")
+    assert weights.config == SIZES
+    (record,) = weights.record["training"]
+    assert (record["steps"], record["samples"], record["config"]["phase"]) == (6, 6, "full")
+
+
+def test_full_phase_starts_from_a_depth_phase(posed: Path, tmp_path: Path):
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path / "depth", CPU, quiet=True)
+    learned = tmp_path / "depth" / "weights.safetensors"
+    frozen = tiny_config(posed, steps=1, adjust_depth=True, init=str(learned), trainable="released")
+    state = train(frozen, tmp_path / "full", CPU, quiet=True)
+    before, after = (read_weights(each).tensors for each in (learned, tmp_path / "full" / "weights.safetensors"))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "depth_alignment.scale_map_estimator.conv_out.weight" in changed
+    assert not [name for name in changed if "patch_encoder" in name]
+    record = read_weights(tmp_path / "full" / "weights.safetensors").record
+    assert [each["config"]["phase"] for each in record["training"]] == ["depth", "full"]
+    assert state.origin["name"] == "depth"
+    with pytest.raises(SharpError, match="other sizes"):
+        train(tiny_config(posed, init=str(learned), network={"embed_dim": 32}), tmp_path / "no", CPU, quiet=True)
+
+
+def test_another_configuration_does_not_go_on(posed: Path, tmp_path: Path):
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU, quiet=True)
+    with pytest.raises(SharpError, match=r"another optimizer\.lr, seed"):
+        train(tiny_config(posed, phase="depth", steps=1, seed=1, optimizer={"lr": 2e-3}), tmp_path, CPU, quiet=True)
+    assert train(tiny_config(posed, phase="depth", steps=2, log={"every": 2}), tmp_path, CPU, quiet=True).step == 2
+
+
+def test_a_damaged_checkpoint_is_named(posed: Path, tmp_path: Path):
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU, quiet=True)
+    (path,) = find_checkpoints(tmp_path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(SharpError, match=path.name):
+        train(tiny_config(posed, phase="depth", steps=2), tmp_path, CPU, quiet=True)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_after_the_step_with_a_checkpoint(name: str, posed: Path, tmp_path: Path):
+    def strike(step: int) -> bool:
+        if step == 1:
+            os.kill(os.getpid(), getattr(signal, name))
+        return False
+
+    before = signal.getsignal(getattr(signal, name))
+    state = train(tiny_config(posed, phase="depth"), tmp_path, CPU, quiet=True, stop=strike)
+    assert state.step < 3
+    assert [path.name for path in find_checkpoints(tmp_path)] == [f"step-{state.step:08}.pt"]
+    assert (tmp_path / "weights.safetensors").exists()
+    assert signal.getsignal(getattr(signal, name)) is before
+
+
+def test_a_loss_that_is_not_finite_names_its_samples(posed: Path, tmp_path: Path):
+    config = tiny_config(posed, phase="depth", optimizer={"lr": 1e30, "clip": 0.0})
+    with pytest.raises(
+        SharpError, match=r"Step \d: the (loss|gradient) is not finite .* on pairs number \d+ of the data"
+    ):
+        train(config, tmp_path, CPU, quiet=True)
+
+
+def test_workers_bring_the_same_samples(posed: Path, tmp_path: Path):
+    states = [
+        train(
+            tiny_config(posed, phase="depth", steps=1, batch=3, data={"workers": workers}),
+            tmp_path / str(workers),
+            CPU,
+            quiet=True,
+        )
+        for workers in (0, 2)
+    ]
+    assert same(*(state.network.state_dict() for state in states))
+
+
+def test_bf16_backbone_trains(posed: Path, tmp_path: Path):
+    state = train(tiny_config(posed, steps=1, precision="bf16"), tmp_path, CPU, quiet=True)
+    assert all(value.dtype == torch.float32 and value.isfinite().all() for value in state.network.parameters())
+
+
+def test_self_supervision_on_photos(posed: Path, tmp_path: Path):
+    config = tiny_config(posed, phase="self", steps=2, data={"kind": "photos"})
+    train(config, tmp_path / "whole", CPU, quiet=True)
+    train(config, tmp_path / "parts", CPU, quiet=True, stop=lambda step: step == 1)
+    train(config, tmp_path / "parts", CPU, quiet=True)
+    terms = log_of(tmp_path / "whole")[0]
+    assert [line["loss"] for line in log_of(tmp_path / "whole")] == [
+        line["loss"] for line in log_of(tmp_path / "parts")
+    ]
+    assert terms["color"] > 0 and "scale" not in terms
+
+
+def test_tensorboard_has_numbers_and_pictures(posed: Path, tmp_path: Path):
+    pytest.importorskip("tensorboard")
+    train(tiny_config(posed, steps=1, log={"tensorboard": True, "validate": 1}), tmp_path, CPU, quiet=True)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert {"train/loss", "validation/psnr_novel"} <= set(events.Tags()["scalars"])
+    wanted = ("photo", "depth", "depth_true", "novel", "novel_true")
+    assert all(any(tag.startswith(name) for tag in events.Tags()["images"]) for name in wanted)
+
+
+def test_tensorboard_missing_is_said(posed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(SharpError, match=r"sharp-cli\[train\]"):
+        train(tiny_config(posed, steps=1, log={"tensorboard": True}), tmp_path, CPU, quiet=True)
