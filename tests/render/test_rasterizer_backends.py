@@ -26,6 +26,7 @@ def test_asking_for_cuda_without_a_device(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def pretend_gsplat(monkeypatch: pytest.MonkeyPatch, version: str, kernels: object) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     backend = ModuleType("gsplat.cuda._backend")
     backend._C = kernels
     for name, module in [("gsplat", ModuleType("gsplat")), ("gsplat.cuda._backend", backend)]:
@@ -37,24 +38,24 @@ def test_gsplat_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gsplat(monkeypatch, "1.5.3", object())
     monkeypatch.setitem(sys.modules, "gsplat", None)
     with pytest.raises(SharpError, match=r"did not load .* `pip install 'gsplat>=1\.5'"):
-        cuda._load_gsplat()
+        cuda.load_gsplat()
 
 
 def test_gsplat_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gsplat(monkeypatch, "1.4.0", object())
     with pytest.raises(SharpError, match=r"1\.4\.0 is installed"):
-        cuda._load_gsplat()
+        cuda.load_gsplat()
 
 
 def test_gsplat_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gsplat(monkeypatch, "1.5.3+pt24cu124", None)
     with pytest.raises(SharpError, match="no CUDA toolkit"):
-        cuda._load_gsplat()
+        cuda.load_gsplat()
 
 
 def test_gsplat_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gsplat(monkeypatch, "1.10.0", object())
-    assert cuda._load_gsplat() is sys.modules["gsplat"]
+    assert cuda.load_gsplat() is sys.modules["gsplat"]
 
 
 def test_kernels_compile_where_nothing_can_be_cached() -> None:
