@@ -111,7 +111,7 @@ def convert(
         show_plan(jobs, check)
         return
     if len(jobs) > 1:
-        # Read when torch is loaded: its threads would spin while they wait, and take the cores from reading and writing.
+        # Read when torch is loaded: its waiting threads would spin, and take the cores from reading and writing.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     path = resolve(weights, download=download_shown)  # before the batch's display: a download has one of its own
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
