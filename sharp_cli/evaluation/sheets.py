@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.score import Pictures
 from sharp_cli.files import atomic_write
-from sharp_cli.render.depth_colors import depth_range, to_depth_colors
+from sharp_cli.render.depth_colors import color_limits, to_depth_colors
 
 Pixels = NDArray[np.uint8]
 
@@ -45,7 +45,7 @@ def draw_sheet(pictures: Pictures) -> Image.Image:
     """
     pair = pictures.pair
     true_depth = torch.from_numpy(pair.input.depth)
-    limits = depth_range(true_depth if pair.input.depth.any() else pictures.input.depth)
+    limits = color_limits(true_depth if pair.input.depth.any() else pictures.input.depth)
     solid = torch.ones_like(true_depth)
     tiles = [
         ("photo", pair.photo),

@@ -40,14 +40,14 @@ MOST_SAMPLES = 2**20
 """More depths than this are thinned out before their quantiles are taken."""
 
 
-class DepthRange(NamedTuple):
+class ColorLimits(NamedTuple):
     """The depths [m] that get the brightest and the darkest colour; near < far."""
 
     near: float
     far: float
 
 
-def depth_range(depths: Tensor) -> DepthRange:
+def color_limits(depths: Tensor) -> ColorLimits:
     """The range of a clip's colours, from sampled depth maps or the z of its Gaussians: all but 1 % at either end.
 
     Args:
@@ -57,12 +57,12 @@ def depth_range(depths: Tensor) -> DepthRange:
     depths = depths[(depths > 0) & depths.isfinite()]
     depths = depths[:: 1 + len(depths) // MOST_SAMPLES].to("cpu", torch.float64)
     if not len(depths):
-        return DepthRange(1.0, 2.0)
+        return ColorLimits(1.0, 2.0)
     near, far = np.quantile(depths.numpy(), QUANTILES).tolist()
-    return DepthRange(near, max(far, near * 1.01))  # a wall seen straight on still needs two ends
+    return ColorLimits(near, max(far, near * 1.01))  # a wall seen straight on still needs two ends
 
 
-def to_depth_colors(depth: Tensor, alpha: Tensor, limits: DepthRange) -> npt.NDArray[np.uint8]:
+def to_depth_colors(depth: Tensor, alpha: Tensor, limits: ColorLimits) -> npt.NDArray[np.uint8]:
     """(H, W) depth [m] and alpha → (H, W, 3) uint8 sRGB: bright at ``near``, dark at ``far``, black where nothing is.
 
     Depths beyond the limits get the colour of the limit; pixels with alpha below :data:`SOLID` are empty.

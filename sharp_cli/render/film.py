@@ -15,8 +15,7 @@ from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import view_colors
-from sharp_cli.render.depth_colors import depth_range as color_range
-from sharp_cli.render.depth_colors import to_depth_colors
+from sharp_cli.render.depth_colors import color_limits, to_depth_colors
 from sharp_cli.render.encode import Encoder, Format, Frame, open_encoder
 from sharp_cli.render.framing import depth_range, positive_depths, source_view
 from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srgb8
@@ -155,7 +154,7 @@ def shoot(
     background = srgb_to_linear(torch.tensor((0, 0, 0) if film.alpha else film.background) / 255)
     eyes = [views] if film.eye_distance is None else list(eyes_of(views, film.eye_distance))
     pictures = zip(*(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True)
-    limits = color_range(torch.from_numpy(positive_depths(gaussians, views.viewmats[0].double())))
+    limits = color_limits(torch.from_numpy(positive_depths(gaussians, views.viewmats[0].double())))
 
     def color_frame(picture: Rendering) -> Frame:
         return to_rgba8(picture.color[0], picture.alpha[0]) if film.alpha else to_srgb8(picture.color[0])

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sharp_cli.formats.ply_write import SMALLEST_SCALE
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.gaussians import Gaussians
 
 CHUNK = 256
-SMALLEST_SCALE = 1e-12  # metres; far below anything visible, with a finite logarithm
 AXES, CHANNELS = ("x", "y", "z"), ("r", "g", "b")
 RANGES = [
     f"{end}_{kind}{name}"

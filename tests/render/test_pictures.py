@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
-from sharp_cli.render.depth_colors import DepthRange, depth_colors, depth_range, to_depth_colors
+from sharp_cli.render.depth_colors import ColorLimits, color_limits, depth_colors, to_depth_colors
 from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srgb8
 
 
@@ -117,7 +117,7 @@ def test_depth_colours_are_evenly_spaced_and_within_srgb() -> None:
 
 
 def test_near_is_bright_and_nothing_is_black() -> None:
-    limits = DepthRange(1.0, 4.0)
+    limits = ColorLimits(1.0, 4.0)
     depth = torch.tensor([[0.5, 1.0, 1.6, 4.0, 9.0, 1.0, 0.0]])
     alpha = torch.tensor([[1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 1.0]])
     pixels = to_depth_colors(depth, alpha, limits)[0]
@@ -130,17 +130,17 @@ def test_near_is_bright_and_nothing_is_black() -> None:
 
 def test_the_range_leaves_out_the_outermost_depths_and_what_is_no_depth() -> None:
     depths = torch.cat([torch.linspace(1, 101, 10_001), torch.tensor([0.0, -3.0, math.nan, math.inf]).repeat(1000)])
-    limits = depth_range(depths.reshape(-1, 1))
+    limits = color_limits(depths.reshape(-1, 1))
     assert limits == pytest.approx((2.0, 100.0), abs=0.02)
 
 
 @pytest.mark.parametrize("depths", [torch.full((9,), 2.0), torch.zeros(4), torch.empty(0)])
 def test_a_range_has_two_ends_whatever_the_depths(depths: torch.Tensor) -> None:
-    limits = depth_range(depths)
+    limits = color_limits(depths)
     assert 0 < limits.near < limits.far
     to_depth_colors(depths[None], torch.ones(1, len(depths)), limits)
 
 
 def test_the_range_of_millions_of_depths_is_that_of_a_sample() -> None:
     many = torch.linspace(1, 101, 3_000_000)
-    assert depth_range(many) == pytest.approx((2.0, 100.0), abs=0.02)
+    assert color_limits(many) == pytest.approx((2.0, 100.0), abs=0.02)
