@@ -48,14 +48,26 @@ class VectorGELU(nn.GELU):
 
 
 class WindowAttention(Attention):
-    """Self-attention that in bf16 on CPUs takes one window at a time, so that its scores stay in the cache.
+    """Self-attention around two slow paths of torch's fused kernel, both of bf16 on CPUs.
 
-    torch's fused kernel is the better one everywhere else.
+    With bf16 weights it takes one window at a time, so that the scores stay in the cache. In training under
+    autocast the kernel itself computes in fp32, since its bf16 backward pass takes some sixteen times as long.
     """
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if x.device.type != "cpu" or self.qkv.weight.dtype != torch.bfloat16:
-            return super().forward(x, *args, **kwargs)
+        if x.device.type == "cpu" and self.qkv.weight.dtype == torch.bfloat16:
+            return self._by_window(x)
+        if x.device.type == "cpu" and x.requires_grad and torch.is_autocast_enabled("cpu"):
+            return self._in_fp32(x)
+        return super().forward(x, *args, **kwargs)
+
+    def _in_fp32(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).float().unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        with torch.autocast("cpu", enabled=False):
+            heads = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(heads.transpose(1, 2).flatten(2))
+
+    def _by_window(self, x: Tensor) -> Tensor:
         qkv = self.qkv(x).unflatten(2, (3, self.num_heads, -1))
         heads = torch.empty_like(qkv[:, :, 0])
         for window, (q, k, v) in zip(heads, qkv.permute(0, 2, 3, 1, 4), strict=True):
