@@ -13,6 +13,7 @@ from torch import Tensor
 
 import sharp_cli
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.finite import all_finite
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.transform import transform
 from sharp_cli.model.checkpoint import empty_network
@@ -95,7 +96,7 @@ class Predictor:
         return self.network(image, torch.tensor(factors, device=self.device))
 
     def _to_camera(self, ndc: NdcGaussians, photo: Photo) -> Gaussians:
-        if not all(values.isfinite().all() for values in ndc):
+        if not all(map(all_finite, ndc)):
             raise SharpError("The network's result is not finite; --precision fp32 may help.")
         diagonal = [photo.width / (2 * photo.focal_px), photo.height / (2 * photo.focal_px), 1.0]
         matrix = torch.diag(ndc.means.new_tensor(diagonal))

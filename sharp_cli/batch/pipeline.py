@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +21,9 @@ Result = TypeVar("Result")
 
 READ_AHEAD = 2
 """Inputs in the reader's hands: the one that is needed next, and the one to read meanwhile."""
+
+BEHIND = 10
+"""Niceness of reading and writing: a thread that computes waits for the slowest of those it shares its work with."""
 
 WRITE_BEHIND = 2
 """Results that may wait for the disk before the middle stage does."""
@@ -115,7 +121,7 @@ def run(
         _attempt(outcome, stages.write, item, result)
         end(outcome)
 
-    reader, writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    reader, writer = (ThreadPoolExecutor(1, initializer=_step_back) for _ in range(2))
     reading: deque[tuple[Outcome, Future[Item | None]]] = deque()
     writing: deque[Future[None]] = deque()
     to_read = iter(jobs)
@@ -146,6 +152,12 @@ def run(
         writer.shutdown(wait=True)
     if stopped_by:
         raise stopped_by[0]
+
+
+def _step_back() -> None:
+    """Leave the cores to the middle stage and take what it does not use; only Linux knows priorities of threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(BEHIND, os.nice(0)))
 
 
 def _attempt(outcome: Outcome, stage: Callable[..., Any], *arguments: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import get_args
@@ -17,16 +18,19 @@ from sharp_cli.files import atomic_write
 from sharp_cli.formats.ply_header import COMMENT, escape
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, FULL_COEFFICIENTS, PlyLayout, vertex_names
 from sharp_cli.gaussians.color import linear_to_srgb
+from sharp_cli.gaussians.covariance import suits_kernels
+from sharp_cli.gaussians.finite import all_finite
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import SH_C0, sh_degree
 
 SMALLEST_SCALE = 1e-12  # metres; far below anything visible, with a finite logarithm
 SMALLEST_OPACITY, LARGEST_OPACITY = 1e-7, 1 - 2**-24
 
-CHUNK = 1 << 16
-"""Gaussians at a time: on their way, each is held several times over."""
+CHUNK = 1 << 13
+"""Gaussians at a time: on their way each is held several times over, and so few stay in a processor's cache."""
 
 
+@torch.inference_mode()
 def write_ply(path: str | PathLike[str], gaussians: Gaussians, layout: PlyLayout = "standard") -> None:
     """Write Gaussians as a binary little-endian 3DGS file; colours are stored as sRGB.
 
@@ -42,13 +46,18 @@ def write_ply(path: str | PathLike[str], gaussians: Gaussians, layout: PlyLayout
     """
     if layout not in get_args(PlyLayout):
         raise SharpError(f"There is no .ply layout '{layout}'; choose one of {', '.join(get_args(PlyLayout))}.")
-    rest = _rest_coefficients(gaussians, layout)
-    elements = [PlyElement.describe(_vertex_rows(gaussians, layout, rest), "vertex")]
-    if layout == "sharp":
-        elements += _published_elements(gaussians)
+    names = vertex_names(layout, rest := _rest_coefficients(gaussians, layout))
+    one_row = np.empty((), [(name, "<f4") for name in names])
+    vertices = PlyElement.describe(np.broadcast_to(one_row, len(gaussians)), "vertex")  # for the header alone
+    elements = _published_elements(gaussians) if layout == "sharp" else []
     comments = [f"{COMMENT} {key} {escape(value)}" for key, value in _facts(gaussians, layout).items()]
+    header = PlyData([vertices, *elements], byte_order="<", comments=comments).header
     with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
-        PlyData(elements, byte_order="<", comments=comments).write(file)
+        file.write(f"{header}\n".encode("ascii"))
+        for rows in _vertex_rows(gaussians, layout, rest):
+            file.write(rows.data)
+        for element in elements:
+            file.write(element.data.tobytes())
 
 
 def _rest_coefficients(gaussians: Gaussians, layout: PlyLayout) -> int:
@@ -68,27 +77,28 @@ def _facts(gaussians: Gaussians, layout: PlyLayout) -> dict[str, str]:
     return {**facts, "color_space": "srgb"}
 
 
-def _vertex_rows(gaussians: Gaussians, layout: PlyLayout, rest: int) -> npt.NDArray[np.void]:
-    """All Gaussians in the order of :func:`vertex_names`, as one structured array."""
-    names = vertex_names(layout, rest)
-    rows = np.empty((len(gaussians), len(names)), "<f4")
+def _vertex_rows(gaussians: Gaussians, layout: PlyLayout, rest: int) -> Iterator[npt.NDArray[np.float32]]:
+    """The Gaussians chunk by chunk, their values in the order of :func:`vertex_names`; a chunk lives until the next."""
+    row = len(vertex_names(layout, rest))
+    space = gaussians.means.new_empty(min(CHUNK, len(gaussians)), row, dtype=torch.float32)
     for start in range(0, len(gaussians), CHUNK):
         part = slice(start, start + CHUNK)
-        means = gaussians.means[part]
-        parts = [
-            means,
-            means.new_zeros(len(means), 3 if layout == "full" else 0),
-            (linear_to_srgb(gaussians.colors[part]) - 0.5) / SH_C0,
-            _rest(gaussians, part, rest),
-            torch.logit(gaussians.opacities[part].clamp(SMALLEST_OPACITY, LARGEST_OPACITY))[:, None],
-            gaussians.scales[part].clamp(min=SMALLEST_SCALE).log(),
-            gaussians.quats[part],
-        ]
-        values = torch.cat(parts, dim=1).detach()
-        if not values.isfinite().all():
+        means, colors, quats = gaussians.means[part], gaussians.colors[part], gaussians.quats[part]
+        logits = torch.logit(gaussians.opacities[part].clamp(SMALLEST_OPACITY, LARGEST_OPACITY))
+        logs = gaussians.scales[part].clamp(min=SMALLEST_SCALE).log()
+        values = space[: len(means)]
+        if layout != "full" and not rest and suits_kernels(means, colors, quats, logits, logs):
+            from sharp_cli.formats.ply_pack import pack
+
+            pack(means, colors, logits, logs, quats, values)
+        else:
+            normals = means.new_zeros(len(means), 3 if layout == "full" else 0)
+            constants = (linear_to_srgb(colors) - 0.5) / SH_C0
+            parts = [means, normals, constants, _rest(gaussians, part, rest), logits[:, None], logs, quats]
+            torch.cat(parts, dim=1, out=values)
+        if not all_finite(values):
             raise SharpError("These Gaussians hold values that are not finite, so they were not written.")
-        rows[part] = values.to("cpu", torch.float32).numpy()
-    return rows.view([(name, "<f4") for name in names])[:, 0] if len(rows) else np.empty(0, [(n, "<f4") for n in names])
+        yield values.cpu().numpy().astype("<f4", copy=False)
 
 
 def _rest(gaussians: Gaussians, part: slice, coefficients: int) -> Tensor:

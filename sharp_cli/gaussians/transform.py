@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from sharp_cli.gaussians.covariance import decompose, rotation_from_quats
+from sharp_cli.gaussians.covariance import decompose, rotation_from_quats, suits_kernels
 
 
 class Shape(NamedTuple):
@@ -27,5 +27,9 @@ def transform(means: Tensor, scales: Tensor, quats: Tensor, matrix: Tensor) -> S
     Returns:
         The new means, the scales in descending order, and unit quaternions of proper rotations.
     """
+    if suits_kernels(means, scales, quats, matrix):
+        from sharp_cli.gaussians import cpu
+
+        return Shape(*cpu.transform(means, scales, quats, matrix))
     factor = matrix @ (rotation_from_quats(quats) * scales[:, None])
     return Shape(means @ matrix.T, *decompose(factor))

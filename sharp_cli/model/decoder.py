@@ -56,8 +56,12 @@ class PyramidDecoder(nn.Module):
         self.fusions = nn.ModuleList([FusionBlock(dim, upsample=level > 0) for level in range(len(dims))])
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """(B, dims[i], S / 2^i, S / 2^i) maps, fine to coarse → (B, dim, S, S)."""
+        """(B, dims[i], S / 2^i, S / 2^i) maps, fine to coarse → (B, dim, S, S).
+
+        Of the coarsest maps alone it makes what it would hand on to the next finer level, twice the finest one's side.
+        """
+        finest = len(self.convs) - len(maps)
         x = self.fusions[-1](self.convs[-1](maps[-1]))
-        for level in reversed(range(len(maps) - 1)):
-            x = self.fusions[level](x, self.convs[level](maps[level]))
+        for level in reversed(range(finest, len(self.convs) - 1)):
+            x = self.fusions[level](x, self.convs[level](maps[level - finest]))
         return x

@@ -52,16 +52,37 @@ class PyramidEncoder(nn.Module):
         final, latent0, latent1 = self.patch_encoder(windows, self.latent_blocks, num_latent=len(fine))
         final_fine, final_middle, final_small = final.split([len(fine), len(middle), len(small)])
 
-        cut_fine, cut_middle = self.grid // 8, self.grid // 4
-        maps = [
-            self.upsample_latent0(merge_windows(latent0, FINE, cut_fine)),
-            self.upsample_latent1(merge_windows(latent1, FINE, cut_fine)),
-            self.upsample0(merge_windows(final_fine, FINE, cut_fine)),
-            self.upsample1(merge_windows(final_middle, MIDDLE, cut_middle)),
+        cut = self.grid // 8
+        return [
+            self.upsample_latent0(merge_windows(latent0, FINE, cut)),
+            self.upsample_latent1(merge_windows(latent1, FINE, cut)),
+            self.upsample0(merge_windows(final_fine, FINE, cut)),
+            *self._coarsest(final_middle, final_small, small),
         ]
+
+    def forward_coarse(self, half: Tensor) -> list[Tensor]:
+        """The two coarsest maps alone, which need no fine windows: a seventh of the work, for a first training.
+
+        Args:
+            half: (B, 3, R/2, R/2) in [-1, 1].
+
+        Returns:
+            Two maps of sides R/16 and R/32.
+        """
+        small = F.interpolate(half, scale_factor=0.5, mode="bilinear", align_corners=False)
+        middle = split_windows(half, self.window, MIDDLE)
+        (final,) = self.patch_encoder(torch.cat([middle, small]))
+        final_middle, final_small = final.split([len(middle), len(small)])
+        return self._coarsest(final_middle, final_small, small)
+
+    def _coarsest(self, final_middle: Tensor, final_small: Tensor, small: Tensor) -> list[Tensor]:
+        """The two coarsest maps, from the patch encoder's of the windows at half resolution and the whole picture."""
         patches = self.upsample2(final_small)
         whole = self.upsample_lowres(*self.image_encoder(small))
-        return [*maps, self.fuse_lowres(torch.cat([patches, whole], dim=1))]
+        return [
+            self.upsample1(merge_windows(final_middle, MIDDLE, self.grid // 4)),
+            self.fuse_lowres(torch.cat([patches, whole], dim=1)),
+        ]
 
 
 def doubling(channels_in: int, channels_out: int, bias: bool) -> nn.ConvTranspose2d:

@@ -10,7 +10,7 @@ from sharp_cli.model.config import SharpConfig
 from sharp_cli.training.losses.config import LossConfig
 from sharp_cli.training.scenes.config import SceneConfig
 
-Phase = Literal["full", "depth", "self"]
+Phase = Literal["full", "coarse", "depth", "self"]
 Trainable = Literal["released", "all", "frozen-backbone"]
 DataKind = Literal["scenes", "posed", "photos"]
 
@@ -53,7 +53,8 @@ class OptimizerConfig:
 class DepthConfig:
     """Weights of the depth phase's terms: see :mod:`sharp_cli.training.losses.layers`."""
 
-    disparity: float = 1.0
+    scale: float = 0.5
+    shape: float = 1.0
     edges: float = 0.5
     hidden: float = 0.5
     reach: float = 0.04
@@ -103,7 +104,8 @@ class TrainConfig:
 
     phase: Phase = "full"
     """``full``: Gaussians rendered to both views. ``depth``: encoder, depth decoder and depth head on depth alone,
-    which is much cheaper. ``self``: self-supervised on plain photos, the paper's stage 2."""
+    which is much cheaper. ``coarse``: the same at half resolution and without the finest windows, cheaper by another
+    factor of six. ``self``: self-supervised on plain photos, the paper's stage 2."""
     init: str = ""
     """What to start from: known weights' name or a weights file; empty for drawn values."""
     network: SharpConfig | None = None
@@ -125,6 +127,8 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     losses: LossConfig = field(default_factory=LossConfig)
     depth: DepthConfig = field(default_factory=DepthConfig)
+    depth_in_full: float = 0.0
+    """Weight of the depth phase's loss in phase ``full``, beside the paper's losses."""
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
     log: LogConfig = field(default_factory=LogConfig)
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)

@@ -76,7 +76,7 @@ class Ordered(Dataset[tuple[int, ViewPair]]):
 
 
 def training_samples(config: TrainConfig, size: int) -> Ordered:
-    """The data of a run at the network's resolution, without what is held out.
+    """The data of a run in pictures of this side, without what is held out.
 
     Raises:
         SharpError: there is nothing to train on.
@@ -167,7 +167,7 @@ def collate(numbered: Sequence[tuple[int, ViewPair]]) -> Samples:
 
 
 def _start_worker(_: int) -> None:
-    # Ctrl-C reaches every process of a terminal; the main one finishes its step and ends the others.
+    # Ctrl-C, and what ends a cluster's job, reach every process; the main one finishes its step and ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)

@@ -20,6 +20,14 @@ VITS = ("encoder.patch_encoder.", "encoder.image_encoder.")
 DEPTH = ("encoder.", "depth_decoder.", "depth_head.")
 """What the depth phase runs."""
 
+FINE = (
+    "encoder.upsample_latent0.",
+    "encoder.upsample_latent1.",
+    "encoder.upsample0.",
+    *(f"depth_decoder.{part}.{level}." for part in ("convs", "fusions") for level in range(3)),
+)
+"""What of that the coarse phase does not."""
+
 UNUSED = tuple(f"{decoder}.fusions.4.resnet1." for decoder in ("depth_decoder", "gaussian_decoder.decoder"))
 """In the checkpoint, but nothing flows through it; counted as trainable by the paper, and never changed."""
 
@@ -35,7 +43,9 @@ def is_trainable(name: str, trainable: Trainable, phase: Phase = "full", adjust_
     Args:
         name: a parameter's name in :class:`~sharp_cli.model.network.SharpNetwork`.
     """
-    if phase == "depth" and not name.startswith(DEPTH):
+    if phase in ("coarse", "depth") and not name.startswith(DEPTH):
+        return False
+    if phase == "coarse" and name.startswith(FINE):
         return False
     if not adjust_depth and name.startswith("depth_adjustment."):
         return False

@@ -44,14 +44,17 @@ def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
     """Initial values by the network's names.
 
     Signals keep their size through every layer (torch's own start shrinks them in each convolution, and the
-    network has few norms); residual branches start small; the last layers start at zero, so that the network starts as
-    its base Gaussians on flat depth.
+    network has few norms); residual branches start small; what a decoder's level makes is handed on as it is, so
+    that finer levels start with what coarser ones have learnt; the last layers start at zero, so that the network
+    starts as its base Gaussians on flat depth.
     """
     tensors = {network_name(name): tensor for name, tensor in draw_tensors(sizes, seed).items()}
     modules = dict(SharpNetwork(sizes).named_modules())
     for name, tensor in tensors.items():
         owner, _, kind = name.rpartition(".")
-        if isinstance(module := modules[owner], nn.ConvTranspose2d) and kind == "weight":
+        if owner.endswith((".deconv", ".out_conv")) and kind == "weight":
+            tensor.copy_(torch.eye(len(tensor))[..., None, None].expand_as(tensor))
+        elif isinstance(module := modules[owner], nn.ConvTranspose2d) and kind == "weight":
             # Stride 2, kernel 2: a value is the sum over input channels alone.
             tensor.mul_((tensor[0].numel() / module.in_channels) ** 0.5)
         elif tensor.ndim == 1:
@@ -60,6 +63,8 @@ def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
             tensor.mul_(0.3)
     for last in ("prediction_heads.geometry", "prediction_heads.texture", "depth_adjustment.conv_out"):
         tensors[f"{last}.weight"].zero_()
-    tensors["depth_head.4.weight"].mul_(0.05)
+    # Small together, neither alone: Adam moves every value alike, and tiny last weights would be thrown about.
+    tensors["depth_head.2.weight"].mul_(0.1)
+    tensors["depth_head.4.weight"].mul_(0.5)
     tensors["depth_head.4.bias"].copy_(torch.tensor(START_DISPARITY))
     return tensors

@@ -16,14 +16,14 @@ import torch
 from torch import nn
 
 from sharp_cli.files import remove_leftovers
+from sharp_cli.memory import keep_freed_memory
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import Ordered, held_out, micro_batches, training_samples
 from sharp_cli.training.distributed import World, join_world
 from sharp_cli.training.freezing import freeze
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.logs import Logs
-from sharp_cli.training.memory import keep_freed_memory
-from sharp_cli.training.phases import build_phase
+from sharp_cli.training.phases import build_phase, picture_side
 from sharp_cli.training.progress import Display
 from sharp_cli.training.schedule import build_optimizer
 from sharp_cli.training.state import (
@@ -100,7 +100,7 @@ class _Run:
     ) -> None:
         self.config, self.folder, self.world, self.state = config, folder, world, state
         self.phase, self.display = phase, display
-        size = state.network.config.resolution
+        size = picture_side(state.network, config)
         self.source: Ordered = training_samples(config, size)
         self.held_out, self.held_out_count = held_out(config, size)
         self.logs = Logs(folder, config, state.step) if world.is_main else None

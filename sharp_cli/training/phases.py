@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from sharp_cli.model.network import Prediction, SharpNetwork
-from sharp_cli.training.config import TrainConfig
+from sharp_cli.training.config import DepthConfig, TrainConfig
 from sharp_cli.training.losses.layers import layer_losses
 from sharp_cli.training.losses.total import RenderedView, loss_terms, weighted_sum
-from sharp_cli.training.losses.visibility import visibility_mask
+from sharp_cli.training.losses.visibility import MARGIN, visibility_mask
 from sharp_cli.training.perceptual import load_features
 from sharp_cli.training.pseudo import pseudo_batch
 from sharp_cli.training.scenes.stream import PairBatch
@@ -35,10 +35,15 @@ def build_phase(network: SharpNetwork, config: TrainConfig, device: torch.device
     Raises:
         SharpError: the perceptual loss has a weight, and its network cannot be had.
     """
-    if config.phase == "depth":
+    if config.phase in ("coarse", "depth"):
         return DepthPhase(network, config)
     features = load_features(config.losses.perceptual_weights, device) if config.losses.weights.percep else None
     return (FullPhase if config.phase == "full" else SelfPhase)(network, config, features)
+
+
+def picture_side(network: SharpNetwork, config: TrainConfig) -> int:
+    """Side of the square pictures that a phase trains on [px]."""
+    return network.config.resolution // (2 if config.phase == "coarse" else 1)
 
 
 class DepthPhase(nn.Module):
@@ -46,18 +51,29 @@ class DepthPhase(nn.Module):
 
     def __init__(self, network: SharpNetwork, config: TrainConfig) -> None:
         super().__init__()
-        self.network, self.weights = network, config.depth
+        self.network, self.weights, self.coarse = network, config.depth, config.phase == "coarse"
 
     def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
         image = torch.cat([batch.photo, batch.novel_image])
         depth = torch.cat([batch.input_depth, batch.novel_depth])
         factor = torch.cat([batch.input_intrinsics, batch.novel_intrinsics])[:, 0, 0] / image.shape[-1]
-        disparity = self.network.predict_disparity(image)
-        terms = layer_losses(disparity, depth, factor, self.weights.reach)
-        loss = torch.stack([getattr(self.weights, name) * term for name, term in terms.items()]).sum()
+        if self.coarse:
+            disparity = self.network.predict_coarse_disparity(image)
+            depth = depth[..., ::2, ::2]  # a mean would lie between surfaces
+        else:
+            disparity = self.network.predict_disparity(image)
+        loss, terms = judge_layers(disparity, depth, factor, self.weights)
         found = factor[:, None, None, None] / disparity.detach().clamp(min=1e-4)
         pictures = {"photo": image, "depth": found[:, :1], "depth_behind": found[:, 1:], "depth_true": depth}
         return Outcome(loss, _detached(terms), pictures)
+
+
+def judge_layers(
+    disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor, weights: DepthConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The depth phase's loss and its terms: see :func:`~sharp_cli.training.losses.layers.layer_losses`."""
+    terms = layer_losses(disparity, true_depth, disparity_factor, weights.reach)
+    return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum(), terms
 
 
 class _GaussianPhase(nn.Module):
@@ -70,8 +86,11 @@ class _GaussianPhase(nn.Module):
         self._features = [features]
 
     def predict(self, batch: PairBatch, true_depth: Tensor | None = None) -> Prediction:
-        factor = batch.input_intrinsics[:, 0, 0] / batch.photo.shape[-1]
-        return self.network.predict(batch.photo, factor, true_depth)
+        return self.network.predict(batch.photo, disparity_factor(batch), true_depth)
+
+    def novel_view(self, batch: PairBatch, renders: Renders) -> RenderedView:
+        mask = novel_mask(batch, self.config.losses.margin)
+        return RenderedView(renders.color[:, 1], renders.alpha[:, 1], batch.novel_image, mask)
 
     def judge(
         self, prediction: Prediction, seen: RenderedView | None, novel: RenderedView, true_depth: Tensor | None
@@ -91,8 +110,13 @@ class FullPhase(_GaussianPhase):
         prediction = self.predict(batch, true_depth if adjust else None)
         renders = render_pair(prediction, batch)
         seen = RenderedView(renders.color[:, 0], renders.alpha[:, 0], batch.input_image)
-        novel = RenderedView(renders.color[:, 1], renders.alpha[:, 1], batch.novel_image, novel_mask(batch))
-        loss, terms = self.judge(prediction, seen, novel, batch.input_depth)
+        loss, terms = self.judge(prediction, seen, self.novel_view(batch, renders), batch.input_depth)
+        if weight := self.config.depth_in_full:
+            factor = disparity_factor(batch)
+            disparity = factor[:, None, None, None] / prediction.depth
+            more, of_layers = judge_layers(disparity, batch.input_depth, factor, self.config.depth)
+            loss = loss + weight * more
+            terms |= {f"depth_{name}": term.detach() for name, term in of_layers.items()}
         return Outcome(loss, terms, _pictures(batch, prediction, renders))
 
 
@@ -103,8 +127,7 @@ class SelfPhase(_GaussianPhase):
         batch = pseudo_batch(self.network, batch, numbers, self.config)
         prediction = self.predict(batch)
         renders = render_pair(prediction, batch)
-        novel = RenderedView(renders.color[:, 1], renders.alpha[:, 1], batch.novel_image, novel_mask(batch))
-        loss, terms = self.judge(prediction, None, novel, None)
+        loss, terms = self.judge(prediction, None, self.novel_view(batch, renders), None)
         return Outcome(loss, terms, _pictures(batch, prediction, renders))
 
 
@@ -117,12 +140,17 @@ def render_pair(prediction: Prediction, batch: PairBatch) -> Renders:
     return render_views(prediction.gaussians, batch.input_intrinsics, viewmats, Ks, width, height)
 
 
-def novel_mask(batch: PairBatch) -> Tensor:
+def disparity_factor(batch: PairBatch) -> Tensor:
+    """(B,) focal length over width of the input views."""
+    return batch.input_intrinsics[:, 0, 0] / batch.photo.shape[-1]
+
+
+def novel_mask(batch: PairBatch, margin: float = MARGIN) -> Tensor:
     """(B, 1, H, W) pixels of the novel view that the input view's frame holds (spec/training.md)."""
     height, width = batch.photo.shape[2:]
     here = torch.eye(4, device=batch.novel_viewmat.device).expand_as(batch.novel_viewmat)
     cameras = (batch.novel_viewmat, batch.novel_intrinsics, here, batch.input_intrinsics)
-    return visibility_mask(batch.novel_depth, *cameras, width, height)
+    return visibility_mask(batch.novel_depth, *cameras, width, height, margin)
 
 
 def _pictures(batch: PairBatch, prediction: Prediction, renders: Renders) -> dict[str, Tensor]:

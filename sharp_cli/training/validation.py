@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from sharp_cli.evaluation.metrics import abs_rel, psnr
+from sharp_cli.evaluation.metrics import abs_rel, align_depth, psnr
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import collate
 from sharp_cli.training.distributed import World
@@ -22,7 +22,8 @@ from sharp_cli.training.step import to_device
 def validate(
     phase: nn.Module, state: State, samples: Dataset[ViewPair], count: int, config: TrainConfig, world: World
 ) -> dict[str, float]:
-    """Means over the validation set: the loss and its terms, AbsRel of the depth, and of the novel view the PSNR [dB]
+    """Means over the validation set: the loss and its terms, AbsRel of the depth as it
+    is and by the right factor (``abs_rel_aligned``), and of the novel view the PSNR [dB]
     over the pixels the input view's frame holds, beside that of the photo itself in its place (``psnr_unchanged``).
 
     With a moving mean of the weights, that is what is judged.
@@ -37,7 +38,10 @@ def validate(
             found = {"loss": outcome.loss, **outcome.terms}
             pictures: dict[str, Tensor] = outcome.pictures
             if config.phase != "self":
-                found["abs_rel"] = abs_rel(pictures["depth"], pictures["depth_true"]).nanmean()
+                depth, far = pictures["depth"], config.data.scenes.far
+                true = torch.where(pictures["depth_true"] < far, pictures["depth_true"], torch.inf)  # the sky has none
+                found["abs_rel"] = abs_rel(depth, true).nanmean()
+                found["abs_rel_aligned"] = abs_rel(align_depth(depth, true), true).nanmean()
             if config.phase == "full":
                 mask = novel_mask(batch)
                 found["psnr_novel"] = psnr(pictures["novel"], batch.novel_image, mask)

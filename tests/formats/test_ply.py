@@ -12,14 +12,19 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from plyfile import PlyData, PlyElement
 from safetensors.torch import load_file
 
 from sharp_cli import Camera, Gaussians, SharpError, read_ply, write_ply
 from sharp_cli.cli import choices
 from sharp_cli.formats.ply import PlyLayout
+from sharp_cli.formats.ply_pack import pack
+from sharp_cli.formats.ply_write import CHUNK
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.covariance import covariances
+from sharp_cli.gaussians.spherical_harmonics import SH_C0
 
 
 @pytest.fixture(scope="module")
@@ -241,3 +246,31 @@ def test_a_failed_write_leaves_the_old_file(scene: Gaussians, tmp_path: Path) ->
         write_ply(path, replace(scene, means=scene.means / 0))
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_does_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(1)
+    count = 2 * CHUNK + 77
+    draw = [torch.rand(count, *shape, generator=generator) for shape in ((3,), (3,), (4,), (), (3,))]
+    threads = torch.get_num_threads()
+    try:
+        for number in (1, 3):
+            torch.set_num_threads(number)
+            write_ply(tmp_path / f"{number}.ply", Gaussians(*draw))
+    finally:
+        torch.set_num_threads(threads)
+    assert (tmp_path / "1.ply").read_bytes() == (tmp_path / "3.ply").read_bytes()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 100))
+def test_packing_changes_no_bit(seed: int, count: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    means, logs = torch.randn(2, count, 3, generator=generator)
+    dark, bright = torch.rand(2, count, 3, generator=generator) * torch.tensor([0.01, 2.0])[:, None, None]
+    colors = torch.where(torch.rand(count, 3, generator=generator) < 0.5, dark, bright - 0.5)
+    logits, quats = torch.randn(count, generator=generator), torch.randn(count, 4, generator=generator)
+    rows = torch.empty(count, 14)
+    pack(means, colors, logits, logs, quats, rows)
+    constants = (linear_to_srgb(colors) - 0.5) / SH_C0
+    assert torch.equal(rows, torch.cat([means, constants, logits[:, None], logs, quats], dim=1))

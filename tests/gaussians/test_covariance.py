@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sharp_cli.gaussians.covariance import CHUNK, covariances, decompose, quats_from_rotation, rotation_from_quats
+from sharp_cli.gaussians.covariance import covariances, decompose, quats_from_rotation, rotation_from_quats
+from sharp_cli.gaussians.cpu import CHUNK
 from sharp_cli.gaussians.transform import transform
 
 

@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import IFDRational
 
+import sharp_cli.photo.photo as photo_module
 from sharp_cli.errors import SharpError
 from sharp_cli.photo import FocalOverride, Photo, as_photo, photo_from_array, photo_from_image, read_photo
 
@@ -25,17 +26,21 @@ SCENE[:12, 20:] = (30, 220, 30)
 SCENE[12:, :20] = (30, 30, 220)
 SCENE[12:, 20:] = (200, 200, 60)
 
-STORED = {
-    1: SCENE,
-    2: SCENE[:, ::-1],
-    3: SCENE[::-1, ::-1],
-    4: SCENE[::-1],
-    5: SCENE.swapaxes(0, 1),
-    6: SCENE.swapaxes(0, 1)[::-1],
-    7: SCENE.swapaxes(0, 1)[::-1, ::-1],
-    8: SCENE.swapaxes(0, 1)[:, ::-1],
-}
-"""How a camera stores SCENE for each EXIF orientation: 6 says "row 0 is the right side, column 0 the top"."""
+
+def stored(scene: np.ndarray, orientation: int) -> np.ndarray:
+    """How a camera stores a picture for an EXIF orientation: 6 says "row 0 is the right side, column 0 the top"."""
+    sideways = scene.swapaxes(0, 1)
+    turned = {
+        1: scene,
+        2: scene[:, ::-1],
+        3: scene[::-1, ::-1],
+        4: scene[::-1],
+        5: sideways,
+        6: sideways[::-1],
+        7: sideways[::-1, ::-1],
+        8: sideways[:, ::-1],
+    }
+    return np.ascontiguousarray(turned[orientation])
 
 
 def exif_of(tags: dict[int, object], orientation: int | None = None) -> bytes:
@@ -71,7 +76,7 @@ def test_every_orientation(tmp_path: Path, kind: str, options: dict[str, object]
     path = tmp_path / f"photo.{kind}"
     # Pillow cannot write camera tags into compressed TIFFs.
     tags = {} if "compression" in options else {Base.FocalLengthIn35mmFilm: 26}
-    image = Image.fromarray(np.ascontiguousarray(STORED[orientation]))
+    image = Image.fromarray(stored(SCENE, orientation))
     image.save(path, exif=exif_of(tags, orientation), **options)
     photo = read_photo(path)
     assert (photo.width, photo.height) == (40, 24)
@@ -79,12 +84,23 @@ def test_every_orientation(tmp_path: Path, kind: str, options: dict[str, object]
     assert photo.focal_px == pytest.approx(equivalent(26 if tags else 30))
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_is_turned_in_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int) -> None:
+    """Of 5 or 3 rows, with a smaller one at the end; no two pixels are alike."""
+    monkeypatch.setattr(photo_module, "STRIP_PIXELS", 125)
+    pixels = np.arange(24 * 40 * 3, dtype=np.int64).reshape(24, 40, 3) * 7919
+    scene = np.stack([pixels[..., 0] % 256, pixels[..., 1] % 253, pixels[..., 2] % 251], axis=-1).astype(np.uint8)
+    path = tmp_path / "photo.png"
+    Image.fromarray(stored(scene, orientation)).save(path, exif=exif_of({}, orientation))
+    assert (read_photo(path).pixels == scene).all()
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_orientation_of_heic(tmp_path: Path, orientation: int) -> None:
     heif = pytest.importorskip("pillow_heif")
     path = tmp_path / "photo.heic"
     exif = exif_of({Base.FocalLengthIn35mmFilm: 26}, orientation)
-    image = Image.fromarray(np.ascontiguousarray(STORED[orientation]))
+    image = Image.fromarray(stored(SCENE, orientation))
     heif.from_pillow(image).save(path, quality=100, chroma=444, exif=exif)
     photo = read_photo(path)
     assert np.abs(photo.pixels.astype(int) - SCENE).max() <= 12
@@ -93,7 +109,7 @@ def test_orientation_of_heic(tmp_path: Path, orientation: int) -> None:
 
 def test_field_of_view_is_that_of_the_upright_picture(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
-    Image.fromarray(np.ascontiguousarray(STORED[6])).save(path, exif=exif_of({}, 6))
+    Image.fromarray(stored(SCENE, 6)).save(path, exif=exif_of({}, 6))
     assert read_photo(path, focal=FocalOverride(fov=90.0)).focal_px == pytest.approx(20.0)
 
 
@@ -108,7 +124,7 @@ def test_exif_after_the_pixels(tmp_path: Path) -> None:
     """PNG allows its eXIf chunk at the end."""
     path = tmp_path / "photo.png"
     tags = exif_of({Base.FocalLengthIn35mmFilm: 26}, 6).removeprefix(b"Exif\0\0")
-    path.write_bytes(handmade.png(8, 2, STORED[6], ((b"eXIf", tags),), late=True))
+    path.write_bytes(handmade.png(8, 2, stored(SCENE, 6), ((b"eXIf", tags),), late=True))
     photo = read_photo(path)
     assert np.array_equal(photo.pixels, SCENE)
     assert photo.focal_source == "EXIF 35 mm equivalent 26 mm"
@@ -116,7 +132,7 @@ def test_exif_after_the_pixels(tmp_path: Path) -> None:
 
 def test_exif_of_a_tiff_with_several_pages(tmp_path: Path) -> None:
     path = tmp_path / "pages.tiff"
-    first = Image.fromarray(np.ascontiguousarray(STORED[6]))
+    first = Image.fromarray(stored(SCENE, 6))
     exif = exif_of({Base.FocalLengthIn35mmFilm: 26}, 6)
     first.save(path, save_all=True, append_images=[Image.new("RGB", (5, 5))], exif=exif)
     photo = read_photo(path)
@@ -230,13 +246,13 @@ def test_a_jpeg_with_further_pictures_behind_it(tmp_path: Path) -> None:
 
 
 def test_from_an_image_with_exif_and_profile() -> None:
-    image = Image.fromarray(np.ascontiguousarray(STORED[8]))
+    image = Image.fromarray(stored(SCENE, 8))
     image.info["exif"] = exif_of({Base.FocalLengthIn35mmFilm: 40}, 8)
     image.info["icc_profile"] = handmade.p3_profile()
     photo = photo_from_image(image)
     assert np.abs(photo.pixels - handmade.p3_to_srgb(SCENE)).max() <= 2
     assert photo.focal_px == pytest.approx(equivalent(40))
-    assert np.array_equal(np.asarray(image), STORED[8])
+    assert np.array_equal(np.asarray(image), stored(SCENE, 8))
 
 
 def test_from_an_image_opened_but_not_read(tmp_path: Path) -> None:

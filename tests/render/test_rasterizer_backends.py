@@ -1,4 +1,4 @@
-"""How backends are chosen, loaded and compiled; and, with a GPU, that gsplat's pictures are ours."""
+"""How backends are chosen and loaded; and, with a GPU, that gsplat's pictures are ours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dense_rasterizer import draw_scene, turned_camera
 
 from sharp_cli.errors import SharpError
 from sharp_cli.render import cuda
-from sharp_cli.render.cpu.parallel import for_chunks, kernel
 from sharp_cli.render.rasterizer import rasterize
 
 VIEWMAT, K = turned_camera()
@@ -56,21 +55,6 @@ def test_gsplat_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gsplat_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gsplat(monkeypatch, "1.10.0", object())
     assert cuda.load_gsplat() is sys.modules["gsplat"]
-
-
-def test_kernels_compile_where_nothing_can_be_cached() -> None:
-    namespace: dict = {}
-    exec("def double(x):\n    return 2 * x", namespace)  # has no source file to cache beside
-    assert kernel(namespace["double"])(21) == 42
-
-
-def test_an_error_in_a_chunk_reaches_the_caller() -> None:
-    def fail(start: int, stop: int) -> None:
-        if start == 6:
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        for_chunks(fail, 10, 2)
 
 
 @pytest.mark.gpu

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sharp_cli.training.scenes import layout as at
 from sharp_cli.training.scenes.bank import Bank, srgb_to_linear
@@ -14,7 +16,9 @@ from sharp_cli.training.scenes.builder import SceneBuilder
 from sharp_cli.training.scenes.framing import rotation
 from sharp_cli.training.scenes.layout import Textures
 from sharp_cli.training.scenes.rendering import Pose, Rendered, render_scene
-from sharp_cli.training.scenes.shapes import blob_distance
+from sharp_cli.training.scenes.screen import NEAR, screen_of
+from sharp_cli.training.scenes.shapes import blob_distance, blob_gradient, round_gradient
+from sharp_cli.training.scenes.tree import build_tree
 
 SIZE = 40
 FAR = 500.0
@@ -36,7 +40,7 @@ def builder(seed: int = 0) -> SceneBuilder:
 
 def seen(b: SceneBuilder, pose: Pose = POSE) -> Rendered:
     b.light[[at.KEY_Y, at.KEY_G, at.UP_R, at.UP_G, at.UP_B]] = 1.0
-    return render_scene(b.finish(pose.eye), TEXTURES, pose, SIZE, SIZE, FAR)
+    return render_scene(b.finish(), TEXTURES, pose, SIZE, SIZE, FAR)
 
 
 def rays(pose: Pose = POSE) -> np.ndarray:
@@ -127,7 +131,7 @@ def test_every_visible_point_lies_on_its_shape(kind: int) -> None:
     for seed in range(6):
         b = builder()
         _add(b, kind, np.random.default_rng(seed))
-        scene, view = b.finish(POSE.eye), seen(b)
+        scene, view = b.finish(), seen(b)
         hit = view.shapes == 0
         hits += hit.sum()
         points = POSE.eye + view.depth[hit].astype(float)[:, None] * rays()[hit]
@@ -153,16 +157,84 @@ def test_the_number_of_threads_does_not_matter() -> None:
     b = builder()
     for kind in range(7):
         _add(b, kind, np.random.default_rng(kind))
+    scene, side = b.finish(), 4 * SIZE  # several threads' worth
+    pose = Pose(POSE.eye, POSE.axes, np.diag([4.0, 4.0, 1.0]) @ POSE.K)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        one = seen(b)
+        one = render_scene(scene, TEXTURES, pose, side, side, FAR)
         torch.set_num_threads(3)
-        three = seen(b)
+        three = render_scene(scene, TEXTURES, pose, side, side, FAR)
     finally:
         torch.set_num_threads(before)
     assert one.color.tobytes() == three.color.tobytes()
     assert one.depth.tobytes() == three.depth.tobytes()
+
+
+def test_outlines_are_antialiased() -> None:
+    b = builder()
+    b.flat((0, 1, 5), (0.7, 0.2, 0), (-0.2, 0.7, 0), b.material(0, (0.5, 0.5, 0.5), contrast=0.0))
+    b.light[[at.HORIZON_R, at.HORIZON_G, at.HORIZON_B]] = b.light[[at.ZENITH_R, at.ZENITH_G, at.ZENITH_B]] = 3.0
+    view = seen(b)
+    inside = view.color[view.shapes == 0, 1].min()
+    shares = (view.color[..., 1] - inside) / (3.0 - inside)
+    between = np.unique(np.round(4 * shares[(shares > 0.1) & (shares < 0.9)], 2))
+    np.testing.assert_allclose(between, [1, 2, 3], atol=0.05)
+    centers = (view.shapes < 0).mean()  # a finer picture of the same
+    assert math.isclose(shares.mean(), centers, abs_tol=0.01)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 2**32 - 1))
+def test_what_is_in_a_box_falls_into_its_rectangle(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    low = rng.uniform(-3, 3, 3)
+    high = low + rng.uniform(0, 4, 3) * rng.integers(0, 2, 3)
+    camera = np.concatenate([POSE.eye, POSE.axes.ravel(), POSE.K[[0, 1, 0, 1], [0, 1, 2, 2]]])
+    b = builder()
+    b.ground(b.material(0, (0.5, 0.5, 0.5)))
+    scene = b.finish()._replace(bounds=np.concatenate([low, high])[None])
+    left, top, right, bottom, depth = screen_of(scene, camera, 1).rectangles[0]
+    points = (rng.uniform(low, high, (200, 3)) - POSE.eye) @ POSE.axes
+    x, y, z = points[points[:, 2] > NEAR].T
+    u, v = camera[12] * x / z + camera[14], camera[13] * y / z + camera[15]
+    assert (u >= left).all() and (u <= right).all() and (v >= top).all() and (v <= bottom).all() and (z >= depth).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50])
+def test_the_tree_holds_every_box_once_within_its_parents(count: int) -> None:
+    rng = np.random.default_rng(count)
+    low = rng.integers(0, 4, (count, 3)).astype(float)  # some round the same place
+    bounds = np.hstack([low, low + rng.uniform(0, 2, (count, 3))])
+    nodes, skip, leaf = build_tree(bounds)
+    assert sorted(leaf[leaf >= 0]) == list(range(count))
+    for node, after in enumerate(skip):
+        assert node < after <= len(nodes)
+        held = leaf[node:after]
+        inside = bounds[held[held >= 0]]
+        np.testing.assert_array_equal(nodes[node, :3], inside[:, :3].min(axis=0))
+        np.testing.assert_array_equal(nodes[node, 3:], inside[:, 3:].max(axis=0))
+
+
+@pytest.mark.parametrize("kind", [at.BLOB, at.ROUND])
+def test_gradients_are_those_of_the_distance(kind: int) -> None:
+    for seed in range(4):
+        b = builder()
+        _add(b, kind, np.random.default_rng(seed))
+        scene, view = b.finish(), seen(b)
+        hit = view.shapes == 0
+        points = POSE.eye + view.depth[hit].astype(float)[:, None] * rays()[hit]
+        for p in (points @ scene.to_local[0, :, :3].T + scene.to_local[0, :, 3])[::7]:
+            steps = p + 1e-6 * np.concatenate([np.eye(3), -np.eye(3)])
+            there = residual(scene, 0, steps)
+            expected = (there[:3] - there[3:]) / 2e-6
+            params = scene.params[0]
+            if kind == at.BLOB:
+                found = blob_gradient(*p, scene.capsules, int(params[0]), int(params[1]), params[2])
+            else:
+                found = np.array(round_gradient(*p, *params))
+                found /= np.linalg.norm(found)
+            np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
 def test_a_shadow_falls_where_the_light_is_hidden() -> None:
@@ -190,6 +262,6 @@ def test_far_texture_is_averaged_and_not_sampled() -> None:
     b.flat((0, 1, 60), (40, 0, 0), (0, 40, 0), b.material(0, (0.5, 0.5, 0.5), 2.0, contrast=1.0))
     b.light[[at.UP_R, at.UP_G, at.UP_B, at.DOWN_R, at.DOWN_G, at.DOWN_B]] = 1.0
     level = Pose(np.array([0.0, 1.0, 0.0]), rotation(0, 0, 0), POSE.K)
-    color = render_scene(b.finish(level.eye), textures, level, SIZE, SIZE, FAR).color
+    color = render_scene(b.finish(), textures, level, SIZE, SIZE, FAR).color
     assert math.isclose(color.mean(), 0.5, rel_tol=0.05)
     assert color.std() < 0.02

@@ -24,8 +24,9 @@ from sharp_cli.training.config import OptimizerConfig, PseudoConfig, TrainConfig
 from sharp_cli.training.configfile import as_table, build, load_config, preset_names
 from sharp_cli.training.data import Deal, Ordered, held_out, training_samples
 from sharp_cli.training.freezing import freeze, is_trainable
-from sharp_cli.training.initial import draw_start
+from sharp_cli.training.initial import draw_start, start_network
 from sharp_cli.training.losses.layers import layer_losses, surface_behind
+from sharp_cli.training.phases import picture_side
 from sharp_cli.training.pseudo import random_pose
 from sharp_cli.training.scenes.stream import ScenePairs, seeds
 from sharp_cli.training.schedule import learning_rate, mean_decay
@@ -53,6 +54,42 @@ def test_other_choices_freeze_what_they_say():
     assert depth == {"encoder", "depth_decoder", "depth_head"}
     assert all(is_trainable(name, "all") for name in names)
     assert not [name for name in names if is_trainable(name, "all", "full", False) and "depth_adjustment" in name]
+
+
+@pytest.mark.parametrize("phase", ["coarse", "depth", "full"])
+def test_gradients_reach_every_trainable_tensor_and_no_frozen_one(phase: str):
+    config = TrainConfig(phase=phase, network=SIZES, trainable="all", adjust_depth=False)  # type: ignore[arg-type]
+    network, _ = start_network(config)
+    with torch.no_grad():  # the last layers start at zero, which lets nothing through to those before them
+        for last in (network.prediction_heads.geometry, network.prediction_heads.texture):
+            last.weight.normal_(std=0.01)
+    freeze(network, config)
+    network.train()
+    side = picture_side(network, config)
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+    if phase == "full":
+        loss = sum(value.square().mean() for value in network.predict(image, torch.tensor([0.8])).gaussians)
+    else:
+        see = network.predict_coarse_disparity if phase == "coarse" else network.predict_disparity
+        disparity = see(image)
+        assert disparity.shape[-1] == (side // 2 if phase == "coarse" else side)
+        loss = (disparity * torch.rand(disparity.shape, generator=torch.Generator().manual_seed(2))).mean()
+    loss.backward()  # type: ignore[union-attr]
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad is not None and bool(parameter.grad.any())) == parameter.requires_grad, name
+
+
+def test_coarse_maps_are_the_two_coarsest_of_all_maps():
+    network = empty_network(SIZES)
+    network.load_state_dict(draw_start(SIZES, 0), assign=True)
+    side = SIZES.resolution
+    half = torch.rand(1, 3, side // 2, side // 2, generator=torch.Generator().manual_seed(1))
+    whole = torch.nn.functional.interpolate(half, scale_factor=2, mode="nearest")  # its half is the picture itself
+    with torch.no_grad():
+        found, expected = network.encoder.forward_coarse(half), network.encoder(whole)[3:]
+    # Only the smallest picture differs: the mean of four pixels there is the mean of other four here.
+    assert [each.shape for each in found] == [each.shape for each in expected]
+    torch.testing.assert_close(found[0], expected[0], rtol=1e-4, atol=1e-4)
 
 
 def test_freeze_leaves_out_what_nothing_flows_through():
@@ -99,7 +136,7 @@ def test_files_build_on_others_and_settings_win(tmp_path: Path):
         (["steps=1.5"], "steps must be of type int"),
         (["steps=true"], "steps must be of type int"),
         (["optimizer=1"], "optimizer must be a table"),
-        (["phase=fast"], "phase can be one of full, depth, self"),
+        (["phase=fast"], "phase can be one of full, coarse, depth, self"),
         (["batch=3"], "no multiple of micro_batch"),
         (["steps=0"], "steps must be above 0"),
         (["phase=self"], "photos"),
@@ -217,9 +254,10 @@ def test_depth_phase_losses_vanish_at_their_targets_and_nowhere_else():
     perfect = layer_losses(torch.cat([true, behind], dim=1), depth, factor, 0.1)
     assert all(value.item() == pytest.approx(0.0, abs=1e-6) for value in perfect.values())
     wrong = layer_losses(torch.cat([true * 1.1, true], dim=1), depth, factor, 0.1)
-    assert 0.05 < wrong["disparity"] < math.log(1.1) and wrong["edges"] > 0 and wrong["hidden"] > 0
+    assert 0.05 < wrong["scale"] < math.log(1.1), "the factor itself, but for what the offset takes off"
+    assert 0 < wrong["shape"] < 0.02 and wrong["edges"] > 0 and wrong["hidden"] > 0
     far = layer_losses(torch.cat([true * 1.1, true], dim=1) * 0.1, depth * 10, factor, 0.1)
-    for name in ("disparity", "hidden"):
+    for name in ("scale", "hidden"):
         assert 0.3 * wrong[name] < far[name] < wrong[name], "far scenes count, and not for more"
 
 

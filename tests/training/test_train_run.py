@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -40,7 +42,7 @@ def log_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("phase", ["full", "depth"])
+@pytest.mark.parametrize("phase", ["full", "coarse", "depth"])
 def test_a_run_stopped_anywhere_goes_on_to_the_last_bit(phase: str, posed: Path, tmp_path: Path):
     config = tiny_config(posed, phase=phase, log={"validate": 3})
     whole = train(config, tmp_path / "whole", CPU, quiet=True)
@@ -144,6 +146,28 @@ def test_workers_bring_the_same_samples(posed: Path, tmp_path: Path):
         for workers in (0, 2)
     ]
     assert same(*(state.network.state_dict() for state in states))
+
+
+def test_the_end_of_a_cluster_job_does_not_end_the_workers_first(posed: Path, tmp_path: Path):
+    def end(step: int) -> bool:
+        for worker in multiprocessing.active_children():
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGTERM)
+        return False
+
+    config = tiny_config(posed, phase="coarse", steps=8, data={"workers": 1})  # more than are made ready ahead
+    assert train(config, tmp_path, CPU, quiet=True, stop=end).step == 8
+
+
+def test_the_depth_loss_can_go_on_in_the_full_phase(posed: Path, tmp_path: Path):
+    config = tiny_config(posed, steps=1, depth_in_full=0.5, losses={"margin": 1.3}, log={"every": 1})
+    train(config, tmp_path, CPU, quiet=True)
+    (line,) = log_of(tmp_path)
+    terms = {name: line[f"depth_{name}"] for name in ("scale", "shape", "edges", "hidden")}
+    paper = {name: line[name] for name in asdict(config.losses.weights) if name in line}
+    total = sum(getattr(config.losses.weights, name) * value for name, value in paper.items())
+    total += 0.5 * sum(getattr(config.depth, name) * value for name, value in terms.items())
+    assert line["loss"] == pytest.approx(total, rel=1e-4)
 
 
 def test_bf16_backbone_trains(posed: Path, tmp_path: Path):

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sharp_cli.kernels import for_chunks
 from sharp_cli.render.cpu.binning import bin_splats
 from sharp_cli.render.cpu.blending import blend, blend_backward
 from sharp_cli.render.cpu.covariance import covariances
 from sharp_cli.render.cpu.layout import CHUNK, Bins, Integers, Picture, Scene, View
-from sharp_cli.render.cpu.parallel import for_chunks
 from sharp_cli.render.cpu.projection import make_view, project_backward
 
 TILES_AT_A_TIME = 4

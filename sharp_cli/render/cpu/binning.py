@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sharp_cli.kernels import for_chunks, kernel
 from sharp_cli.render.cpu.layout import CHUNK, DEPTH, TILE, Bins, Integers, Longs, Scene, Shorts, View
-from sharp_cli.render.cpu.parallel import for_chunks, kernel
 from sharp_cli.render.cpu.projection import project
 
 RADIX = 256

@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
+from sharp_cli.kernels import kernel
 from sharp_cli.render.cpu import layout as at
 from sharp_cli.render.cpu.layout import FAINTEST, TILE, Bins, Floats, Integers, Longs, Picture
-from sharp_cli.render.cpu.parallel import kernel
 
 LANES = 8
 """Pixels are taken in multiples of this."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sharp_cli.kernels import for_chunks, kernel
 from sharp_cli.render.cpu.layout import CHUNK, Doubles, Floats
-from sharp_cli.render.cpu.parallel import for_chunks, kernel
 
 
 def covariances(quats: Tensor, scales: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 from torch import Tensor
 
+from sharp_cli.kernels import kernel
 from sharp_cli.render.cpu import layout as at
 from sharp_cli.render.cpu.layout import (
     CHUNK,
@@ -25,7 +26,6 @@ from sharp_cli.render.cpu.layout import (
     Shorts,
     View,
 )
-from sharp_cli.render.cpu.parallel import kernel
 
 
 def make_view(viewmat: Tensor, K: Tensor, width: int, height: int, eps2d: float, near: float, far: float) -> View:

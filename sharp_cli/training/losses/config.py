@@ -56,6 +56,9 @@ class LossConfig:
     """One formula of the paper has the novel view only, its supplement both; the memory it reports is for both."""
     alpha_views: Views = "both"
     """The paper's text has the input view only, its formula both."""
+    margin: float = 1.05
+    """How far beyond the photo's edge, at 1, the novel view is asked for; the paper's. What lies farther out is
+    empty in a novel view, unless a wider margin teaches the outermost Gaussians to cover it."""
     grad_layer: GradLayer = "own"
     """Whose disparity gradient fades a Gaussian: its own layer's, or the first layer's for both. The paper does
     not say; a Gaussian can only stretch over an edge of the layer it came from."""

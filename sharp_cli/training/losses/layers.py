@@ -23,10 +23,12 @@ def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor
     errors in far scenes have no bound on one side only, and pull a young network towards no disparity at all. The
     offset keeps what is much farther than the rest of its picture, the sky above all, from counting for much.
 
-    - ``disparity``: mean absolute error of the visible layer;
+    - ``scale``: absolute value of the visible layer's mean error, which is a factor on the whole picture;
+    - ``shape``: mean absolute error around that mean. Taken together with it, the whole of a picture would pull one way
+      as long as its scale is wrong, and hardly any shape be learnt;
     - ``edges``: Σ over four halvings of the mean absolute gradient of that error (as MiDaS and Depth Pro have it),
       which makes edges sharp and surfaces smooth;
-    - ``hidden``: mean absolute error of the second layer against :func:`surface_behind`.
+    - ``hidden``: mean absolute error of the second layer around the same mean, against :func:`surface_behind`.
 
     Args:
         disparity: (B, 2, R, R) as the network predicts it: focal length over width, divided by depth in metres.
@@ -42,10 +44,13 @@ def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor
     offset = (OFFSET * mean + LEAST_OFFSET)[:, None, None, None]
     wanted = torch.cat([true, surface_behind(true, known, reach)], dim=1)
     error = ((disparity + offset).log() - (wanted + offset).log()) * counted
+    seen, hidden = error.split(1, dim=1)
+    scale = seen.sum(dim=(1, 2, 3), keepdim=True) / counted.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1.0)
     return {
-        "disparity": masked_mean(error[:, :1].abs(), known),
-        "edges": edge_loss(error[:, :1], counted),
-        "hidden": masked_mean(error[:, 1:].abs(), known),
+        "scale": scale.abs().mean(),
+        "shape": masked_mean((seen - scale).abs(), known),
+        "edges": edge_loss(seen, counted),
+        "hidden": masked_mean((hidden - scale.detach()).abs(), known),
     }
 
 

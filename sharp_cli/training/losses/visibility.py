@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 MARGIN = 1.05
-"""How far beyond the picture's edge, at ±1, a point may lie and still be expected of the network."""
+"""How far beyond the picture's edge, at ±1, a point may lie and still be expected of the network; the paper's."""
 
 
 def visibility_mask(
@@ -17,8 +17,9 @@ def visibility_mask(
     input_Ks: Tensor,
     input_width: int,
     input_height: int,
+    margin: float = MARGIN,
 ) -> Tensor:
-    """Pixels whose true point lies in the input camera's picture, or a twentieth of half its size beyond.
+    """Pixels whose true point lies in the input camera's picture, or a little beyond.
 
     Only the field of view counts: what something nearer hides from the input view is still asked for, since the
     second layer is there to guess it. A pixel of infinite depth is judged by its direction; without a true depth (0,
@@ -29,6 +30,7 @@ def visibility_mask(
         viewmats, Ks: (B, 4, 4) world to camera and (B, 3, 3) intrinsics in pixels of the novel view.
         input_viewmats, input_Ks: the same of the input view.
         input_width, input_height: of the input picture in pixels.
+        margin: where a point no longer counts, at 1 the picture's edge.
 
     Returns:
         (B, 1, H, W) bool.
@@ -48,5 +50,5 @@ def visibility_mask(
     points = between[:, :3, :3] @ torch.linalg.inv(Ks) @ pixels + between[:, :3, 3:] * nearness
     u, v, w = (input_Ks @ points).unbind(1)  # (B, H·W) each
     half_w, half_h = 0.5 * input_width * w, 0.5 * input_height * w
-    inside = (w > 0) & ((u - half_w).abs() <= MARGIN * half_w) & ((v - half_h).abs() <= MARGIN * half_h)
+    inside = (w > 0) & ((u - half_w).abs() <= margin * half_w) & ((v - half_h).abs() <= margin * half_h)
     return known & inside.view_as(depth)

@@ -26,6 +26,21 @@ def turned(yaw: float, size: Vector = (1.0, 1.0, 1.0)) -> list[list[float]]:
     return [[c * size[0], 0.0, s * size[0]], [0.0, size[1], 0.0], [-s * size[2], 0.0, c * size[2]]]
 
 
+def _cross(a: Vector, b: Vector) -> list[float]:
+    """As numpy's, which for three numbers takes twenty times as long."""
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+
+
+def _prepared(capsules: Doubles, blend: float) -> Doubles:
+    """(C, 8) starts, radii there, ends, radii there, as ``layout`` has them: (C, 13)."""
+    start, along, radius = capsules[:, :3], capsules[:, 4:7] - capsules[:, :3], capsules[:, 3:8:4]
+    square = np.einsum("ni,ni->n", along, along)
+    inverse = np.divide(1.0, square, out=np.zeros_like(square), where=square > 0)
+    reach = 0.5 * np.sqrt(square) + radius.max(axis=1) + blend
+    columns = radius[:, 0], along, radius[:, 1] - radius[:, 0], inverse, start + 0.5 * along, reach**2
+    return np.column_stack([start, *columns])
+
+
 class SceneBuilder:
     """A scene in the making: x right, y up, z forward, metres, the ground near y = 0.
 
@@ -42,8 +57,8 @@ class SceneBuilder:
         self._params: list[tuple[float, float, float, float]] = []
         self._material: list[int] = []
         self._bounds: list[Sequence[float] | None] = []
-        self._materials: list[Doubles] = []
-        self._capsules: list[Vector] = []
+        self._materials: list[list[float]] = []
+        self._capsules: list[Doubles] = []
         self._heights: list[Doubles] = []
         self._height_count = 0
         self._occluders: list[tuple[float, float, float, float]] = []
@@ -57,14 +72,15 @@ class SceneBuilder:
 
         ``columns`` are named as in ``layout``, in lower case: ``shine=0.3, gloss=40``.
         """
-        row = np.zeros(at.MATERIAL_SIZE)
-        row[[at.TEXTURE_2, at.PANORAMA]] = -1
+        row = [0.0] * at.MATERIAL_SIZE
+        row[at.TEXTURE_2] = row[at.PANORAMA] = -1.0
         row[at.TEXTURE], row[at.REPEAT] = texture, repeat
         row[at.RED : at.BLUE + 1] = color
-        row[at.SHIFT_U], row[at.SHIFT_V] = 2 * self.rng.random(2)
+        row[at.SHIFT_U], row[at.SHIFT_V] = 2 * self.rng.random(), 2 * self.rng.random()
         turn = self.rng.uniform(0, 2 * math.pi)
         row[at.COSINE], row[at.SINE] = math.cos(turn), math.sin(turn)
-        row[at.CONTRAST], row[at.TINT], row[at.PATCH_SIZE], row[at.MIX_SIZE] = 1.0, 0.7, 1.0, 1.0
+        row[at.CONTRAST] = row[at.PATCH_SIZE] = row[at.MIX_SIZE] = 1.0
+        row[at.TINT] = 0.7
         for name, value in columns.items():
             row[getattr(at, name.upper())] = value
         self._materials.append(row)
@@ -107,25 +123,23 @@ class SceneBuilder:
         self, start: Vector, end: Vector, radius: float, radius_end: float, material: int, closed: bool = True
     ) -> None:
         """A cylinder or cone from one place to another."""
-        p, q = np.asarray(start, float), np.asarray(end, float)
-        along = 0.5 * (q - p)
-        length = float(np.linalg.norm(along))
-        other = np.array([1.0, 0.0, 0.0]) if abs(along[0]) < 0.9 * length else np.array([0.0, 0.0, 1.0])
-        side = np.cross(along, other)
-        side *= radius / np.linalg.norm(side)
-        third = np.cross(along / length, side)
+        p, q = [float(value) for value in start], [float(value) for value in end]
+        along = [0.5 * (q[i] - p[i]) for i in range(3)]
+        length = math.hypot(*along)
+        side = _cross(along, (1.0, 0.0, 0.0) if abs(along[0]) < 0.9 * length else (0.0, 0.0, 1.0))
+        stretch = radius / math.hypot(*side)
+        side = [stretch * value for value in side]
+        third = _cross([value / length for value in along], side)
         wide = max(1.0, radius_end / radius)
-        self.add(
-            at.CONE, (p + q) / 2, (side, third, along), material, radius_end / radius, float(closed),
-            bounds=(-wide, -wide, -1.0, wide, wide, 1.0),
-        )  # fmt: skip
+        middle, shape = [0.5 * (p[i] + q[i]) for i in range(3)], (radius_end / radius, float(closed))
+        self.add(at.CONE, middle, (side, third, along), material, *shape, bounds=(-wide, -wide, -1.0, wide, wide, 1.0))
 
     def flat(self, place: Vector, right: Vector, up: Vector, material: int, outline: float = at.RECTANGLE) -> None:
         """A flat shape round ``place``, reaching ``right`` and ``up`` from it (half sizes)."""
-        normal = np.cross(right, up)
-        self.add(
-            at.FLAT, place, (right, up, normal / np.linalg.norm(normal)), material, outline, bounds=(-1, -1, 0, 1, 1, 0)
-        )
+        normal = _cross(right, up)
+        length = math.hypot(*normal)
+        normal = [value / length for value in normal]
+        self.add(at.FLAT, place, (right, up, normal), material, outline, bounds=(-1, -1, 0, 1, 1, 0))
 
     def ground(self, material: int, y: float = 0.0, reach: float = 3000.0) -> None:
         """Level ground."""
@@ -137,8 +151,8 @@ class SceneBuilder:
     ) -> None:  # fmt: skip
         """A smooth union of capsules (start x, y, z, radius, end x, y, z, radius); ``blend``: how widely they melt."""
         start = len(self._capsules)
-        self._capsules.extend(capsules)
         rows = np.asarray(capsules, float)
+        self._capsules.extend(_prepared(rows, blend))
         low = np.minimum(rows[:, :3] - rows[:, 3:4], rows[:, 4:7] - rows[:, 7:8]).min(axis=0) - 0.3 * blend
         high = np.maximum(rows[:, :3] + rows[:, 3:4], rows[:, 4:7] + rows[:, 7:8]).max(axis=0) + 0.3 * blend
         axes = turned(yaw, (scale, scale, scale))
@@ -163,8 +177,8 @@ class SceneBuilder:
         """Let what is near this wall receive less ambient light; the plane is normal · p = offset."""
         self._creases.append((*normal, offset, reach))
 
-    def finish(self, eye: Doubles) -> Scene:
-        """Everything so far as arrays; ``eye``: where the camera stands."""
+    def finish(self) -> Scene:
+        """Everything so far as arrays."""
         places, rows = np.array(self._places, float), np.array(self._axes, float)
         local = np.array([(-1.0, -1, -1, 1, 1, 1) if b is None else b for b in self._bounds])
         middle, half = (local[:, :3] + local[:, 3:]) / 2, (local[:, 3:] - local[:, :3]) / 2
@@ -172,18 +186,20 @@ class SceneBuilder:
         reach = np.einsum("ni,nij->nj", half, np.abs(rows)) + 1e-6
         inverse = np.linalg.inv(rows.transpose(0, 2, 1))
         offset = -np.einsum("nij,nj->ni", inverse, places)
-        nodes, skip, leaf = build_tree(np.hstack([center - reach, center + reach]), np.asarray(eye, float))
+        bounds = np.hstack([center - reach, center + reach])
+        nodes, skip, leaf = build_tree(bounds)
         return Scene(
             nodes=nodes,
             skip=skip,
             leaf=leaf,
             kinds=np.array(self._kinds, np.int32),
+            bounds=bounds,
             to_local=np.concatenate([inverse, offset[..., None]], axis=2),
             metric=np.linalg.norm(rows, axis=2),
             params=np.array(self._params, float),
             material=np.array(self._material, np.int32),
-            materials=np.array(self._materials),
-            capsules=np.array(self._capsules, float).reshape(-1, 8),
+            materials=np.array(self._materials, float),
+            capsules=np.array(self._capsules, float).reshape(-1, 13),
             heights=np.concatenate([*self._heights, np.zeros(1)]),
             occluders=np.array(self._occluders, float).reshape(-1, 4),
             creases=np.array(self._creases, float).reshape(-1, 5),

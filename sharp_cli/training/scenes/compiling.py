@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def kernel(function: F) -> F:
-    """Compile ``function`` with numba on its first call; see :func:`sharp_cli.render.cpu.parallel.kernel`.
+    """Compile ``function`` with numba on its first call; see :func:`sharp_cli.kernels.kernel`.
 
     These kernels hand a scene's arrays from one to the next many times a ray and allocate nothing. Counting references
     to them, atomically, would take most of the time.
@@ -31,7 +31,9 @@ def inlined(function: F) -> F:
 
 
 def _compiled(function: F, inline: bool) -> F:
-    compiled = partial(njit, nogil=True, fastmath={"contract"}, error_model="numpy", _nrt=False, forceinline=inline)
+    compiled = partial(
+        njit, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy", _nrt=False, forceinline=inline
+    )
     try:
         dispatcher: Any = compiled(cache=True)(function)
     except RuntimeError:  # there is no folder to keep machine code in

@@ -12,7 +12,7 @@ class SceneConfig:
 
     baseline: float = 0.6
     """Longest way between the two cameras [m], as in the paper."""
-    parallax: float = 0.25
+    parallax: float = 0.15
     """And as a share of the distance of what the photo is of: a cup 40 cm away is not seen from behind."""
     far: float = 1000.0
     """Depth of the sky, and of nothing else [m]."""

@@ -11,6 +11,10 @@ from numpy.random import Generator
 from sharp_cli.training.scenes.layout import Doubles
 from sharp_cli.training.scenes.rendering import Pose
 
+AIM = 0.02
+"""How far the second camera looks past what the first has in its middle [rad]: turning away would only swap pixels that
+the photo shows for some that it cannot."""
+
 
 @dataclass(frozen=True)
 class Framing:
@@ -67,7 +71,7 @@ def second_camera(rng: Generator, first: Pose, subject: float, farthest: float, 
     aside = np.array([math.cos(angle), 0.7 * math.sin(angle), 0.4 * rng.standard_normal()])
     aside *= reach / np.linalg.norm(aside)
     eye = first.eye + first.axes @ aside
-    target = first.eye + first.axes @ np.array([*(0.1 * subject * rng.standard_normal(2)), subject])
+    target = first.eye + first.axes @ np.array([*(AIM * subject * rng.standard_normal(2)), subject])
     if rng.random() < 0.3:  # the camera moves without turning
         target = eye + first.axes[:, 2]
     forward = target - eye

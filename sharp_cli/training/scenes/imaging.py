@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from sharp_cli.training.scenes.layout import Bytes, Floats
+from sharp_cli.training.scenes.compiling import inlined, kernel
+from sharp_cli.training.scenes.layout import Bytes, Doubles, Floats
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,37 @@ def choose_development(rng: Generator, color: NDArray[np.float32]) -> Developmen
 
 def develop(color: NDArray[np.float32], how: Development) -> Bytes:
     """(H, W, 3) linear RGB to sRGB bytes."""
-    linear = np.maximum(color * how.gains, 0.0)
-    rolled = linear * (1.0 + linear / 6.0) / (1.0 + linear * np.float32(how.shoulder * 0.6))
-    grey = rolled.mean(axis=2, keepdims=True)
-    rolled = np.clip(grey + np.float32(how.saturation) * (rolled - grey), 0.0, 1.0)
-    return _tone_curve(how.contrast)[(rolled * (CURVE_STEPS - 1) + 0.5).astype(np.int32)]
+    picture = np.empty(color.shape, np.uint8)
+    gains = how.gains.astype(np.float64)
+    _develop(
+        color.reshape(-1, 3), gains, how.shoulder, how.saturation, _tone_curve(how.contrast), picture.reshape(-1, 3)
+    )
+    return picture
+
+
+@kernel
+def _develop(color: Floats, gains: Doubles, shoulder: float, saturation: float, curve: Bytes, picture: Bytes) -> None:
+    top = len(curve) - 1
+    for i in range(len(color)):
+        r = _rolled_off(color[i, 0] * gains[0], shoulder)
+        g = _rolled_off(color[i, 1] * gains[1], shoulder)
+        b = _rolled_off(color[i, 2] * gains[2], shoulder)
+        grey = (r + g + b) / 3.0
+        picture[i, 0] = curve[int(min(max(grey + saturation * (r - grey), 0.0), 1.0) * top + 0.5)]
+        picture[i, 1] = curve[int(min(max(grey + saturation * (g - grey), 0.0), 1.0) * top + 0.5)]
+        picture[i, 2] = curve[int(min(max(grey + saturation * (b - grey), 0.0), 1.0) * top + 0.5)]
+
+
+@inlined
+def _rolled_off(linear: float, shoulder: float) -> float:
+    linear = max(linear, 0.0)
+    return linear * (1.0 + linear / 6.0) / (1.0 + linear * 0.6 * shoulder)
 
 
 CURVE_STEPS = 1 << 14
 
 
+@lru_cache(maxsize=2)
 def _tone_curve(contrast: float) -> Bytes:
     """(CURVE_STEPS,) sRGB bytes of linear light from 0 to 1, bent into an S by a ``contrast`` over 1."""
     linear = np.linspace(0.0, 1.0, CURVE_STEPS)

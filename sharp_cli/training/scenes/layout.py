@@ -41,6 +41,12 @@ MATERIAL_SIZE = 28
     FOCUS, APERTURE, STAGE_X, STAGE_Y, STAGE_Z,
 ) = range(42)
 LIGHT_SIZE = 42
+
+# Columns of `capsules`. Beyond its reach from its middle, a capsule does not matter to the union that it is in.
+(
+    START_X, START_Y, START_Z, RADIUS, ALONG_X, ALONG_Y, ALONG_Z, GROWTH, INVERSE_SQUARE,
+    MIDDLE_X, MIDDLE_Y, MIDDLE_Z, SQUARE_REACH,
+) = range(13)
 # fmt: on
 
 TEXTURE_SIDE = 256
@@ -64,12 +70,13 @@ class Scene(NamedTuple):
     skip: Integers  # (M,)
     leaf: Integers  # (M,) a shape, or -1
     kinds: Integers  # (N,)
+    bounds: Doubles  # (N, 6) low and high corner
     to_local: Doubles  # (N, 3, 4)
     metric: Doubles  # (N, 3) metres a local unit
     params: Doubles  # (N, 4)
     material: Integers  # (N,)
     materials: Doubles  # (K, MATERIAL_SIZE)
-    capsules: Doubles  # (C, 8) start, radius there, end, radius there
+    capsules: Doubles  # (C, 13)
     heights: Doubles  # (H,) grids one after another
     occluders: Doubles  # (Q, 4) balls that dim the ambient light: centre, radius
     creases: Doubles  # (L, 5) planes that do: normal towards the open side, offset, reach

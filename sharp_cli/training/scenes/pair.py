@@ -82,7 +82,7 @@ def draw_layout(rng: Generator, bank: Bank, name: str) -> tuple[Scene, Framing]:
     """A scene of one kind (see ``LAYOUTS``), and how it wants to be photographed."""
     builder = SceneBuilder(rng, bank)
     framing = LAYOUTS[name][0](builder)
-    return builder.finish(np.array(framing.eye)), framing
+    return builder.finish(), framing
 
 
 def _draw(rng: Generator, bank: Bank) -> tuple[Scene, Framing]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_cli.render.cpu.parallel import for_chunks
+from sharp_cli.kernels import for_chunks
 from sharp_cli.training.scenes.compiling import inlined, kernel
 from sharp_cli.training.scenes.layout import Doubles, Floats, Integers, Scene, Textures
-from sharp_cli.training.scenes.shading import trace
+from sharp_cli.training.scenes.screen import Screen, Tile, screen_of, tile_at
+from sharp_cli.training.scenes.shading import light_from
+from sharp_cli.training.scenes.tracing import first_hit
 
-ROWS = 16
-"""Rows a thread takes at a time."""
+TILE = 8
+"""Side of the squares whose pixels share a list of shapes that they may see."""
+AT_A_TIME = 4096
+"""Pixels a thread takes at a time, about."""
 BRIGHTEST = 4.0
 """Linear light is cut here before samples are averaged, so that a glint does not wash over its pixel."""
 
@@ -42,82 +47,115 @@ class Rendered:
     """(H, W) index of the shape, -1 for the sky."""
 
 
+class Film(NamedTuple):
+    """A picture in the making, (H, W, …)."""
+
+    color: Floats  # what the pixels' centres see
+    depth: Floats
+    shapes: Integers
+    smooth: Floats  # color, averaged over each pixel
+
+
 def render_scene(scene: Scene, textures: Textures, pose: Pose, width: int, height: int, far: float) -> Rendered:
     """Trace every pixel's centre, and three places around it where an outline, an edge or a shadow crosses it.
 
     The same scene gives the same bytes, whatever the number of threads. Runs on as many as torch uses.
     """
     camera = np.concatenate([pose.eye, pose.axes.ravel(), pose.K[[0, 1, 0, 1], [0, 1, 2, 2]]]).astype(np.float64)
-    color = np.empty((height, width, 3), np.float32)
-    depth = np.empty((height, width), np.float32)
-    shapes = np.empty((height, width), np.int32)
-    for_chunks(_trace_rows, height, ROWS, scene, textures, camera, far, color, depth, shapes)
-    smooth = np.empty_like(color)
-    for_chunks(_smooth_rows, height, ROWS, scene, textures, camera, far, color, depth, shapes, smooth)
-    return Rendered(smooth, depth, shapes)
-
-
-@inlined
-def _pixel(
-    scene: Scene, textures: Textures, camera: Doubles, u: float, v: float, far: float
-) -> tuple[float, int, float, float, float]:
-    x, y = (u - camera[14]) / camera[12], (v - camera[15]) / camera[13]
-    return trace(
-        scene,
-        textures,
-        camera[0],
-        camera[1],
-        camera[2],
-        camera[3] * x + camera[4] * y + camera[5],
-        camera[6] * x + camera[7] * y + camera[8],
-        camera[9] * x + camera[10] * y + camera[11],
-        1.0 / min(camera[12], camera[13]),
-        far,
+    film = Film(
+        color=np.empty((height, width, 3), np.float32),
+        depth=np.empty((height, width), np.float32),
+        shapes=np.empty((height, width), np.int32),
+        smooth=np.empty((height, width, 3), np.float32),
     )
+    rows = TILE * max(1, AT_A_TIME // (TILE * width))
+    screen = screen_of(scene, camera, -(-height // rows))
+    for again in (False, True):
+        for_chunks(_trace_rows, height, rows, scene, textures, screen, rows, far, film, again)
+    return Rendered(film.smooth, film.depth, film.shapes)
 
 
 @kernel
 def _trace_rows(
-    start: int, stop: int, scene: Scene, textures: Textures, camera: Doubles, far: float,
-    color: Floats, depth: Floats, shapes: Integers,
+    start: int, stop: int, scene: Scene, textures: Textures, screen: Screen, rows: int, far: float, film: Film,
+    again: bool,
 ) -> None:  # fmt: skip
-    for row in range(start, stop):
-        for column in range(color.shape[1]):
-            t, shape, r, g, b = _pixel(scene, textures, camera, column + 0.5, row + 0.5, far)
-            depth[row, column], shapes[row, column] = t, shape
-            color[row, column, 0], color[row, column, 1], color[row, column, 2] = r, g, b
+    """Every pixel's centre, or, once these are known, three places more where they differ.
+
+    Both in one, since whatever it takes to trace a ray is inlined here: as a call it would copy too much each time.
+    """
+    width = film.shapes.shape[1]
+    for top in range(start, stop, TILE):
+        bottom = min(top + TILE, stop)
+        for left in range(0, width, TILE):
+            right = min(left + TILE, width)
+            tile = tile_at(screen, start // rows, left, top, right, bottom)
+            for row in range(top, bottom):
+                for column in range(left, right):
+                    outline, edge = _differences(film.color, film.shapes, row, column) if again else (True, False)
+                    if outline or edge:
+                        _trace_pixel(scene, textures, screen.camera, tile, far, film, row, column, again, edge)
+                    else:
+                        for i in range(3):
+                            film.smooth[row, column, i] = film.color[row, column, i]
 
 
 @inlined
-def _differ(color: Floats, shapes: Integers, row: int, column: int, row2: int, column2: int) -> bool:
-    if shapes[row, column] != shapes[row2, column2]:
-        return True
-    a, b = color[row, column, 1], color[row2, column2, 1]
-    return abs(a - b) > 0.35 * (a + b) + 0.02
-
-
-@kernel
-def _smooth_rows(
-    start: int, stop: int, scene: Scene, textures: Textures, camera: Doubles, far: float,
-    color: Floats, depth: Floats, shapes: Integers, smooth: Floats,
+def _trace_pixel(
+    scene: Scene, textures: Textures, camera: Doubles, tile: Tile, far: float, film: Film, row: int, column: int,
+    again: bool, edge: bool,
 ) -> None:  # fmt: skip
+    """Its centre; or three places more, which, but for an ``edge``, look as the nearest centre on the same shape."""
+    color, wide = film.color, 1.0 / min(camera[12], camera[13])
+    red, green, blue = 0.0, 0.0, 0.0
+    for sample in range(3 if again else 1):
+        u, v = column + 0.5, row + 0.5
+        if again:  # a turned triangle round the centre
+            u, v = u + (0.39, -0.29, -0.1)[sample], v + (0.1, 0.29, -0.39)[sample]
+        x, y = (u - camera[14]) / camera[12], (v - camera[15]) / camera[13]
+        dx = camera[3] * x + camera[4] * y + camera[5]
+        dy = camera[6] * x + camera[7] * y + camera[8]
+        dz = camera[9] * x + camera[10] * y + camera[11]
+        t, shape = first_hit(scene, tile, camera[0], camera[1], camera[2], dx, dy, dz, far)
+        near = -1, -1
+        if again and not edge:
+            near = _same_shape(film.shapes, shape, row, column)
+        if near[0] >= 0:
+            r, g, b = color[near[0], near[1], 0], color[near[0], near[1], 1], color[near[0], near[1], 2]
+        else:
+            r, g, b = light_from(scene, textures, tile, shape, t, camera[0], camera[1], camera[2], dx, dy, dz, wide)
+        if again:
+            red, green, blue = red + min(r, BRIGHTEST), green + min(g, BRIGHTEST), blue + min(b, BRIGHTEST)
+        else:
+            film.depth[row, column], film.shapes[row, column] = t, shape
+            color[row, column, 0], color[row, column, 1], color[row, column, 2] = r, g, b
+    if again:
+        film.smooth[row, column, 0] = 0.25 * (red + min(color[row, column, 0], BRIGHTEST))
+        film.smooth[row, column, 1] = 0.25 * (green + min(color[row, column, 1], BRIGHTEST))
+        film.smooth[row, column, 2] = 0.25 * (blue + min(color[row, column, 2], BRIGHTEST))
+
+
+@inlined
+def _differences(color: Floats, shapes: Integers, row: int, column: int) -> tuple[bool, bool]:
+    """Whether an outline crosses a pixel, and whether an edge or a shadow within a shape does."""
     height, width = shapes.shape
-    for row in range(start, stop):
-        for column in range(width):
-            r, g, b = color[row, column, 0], color[row, column, 1], color[row, column, 2]
-            edge = (
-                (column > 0 and _differ(color, shapes, row, column, row, column - 1))
-                or (column < width - 1 and _differ(color, shapes, row, column, row, column + 1))
-                or (row > 0 and _differ(color, shapes, row, column, row - 1, column))
-                or (row < height - 1 and _differ(color, shapes, row, column, row + 1, column))
-            )
-            if edge:
-                r, g, b = 0.25 * min(r, BRIGHTEST), 0.25 * min(g, BRIGHTEST), 0.25 * min(b, BRIGHTEST)
-                for sample in range(3):  # a turned triangle round the centre, which is known already
-                    u = column + 0.5 + (0.39, -0.29, -0.1)[sample]
-                    v = row + 0.5 + (0.1, 0.29, -0.39)[sample]
-                    _, _, r1, g1, b1 = _pixel(scene, textures, camera, u, v, far)
-                    r += 0.25 * min(r1, BRIGHTEST)
-                    g += 0.25 * min(g1, BRIGHTEST)
-                    b += 0.25 * min(b1, BRIGHTEST)
-            smooth[row, column, 0], smooth[row, column, 1], smooth[row, column, 2] = r, g, b
+    outline, edge = False, False
+    for row2, column2 in ((row, column - 1), (row, column + 1), (row - 1, column), (row + 1, column)):
+        if row2 < 0 or column2 < 0 or row2 >= height or column2 >= width:
+            continue
+        if shapes[row, column] != shapes[row2, column2]:
+            outline = True
+        else:
+            a, b = color[row, column, 1], color[row2, column2, 1]
+            edge = edge or abs(a - b) > 0.35 * (a + b) + 0.02
+    return outline, edge
+
+
+@inlined
+def _same_shape(shapes: Integers, shape: int, row: int, column: int) -> tuple[int, int]:
+    """This pixel or one beside it whose centre sees ``shape``; (-1, -1) if there is none."""
+    height, width = shapes.shape
+    for row2, column2 in ((row, column), (row, column - 1), (row, column + 1), (row - 1, column), (row + 1, column)):
+        if 0 <= row2 < height and 0 <= column2 < width and shapes[row2, column2] == shape:
+            return row2, column2
+    return -1, -1

@@ -13,11 +13,17 @@ Color = tuple[float, float, float]
 
 
 @inlined
-def texture_at(textures: Textures, index: int, u: float, v: float, footprint: float) -> Color:
-    """Linear RGB of a texture, mirrored at its edges: bilinear in the level that fits a footprint in repeats."""
-    level = 0
-    if footprint * at.TEXTURE_SIDE > 1.0:
-        level = min(int(math.log2(footprint * at.TEXTURE_SIDE) + 0.5), at.LEVELS - 1)
+def texture_level(footprint: float) -> int:
+    """The level whose texels are nearest in size to a footprint in repeats."""
+    level, texels = 0, footprint * at.TEXTURE_SIDE
+    while texels > math.sqrt(2.0) and level < at.LEVELS - 1:
+        level, texels = level + 1, 0.5 * texels
+    return level
+
+
+@inlined
+def texture_at(textures: Textures, index: int, u: float, v: float, level: int) -> Color:
+    """Linear RGB of a level of a texture, mirrored at its edges; bilinear."""
     side = at.TEXTURE_SIDE >> level
     start = (at.TEXTURE_SIDE * at.TEXTURE_SIDE - side * side) * 4 // 3
     u -= 2.0 * math.floor(0.5 * u)

@@ -5,50 +5,49 @@ from __future__ import annotations
 import math
 
 from sharp_cli.training.scenes import layout as at
-from sharp_cli.training.scenes.compiling import inlined, kernel
+from sharp_cli.training.scenes.compiling import inlined
 from sharp_cli.training.scenes.layout import Doubles, Scene, Textures
 from sharp_cli.training.scenes.noise import noise
-from sharp_cli.training.scenes.sampling import Color, panorama_at, sky, texture_at
-from sharp_cli.training.scenes.tracing import nearest, normal_at, to_local
+from sharp_cli.training.scenes.sampling import Color, panorama_at, sky, texture_at, texture_level
+from sharp_cli.training.scenes.screen import DIMMED, Tile
+from sharp_cli.training.scenes.tracing import blocked, normal_at, to_local
 
 SLANTED = 1.8
 """From this ratio of a pixel's long side on a surface to its short one on, it is read in three places."""
 
 
-@kernel
-def trace(
-    scene: Scene, textures: Textures, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float,
-    pixel: float, far: float,
-) -> tuple[float, int, float, float, float]:  # fmt: skip
-    """Follow one ray of the camera.
+@inlined
+def light_from(
+    scene: Scene, textures: Textures, tile: Tile, shape: int, t: float,
+    ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, pixel: float,
+) -> Color:  # fmt: skip
+    """Linear RGB that reaches the camera along a ray.
 
     Args:
-        dx, dy, dz: a direction with depth 1, so that the ray parameter is the depth.
+        tile: of the picture, that the ray is in.
+        shape: that the ray meets, -1 for the sky.
+        t: depth of that.
+        dx, dy, dz: the ray's direction with depth 1.
         pixel: a pixel's width at depth 1 [m].
-
-    Returns:
-        depth (``far`` for the sky), the shape's index (-1 for the sky) and linear RGB.
     """
     length = math.sqrt(dx * dx + dy * dy + dz * dz)
-    t, shape = nearest(scene, ox, oy, oz, dx, dy, dz, 1e-3, far, False)
     vx, vy, vz = dx / length, dy / length, dz / length
     if shape < 0:
-        r, g, b = sky(scene, textures, vx, vy, vz)
-        return far, -1, r, g, b
-    r, g, b = _surface(scene, textures, shape, ox + t * dx, oy + t * dy, oz + t * dz, vx, vy, vz, t, pixel)
+        return sky(scene, textures, vx, vy, vz)
+    r, g, b = _surface(scene, textures, tile, shape, ox + t * dx, oy + t * dy, oz + t * dz, vx, vy, vz, t, pixel)
     light = scene.light
     if light[at.HAZE] > 0.0:
         clear = math.exp(-light[at.HAZE] * t * length)
         r = clear * r + (1.0 - clear) * light[at.HAZE_R]
         g = clear * g + (1.0 - clear) * light[at.HAZE_G]
         b = clear * b + (1.0 - clear) * light[at.HAZE_B]
-    return t, shape, r, g, b
+    return r, g, b
 
 
 @inlined
 def _surface(
-    scene: Scene, textures: Textures, shape: int, x: float, y: float, z: float, vx: float, vy: float, vz: float,
-    t: float, pixel: float,
+    scene: Scene, textures: Textures, tile: Tile, shape: int, x: float, y: float, z: float,
+    vx: float, vy: float, vz: float, t: float, pixel: float,
 ) -> Color:  # fmt: skip
     """The light that leaves a place on a shape against the ray's unit direction."""
     light, matrices = scene.light, scene.to_local
@@ -77,18 +76,12 @@ def _surface(
             ex, ey, ez = to_local(matrices, shape, ex, ey, ez, 0.0)
             footprint *= math.sqrt(stretch / 2.0)
             taps = 3
-        r, g, b = 0.0, 0.0, 0.0
-        for tap in range(taps):
-            way = tap - 0.5 * (taps - 1)
-            r1, g1, b1 = _paint(
-                scene, textures, shape, lx + way * ex, ly + way * ey, lz + way * ez, gx, gy, gz, footprint
-            )
-            r, g, b = r + r1 / taps, g + g1 / taps, b + b1 / taps
+        r, g, b = _paint(scene, textures, shape, lx, ly, lz, ex, ey, ez, taps, gx, gy, gz, footprint)
     if materials[m, at.PATCHES] > 0.0:
         f = 1.0 / materials[m, at.PATCH_SIZE]
         uneven = 1.0 + 2.0 * materials[m, at.PATCHES] * (noise(x * f, y * f, z * f) - 0.5)
         r, g, b = uneven * r, uneven * g, uneven * b
-    return _lit(scene, m, r, g, b, x, y, z, nx, ny, nz, vx, vy, vz, t)
+    return _lit(scene, tile, m, r, g, b, x, y, z, nx, ny, nz, vx, vy, vz, t)
 
 
 @inlined
@@ -104,32 +97,59 @@ def _from_stage(scene: Scene, textures: Textures, index: int, x: float, y: float
 
 @inlined
 def _paint(
-    scene: Scene, textures: Textures, shape: int, x: float, y: float, z: float, gx: float, gy: float, gz: float,
-    footprint: float,
+    scene: Scene, textures: Textures, shape: int, x: float, y: float, z: float, ex: float, ey: float, ez: float,
+    taps: int, gx: float, gy: float, gz: float, footprint: float,
 ) -> Color:  # fmt: skip
-    """What colour a shape has at a local place with a local gradient; the footprint in metres."""
+    """What colour a shape has round a local place with a local gradient.
+
+    Read in so many ``taps``, ``ex``, ``ey``, ``ez`` from each other; the footprint of each in metres.
+    """
     materials, m, metric = scene.materials, scene.material[shape], scene.metric
     if materials[m, at.FIT_U] > 0.0:
-        u, v = _fitted(scene.kinds[shape], x, y, z, gx, gy, gz)
         size = footprint * materials[m, at.FIT_U] / (2.0 * max(metric[shape, 0], 1e-6))
-        r, g, b = texture_at(
-            textures, int(materials[m, at.TEXTURE]), u * materials[m, at.FIT_U], v * materials[m, at.FIT_V], size
-        )
-        return _tinted(textures, materials, m, at.TEXTURE, at.RED, r, g, b)
+        index, level = int(materials[m, at.TEXTURE]), texture_level(size)
+        r, g, b = 0.0, 0.0, 0.0
+        for tap in range(taps):
+            way = tap - 0.5 * (taps - 1)
+            u, v = _fitted(scene.kinds[shape], x + way * ex, y + way * ey, z + way * ez, gx, gy, gz)
+            tr, tg, tb = texture_at(textures, index, u * materials[m, at.FIT_U], v * materials[m, at.FIT_V], level)
+            r, g, b = r + tr, g + tg, b + tb
+        return _tinted(textures, materials, m, at.TEXTURE, at.RED, r / taps, g / taps, b / taps)
     # in metres along the shape's own axes
-    x, y, z = x * metric[shape, 0], y * metric[shape, 1], z * metric[shape, 2]
-    wx, wy, wz = abs(gx / metric[shape, 0]), abs(gy / metric[shape, 1]), abs(gz / metric[shape, 2])
-    largest = max(wx, max(wy, wz)) + 1e-300
-    wx, wy, wz = (wx / largest) ** 6, (wy / largest) ** 6, (wz / largest) ** 6
-    r, g, b = _three_sided(textures, materials, m, at.TEXTURE, x, y, z, wx, wy, wz, footprint)
+    mx, my, mz = metric[shape, 0], metric[shape, 1], metric[shape, 2]
+    x, y, z, ex, ey, ez = x * mx, y * my, z * mz, ex * mx, ey * my, ez * mz
+    wx, wy, wz = abs(gx / mx), abs(gy / my), abs(gz / mz)
+    largest = 1.0 / (max(wx, max(wy, wz)) + 1e-300)
+    wx, wy, wz = (wx * largest) ** 6, (wy * largest) ** 6, (wz * largest) ** 6
+    share = 0.0
     if materials[m, at.TEXTURE_2] >= 0.0:
-        f = 1.0 / materials[m, at.MIX_SIZE]
-        place = 0.7 * noise(x * f, y * f, z * f) + 0.3 * noise(5.1 * x * f, 5.1 * y * f, 5.1 * z * f)
-        share = min(max((place - materials[m, at.MIX_LEVEL]) * 8.0 + 0.5, 0.0), 1.0)
-        if share > 0.0:
-            r2, g2, b2 = _three_sided(textures, materials, m, at.TEXTURE_2, x, y, z, wx, wy, wz, footprint)
-            r, g, b = r + share * (r2 - r), g + share * (g2 - g), b + share * (b2 - b)
+        share = _mixture(materials, m, x, y, z, ex, ey, ez, taps, footprint)
+    r, g, b = 0.0, 0.0, 0.0
+    for layer in range(2):
+        part = share if layer else 1.0 - share
+        if part > 0.0:
+            which = at.TEXTURE_2 if layer else at.TEXTURE
+            r1, g1, b1 = _three_sided(textures, materials, m, which, x, y, z, ex, ey, ez, taps, wx, wy, wz, footprint)
+            r, g, b = r + part * r1, g + part * g1, b + part * b1
     return r, g, b
+
+
+@inlined
+def _mixture(
+    materials: Doubles, m: int, x: float, y: float, z: float, ex: float, ey: float, ez: float, taps: int,
+    footprint: float,
+) -> float:  # fmt: skip
+    """Share of the second texture at a place in metres."""
+    f = 1.0 / materials[m, at.MIX_SIZE]
+    if footprint * f < 0.03:  # so near that all taps find the same
+        taps = 1
+    share = 0.0
+    for tap in range(taps):
+        way = tap - 0.5 * (taps - 1)
+        u, v, w = f * (x + way * ex), f * (y + way * ey), f * (z + way * ez)
+        place = 0.7 * noise(u, v, w) + 0.3 * noise(5.1 * u, 5.1 * v, 5.1 * w)
+        share += min(max((place - materials[m, at.MIX_LEVEL]) * 8.0 + 0.5, 0.0), 1.0)
+    return share / taps
 
 
 @inlined
@@ -144,35 +164,38 @@ def _fitted(kind: int, x: float, y: float, z: float, gx: float, gy: float, gz: f
     return 0.5 + 0.5 * x, 0.5 - 0.5 * y
 
 
-@kernel
+@inlined
 def _three_sided(
     textures: Textures, materials: Doubles, m: int, which: int, x: float, y: float, z: float,
-    wx: float, wy: float, wz: float, footprint: float,
+    ex: float, ey: float, ez: float, taps: int, wx: float, wy: float, wz: float, footprint: float,
 ) -> Color:  # fmt: skip
     """A texture laid on along the three axes, blended by how much the surface faces each."""
     index, repeat = int(materials[m, which]), materials[m, which + 1]
-    color = at.RED if which == at.TEXTURE else at.RED_2
-    cosine, sine = materials[m, at.COSINE], materials[m, at.SINE]
+    level = texture_level(repeat * footprint)
     r, g, b, total = 0.0, 0.0, 0.0, 0.0
     for axis in range(3):
         if axis == 0:
-            weight, u, v = wx, z, -y
-        elif axis == 1:
-            weight, u, v = wy, x, z
+            weight, u, v, eu, ev = wx, z, -y, ez, -ey
+        elif axis == 1:  # walls and bark stay upright, ground may lie any way
+            cosine, sine = materials[m, at.COSINE], materials[m, at.SINE]
+            weight, u, v = wy, cosine * x - sine * z, sine * x + cosine * z
+            eu, ev = cosine * ex - sine * ez, sine * ex + cosine * ez
         else:
-            weight, u, v = wz, x, -y
+            weight, u, v, eu, ev = wz, x, -y, ex, -ey
         if weight < 0.03:
             continue
-        if axis == 1:  # walls and bark stay upright, ground may lie any way
-            u, v = cosine * u - sine * v, sine * u + cosine * v
-        pr, pg, pb = texture_at(
-            textures,
-            index,
-            repeat * u + materials[m, at.SHIFT_U],
-            repeat * v + materials[m, at.SHIFT_V],
-            repeat * footprint,
-        )
-        r, g, b, total = r + weight * pr, g + weight * pg, b + weight * pb, total + weight
+        total += weight * taps
+        for tap in range(taps):
+            way = tap - 0.5 * (taps - 1)
+            tr, tg, tb = texture_at(
+                textures,
+                index,
+                repeat * (u + way * eu) + materials[m, at.SHIFT_U],
+                repeat * (v + way * ev) + materials[m, at.SHIFT_V],
+                level,
+            )
+            r, g, b = r + weight * tr, g + weight * tg, b + weight * tb
+    color = at.RED if which == at.TEXTURE else at.RED_2
     return _tinted(textures, materials, m, which, color, r / total, g / total, b / total)
 
 
@@ -197,7 +220,7 @@ def _tinted(
 
 @inlined
 def _lit(
-    scene: Scene, m: int, r: float, g: float, b: float, x: float, y: float, z: float,
+    scene: Scene, tile: Tile, m: int, r: float, g: float, b: float, x: float, y: float, z: float,
     nx: float, ny: float, nz: float, vx: float, vy: float, vz: float, t: float,
 ) -> Color:  # fmt: skip
     light, materials = scene.light, scene.materials
@@ -212,12 +235,11 @@ def _lit(
     x, y, z = x + lift * nx, y + lift * ny, z + lift * nz
     if open_to_key > 0.0 and light[at.KEY_G] > 0.0:
         far = distance - 2e-3 if light[at.KEY_POINT] > 0.0 else 2e3
-        _, blocker = nearest(scene, x, y, z, kx, ky, kz, 0.0, far, True)
-        if blocker >= 0:
+        if blocked(scene, x, y, z, kx, ky, kz, far):
             strength = 0.0
     else:
         strength = 0.0
-    opened = _openness(scene, x, y, z, nx, ny, nz)
+    opened = _openness(scene, tile, x, y, z, nx, ny, nz)
     if materials[m, at.PANORAMA] >= 0.0:  # its light is baked in: only what stands on it takes some away
         bright = (0.4 + 0.6 * opened) * (1.0 if strength > 0.0 or open_to_key <= 0.0 else 0.65)
         return bright * r, bright * g, bright * b
@@ -231,8 +253,9 @@ def _lit(
         hx, hy, hz = kx - vx, ky - vy, kz - vz
         size = math.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
         gloss = materials[m, at.GLOSS]
-        half = max((nx * hx + ny * hy + nz * hz) / size, 0.0)
-        shine = materials[m, at.SHINE] * strength * half**gloss * (gloss + 8.0) * 0.04
+        half = (nx * hx + ny * hy + nz * hz) / size
+        if strength > 0.0 and half > 0.0:
+            shine = materials[m, at.SHINE] * strength * half**gloss * (gloss + 8.0) * 0.04
         grazing = 1.0 + (nx * vx + ny * vy + nz * vz)
         mirror = materials[m, at.SHINE] * (0.1 + 0.9 * grazing**4) * opened
     return (
@@ -248,16 +271,17 @@ def _lit(
     )
 
 
-@kernel
-def _openness(scene: Scene, x: float, y: float, z: float, nx: float, ny: float, nz: float) -> float:
+@inlined
+def _openness(scene: Scene, tile: Tile, x: float, y: float, z: float, nx: float, ny: float, nz: float) -> float:
     """Share of the ambient light that arrives past nearby objects (as balls) and into corners, by rule of thumb."""
     opened, strength = 1.0, scene.light[at.OCCLUSION]
     balls, planes = scene.occluders, scene.creases
-    for i in range(len(balls)):
+    for k in range(tile.ball_count):
+        i = tile.balls[tile.row, k]
         bx, by, bz = balls[i, 0] - x, balls[i, 1] - y, balls[i, 2] - z
         square = bx * bx + by * by + bz * bz
         radius = balls[i, 3] * balls[i, 3]
-        if square > 40.0 * radius:
+        if square > DIMMED * DIMMED * radius:
             continue
         towards = nx * bx + ny * by + nz * bz
         if towards > 0.0:

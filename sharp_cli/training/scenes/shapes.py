@@ -91,6 +91,15 @@ def hit_cone(
 
 
 @inlined
+def _to_capsule(x: float, y: float, z: float, capsules: Doubles, i: int) -> tuple[float, float, float, float]:
+    """From the nearest place on a capsule's axis to a point, and how far along the axis that place is, in [0, 1]."""
+    ax, ay, az = x - capsules[i, at.START_X], y - capsules[i, at.START_Y], z - capsules[i, at.START_Z]
+    bx, by, bz = capsules[i, at.ALONG_X], capsules[i, at.ALONG_Y], capsules[i, at.ALONG_Z]
+    h = min(max((ax * bx + ay * by + az * bz) * capsules[i, at.INVERSE_SQUARE], 0.0), 1.0)
+    return ax - h * bx, ay - h * by, az - h * bz, h
+
+
+@inlined
 def blob_distance(
     x: float, y: float, z: float, capsules: Doubles, start: int, stop: int, blend: float, members: int
 ) -> float:
@@ -98,42 +107,61 @@ def blob_distance(
 
     Of ``members``' bits, counted from ``start``, those that are 0 leave a capsule out.
     """
-    total = math.inf
+    total, sharpness = math.inf, 0.25 / blend
     for i in range(start, stop):
         if not (members >> (i - start)) & 1:
             continue
-        ax, ay, az = x - capsules[i, 0], y - capsules[i, 1], z - capsules[i, 2]
-        bx, by, bz = (
-            capsules[i, 4] - capsules[i, 0],
-            capsules[i, 5] - capsules[i, 1],
-            capsules[i, 6] - capsules[i, 2],
-        )
-        length = bx * bx + by * by + bz * bz
-        h = min(max((ax * bx + ay * by + az * bz) / length, 0.0), 1.0) if length > 0.0 else 0.0
-        ax, ay, az = ax - h * bx, ay - h * by, az - h * bz
-        d = math.sqrt(ax * ax + ay * ay + az * az) - capsules[i, 3] - h * (capsules[i, 7] - capsules[i, 3])
-        closeness = max(blend - abs(total - d), 0.0) if total < math.inf else 0.0
-        total = min(total, d) - 0.25 * closeness * closeness / blend
+        ax, ay, az, h = _to_capsule(x, y, z, capsules, i)
+        d = math.sqrt(ax * ax + ay * ay + az * az) - capsules[i, at.RADIUS] - h * capsules[i, at.GROWTH]
+        closeness = max(blend - abs(total - d), 0.0)
+        total = min(total, d) - sharpness * closeness * closeness
     return total
+
+
+@kernel
+def blob_gradient(
+    x: float, y: float, z: float, capsules: Doubles, start: int, stop: int, blend: float
+) -> tuple[float, float, float]:
+    """Of :func:`blob_distance`."""
+    total, gx, gy, gz = math.inf, 0.0, 0.0, 0.0
+    for i in range(start, stop):
+        ax, ay, az, h = _to_capsule(x, y, z, capsules, i)
+        length = math.sqrt(ax * ax + ay * ay + az * az)
+        d = length - capsules[i, at.RADIUS] - h * capsules[i, at.GROWTH]
+        closeness = max(blend - abs(total - d), 0.0)
+        share = 0.5 * closeness / blend  # of the farther one
+        if d < total:
+            share = 1.0 - share
+        total = min(total, d) - 0.25 * closeness * closeness / blend
+        if share > 0.0:
+            part, lean = share / (length + 1e-300), 0.0
+            if 0.0 < h < 1.0:  # a cone's side leans
+                lean = share * capsules[i, at.GROWTH] * capsules[i, at.INVERSE_SQUARE]
+            gx = (1.0 - share) * gx + part * ax - lean * capsules[i, at.ALONG_X]
+            gy = (1.0 - share) * gy + part * ay - lean * capsules[i, at.ALONG_Y]
+            gz = (1.0 - share) * gz + part * az - lean * capsules[i, at.ALONG_Z]
+    return gx, gy, gz
 
 
 @inlined
 def _members_near(
-    ox: float, oy: float, oz: float, dx: float, dy: float, dz: float,
-    capsules: Doubles, start: int, stop: int, blend: float,
-) -> int:  # fmt: skip
-    """Bits of the capsules that a ray passes near enough to matter for where it meets their smooth union."""
-    members, square = 0, dx * dx + dy * dy + dz * dz
+    ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, capsules: Doubles, start: int, stop: int
+) -> tuple[int, float, float]:
+    """Bits of the capsules that a ray passes near enough to matter for where it meets their smooth union.
+
+    And the ray parameters from and up to which it does.
+    """
+    members, inverse, first, last = 0, 1.0 / (dx * dx + dy * dy + dz * dz), math.inf, -math.inf
     for i in range(start, stop):
-        ax, ay, az = capsules[i, 0], capsules[i, 1], capsules[i, 2]
-        bx, by, bz = 0.5 * (capsules[i, 4] - ax), 0.5 * (capsules[i, 5] - ay), 0.5 * (capsules[i, 6] - az)
-        reach = math.sqrt(bx * bx + by * by + bz * bz) + max(capsules[i, 3], capsules[i, 7]) + blend
-        ax, ay, az = ax + bx - ox, ay + by - oy, az + bz - oz
-        along = (ax * dx + ay * dy + az * dz) / square
+        ax, ay, az = capsules[i, at.MIDDLE_X] - ox, capsules[i, at.MIDDLE_Y] - oy, capsules[i, at.MIDDLE_Z] - oz
+        along = (ax * dx + ay * dy + az * dz) * inverse
         ax, ay, az = ax - along * dx, ay - along * dy, az - along * dz
-        if ax * ax + ay * ay + az * az < reach * reach:
+        rest = capsules[i, at.SQUARE_REACH] - (ax * ax + ay * ay + az * az)
+        if rest > 0.0:
             members |= 1 << (i - start)
-    return members
+            half = math.sqrt(rest * inverse)
+            first, last = min(first, along - half), max(last, along + half)
+    return members, first, last
 
 
 @inlined
@@ -144,6 +172,18 @@ def round_distance(x: float, y: float, z: float, hx: float, hy: float, hz: float
     return outside + min(max(x, max(y, z)), 0.0) - radius
 
 
+@inlined
+def round_gradient(
+    x: float, y: float, z: float, hx: float, hy: float, hz: float, radius: float
+) -> tuple[float, float, float]:
+    """Of :func:`round_distance`, of any length."""
+    a, b, c = abs(x) - hx + radius, abs(y) - hy + radius, abs(z) - hz + radius
+    largest = max(a, max(b, c))
+    if largest <= 0.0:
+        a, b, c = a - largest + 1e-9, b - largest + 1e-9, c - largest + 1e-9
+    return math.copysign(max(a, 0.0), x), math.copysign(max(b, 0.0), y), math.copysign(max(c, 0.0), z)
+
+
 @kernel
 def hit_distance(
     ox: float, oy: float, oz: float, dx: float, dy: float, dz: float,
@@ -152,10 +192,11 @@ def hit_distance(
     """Step to a BLOB or a ROUND by its distance; ``far``: where the ray leaves the shape's bounds."""
     speed = math.sqrt(dx * dx + dy * dy + dz * dz)
     start, stop = int(params[i, 0]), int(params[i, 1])
-    members = EVERY
+    members, pace = EVERY, 0.95 / speed
     if is_blob:
-        members = _members_near(ox, oy, oz, dx, dy, dz, capsules, start, stop, params[i, 2])
-        if members == 0:
+        members, first, last = _members_near(ox, oy, oz, dx, dy, dz, capsules, start, stop)
+        near, far = max(near, first), min(far, last)
+        if near > far:
             return math.inf
     t = near
     for step in range(STEPS):
@@ -168,7 +209,7 @@ def hit_distance(
             return t
         if d < 0.0 and step == 0:
             d = 1e-3  # a ray that starts within leaves through the inside
-        t += 0.95 * abs(d) / speed
+        t += pace * abs(d)
         if t > far:
             return math.inf
     return math.inf

@@ -1,64 +1,76 @@
-"""Rays through the tree of boxes: the nearest shape, and whether anything stands in a light's way."""
+"""Rays among a scene's shapes: the first one that the camera sees, and whether anything stands in a light's way."""
 
 from __future__ import annotations
 
 import math
 
 from sharp_cli.training.scenes import layout as at
-from sharp_cli.training.scenes.compiling import inlined, kernel
+from sharp_cli.training.scenes.compiling import inlined
 from sharp_cli.training.scenes.layout import Doubles, Scene
 from sharp_cli.training.scenes.noise import noise
+from sharp_cli.training.scenes.screen import DEPTH, NEAR, Tile
 from sharp_cli.training.scenes.shapes import (
-    EVERY,
-    blob_distance,
+    blob_gradient,
     hit_ball,
     hit_box,
     hit_cone,
     hit_distance,
     hit_flat,
     hit_terrain,
-    round_distance,
+    round_gradient,
 )
 
 
-@kernel
-def nearest(
-    scene: Scene,
-    ox: float,
-    oy: float,
-    oz: float,
-    dx: float,
-    dy: float,
-    dz: float,
-    near: float,
-    far: float,
-    any_hit: bool,
+@inlined
+def first_hit(
+    scene: Scene, tile: Tile, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, far: float
 ) -> tuple[float, int]:
-    """Ray parameter and index of the first shape between ``near`` and ``far``; (far, -1) where there is none.
+    """Depth and index of the first of the tile's shapes up to ``far``; (far, -1) where there is none.
 
-    With ``any_hit`` the first one found counts, which is enough for a shadow.
+    ``dx``, ``dy``, ``dz`` have depth 1.
     """
     ix, iy, iz = _inverse(dx), _inverse(dy), _inverse(dz)
-    nodes, skip, leaf = scene.nodes, scene.skip, scene.leaf
-    best, shape, node = far, -1, 0
-    while node < len(skip):
-        x0, x1 = (nodes[node, 0] - ox) * ix, (nodes[node, 3] - ox) * ix
-        y0, y1 = (nodes[node, 1] - oy) * iy, (nodes[node, 4] - oy) * iy
-        z0, z1 = (nodes[node, 2] - oz) * iz, (nodes[node, 5] - oz) * iz
-        first = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), near))
-        last = min(min(max(x0, x1), max(y0, y1)), max(z0, z1))
+    best, shape, bounds = far, -1, scene.bounds
+    for k in range(tile.shape_count):
+        i = tile.shapes[tile.row, k]
+        if tile.rectangles[i, DEPTH] >= best:
+            break
+        first, last = _crossing(bounds, i, ox, oy, oz, ix, iy, iz, NEAR)
         if first <= last and first < best:
+            t = _hit(scene, i, ox, oy, oz, dx, dy, dz, NEAR, first, last)
+            if t < best:
+                best, shape = t, i
+    return best, shape
+
+
+@inlined
+def blocked(scene: Scene, ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, far: float) -> bool:
+    """Whether anything stands in the way up to ``far``."""
+    ix, iy, iz = _inverse(dx), _inverse(dy), _inverse(dz)
+    nodes, skip, leaf = scene.nodes, scene.skip, scene.leaf
+    node = 0
+    while node < len(skip):
+        first, last = _crossing(nodes, node, ox, oy, oz, ix, iy, iz, 0.0)
+        if first <= last and first < far:
             i = leaf[node]
-            if i >= 0:
-                t = _hit(scene, i, ox, oy, oz, dx, dy, dz, near, first, last)
-                if t < best:
-                    best, shape = t, i
-                    if any_hit:
-                        return best, shape
+            if i >= 0 and _hit(scene, i, ox, oy, oz, dx, dy, dz, 0.0, first, last) < far:
+                return True
             node += 1
         else:
             node = skip[node]
-    return best, shape
+    return False
+
+
+@inlined
+def _crossing(
+    boxes: Doubles, i: int, ox: float, oy: float, oz: float, ix: float, iy: float, iz: float, near: float
+) -> tuple[float, float]:
+    """Where a ray enters box ``i``, from ``near`` on, and leaves it; the second is smaller where it misses."""
+    x0, x1 = (boxes[i, 0] - ox) * ix, (boxes[i, 3] - ox) * ix
+    y0, y1 = (boxes[i, 1] - oy) * iy, (boxes[i, 4] - oy) * iy
+    z0, z1 = (boxes[i, 2] - oz) * iz, (boxes[i, 5] - oz) * iz
+    first = max(max(min(x0, x1), min(y0, y1)), max(min(z0, z1), near))
+    return first, min(min(max(x0, x1), max(y0, y1)), max(z0, z1))
 
 
 @inlined
@@ -103,7 +115,9 @@ def _hit(
             return t
         size = scene.materials[scene.material[i], at.HOLE_SIZE]
         a, b, c = (x + t * u) * size, (y + t * v) * size, (z + t * w) * size
-        ragged = 0.65 * noise(a, b, c) + 0.35 * noise(2.7 * a + 9.0, 2.7 * b, 2.7 * c)
+        ragged = 0.65 * noise(a, b, c)
+        if ragged <= holes < ragged + 0.35:  # the finer part decides
+            ragged += 0.35 * noise(2.7 * a + 9.0, 2.7 * b, 2.7 * c)
         if ragged > holes:
             return t
         near = t * (1.0 + 1e-7) + 1e-7
@@ -133,21 +147,9 @@ def normal_at(scene: Scene, i: int, x: float, y: float, z: float) -> tuple[float
         return x, y, -slope * radius
     if kind == at.TERRAIN:
         return _terrain_normal(scene.heights, params, i, x, z)
-    h = 1e-3 if kind == at.BLOB else 1e-4
-    # differences along the four diagonals of a cube
-    a = _distance(scene, i, x + h, y - h, z - h)
-    b = _distance(scene, i, x - h, y - h, z + h)
-    c = _distance(scene, i, x - h, y + h, z - h)
-    d = _distance(scene, i, x + h, y + h, z + h)
-    return a - b - c + d, c + d - a - b, b + d - a - c
-
-
-@kernel
-def _distance(scene: Scene, i: int, x: float, y: float, z: float) -> float:
-    params = scene.params
-    if scene.kinds[i] == at.BLOB:
-        return blob_distance(x, y, z, scene.capsules, int(params[i, 0]), int(params[i, 1]), params[i, 2], EVERY)
-    return round_distance(x, y, z, params[i, 0], params[i, 1], params[i, 2], params[i, 3])
+    if kind == at.BLOB:
+        return blob_gradient(x, y, z, scene.capsules, int(params[i, 0]), int(params[i, 1]), params[i, 2])
+    return round_gradient(x, y, z, params[i, 0], params[i, 1], params[i, 2], params[i, 3])
 
 
 @inlined

@@ -10,11 +10,12 @@ from sharp_cli.training.scenes.layout import Doubles
 
 def relief(rng: Generator, side: int, falloff: float, ridged: bool = False) -> Doubles:
     """(side, side) heights in about [0, 1]; a larger ``falloff`` is smoother, ``ridged`` has crests."""
-    frequency = np.fft.fftfreq(2 * side) * 2 * side
-    radius = np.maximum(np.hypot(frequency[None, :], frequency[:, None]), 1.0)
-    spectrum = np.fft.fft2(rng.standard_normal((2 * side, 2 * side))) / radius**falloff
+    size = 2 * side
+    down, across = np.fft.fftfreq(size) * size, np.fft.rfftfreq(size) * size
+    radius = np.maximum(np.hypot(across[None, :], down[:, None]), 1.0)
+    spectrum = np.fft.rfft2(rng.standard_normal((size, size))) / radius**falloff
     spectrum[0, 0] = 0.0
-    values = np.fft.ifft2(spectrum).real[:side, :side]
+    values = np.fft.irfft2(spectrum)[:side, :side]
     values /= values.std() + 1e-12
     if ridged:
         return np.clip(1.0 - 0.55 * np.abs(values) - 0.1 * np.abs(values) ** 2, 0.0, 1.0)

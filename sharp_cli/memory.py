@@ -1,4 +1,4 @@
-"""Main memory that stays with the process, for training on CPUs."""
+"""Main memory that stays with the process, for long work on CPUs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ TRIM_THRESHOLD, TOP_PAD, MMAP_MAX, ARENA_MAX = -1, -2, -4, -8
 def keep_freed_memory() -> None:
     """Have glibc keep what is freed for the next allocation, from now on; elsewhere do nothing.
 
-    By itself it gives every large tensor back to the system, and a training step frees gigabytes of them: getting
-    them again, page by page, took a third of the time of a small network's step.
+    By itself it gives every large tensor back to the system, and a training step or a photo frees gigabytes of them:
+    getting them again, page by page, took a third of the time of a small network.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""How the CPU kernels are compiled, and how they share the processor's cores.
+"""How kernels for CPUs are compiled, and how they share the processor's cores.
 
 Kernels are plain loops over a range, compiled by numba without the interpreter lock, and run on Python threads.
 That costs a tenth of the compile time of numba's own threading, takes turns by itself where work is uneven, and
@@ -25,11 +25,17 @@ def kernel(function: F) -> F:
     It is kept beside the source file, or in the user's cache folder where that is read-only; ``NUMBA_CACHE_DIR`` names
     another place. Multiplications and additions may be fused, but sums are never reordered.
     """
-    compiled = partial(njit, nogil=True, fastmath={"contract"}, error_model="numpy")
-    try:
-        return cast(F, compiled(cache=True)(function))
-    except RuntimeError:  # there is no folder to keep machine code in
-        return cast(F, compiled()(function))
+    return _compiled(function, fastmath={"contract"})
+
+
+def exact_kernel(function: F) -> F:
+    """As :func:`kernel`, with nothing fused: every bit is what numpy and torch would make of the same steps."""
+    return _compiled(function, fastmath=False)
+
+
+def inlined(function: F) -> F:
+    """A kernel that becomes part of its callers: a loop that calls anything cannot be vectorised."""
+    return cast(F, njit(nogil=True, fastmath={"contract"}, error_model="numpy", forceinline=True)(function))
 
 
 def for_chunks(function: Callable[..., None], count: int, size: int, *arguments: Any) -> None:
@@ -47,3 +53,11 @@ def for_chunks(function: Callable[..., None], count: int, size: int, *arguments:
         calls = [pool.submit(function, start, min(start + size, count), *arguments) for start in starts]
         for call in calls:
             call.result()
+
+
+def _compiled(function: F, **options: Any) -> F:
+    compiled = partial(njit, nogil=True, error_model="numpy", **options)
+    try:
+        return cast(F, compiled(cache=True)(function))
+    except RuntimeError:  # there is no folder to keep machine code in
+        return cast(F, compiled()(function))

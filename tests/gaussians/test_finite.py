@@ -1,0 +1,24 @@
+"""What is not finite is noticed wherever it is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sharp_cli.gaussians.finite import all_finite
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("place", [0, 1, 5000, 99_999])
+def test_one_value_is_enough(value: float, place: int) -> None:
+    values = torch.linspace(-1, 1, 100_000)
+    assert all_finite(values)
+    values[place] = value
+    assert not all_finite(values)
+    assert not all_finite(values.view(100, 1000).T)
+
+
+def test_the_largest_numbers_are_finite() -> None:
+    largest = torch.finfo(torch.float32).max
+    assert all_finite(torch.tensor([largest, largest, -largest]))
+    assert all_finite(torch.empty(0, 3))
