@@ -2,11 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
+DEMO := build/demo
 
 .PHONY: demo test setup lint clean
 
 demo: setup
-	$(BIN)/python examples/demo.py build/demo
+	$(BIN)/sharp convert examples/coffee.png --out $(DEMO)/coffee.ply --weights preview
+	$(BIN)/sharp render $(DEMO)/coffee.ply
+	@echo
+	@echo "Look at $(DEMO)/coffee.mp4, the orbit, and $(DEMO)/coffee.ply, the splat, for any splat viewer."
+	@echo "To walk around in it: $(BIN)/sharp view $(DEMO)/coffee.ply"
+	@echo "Your own photo:       $(BIN)/sharp convert PHOTO --weights preview"
 
 test: setup
 	$(BIN)/python -m pytest

@@ -17,7 +17,8 @@ from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite,
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
 from sharp_cli.files import holds, sha256_of
-from sharp_cli.weights.catalog import KNOWN
+from sharp_cli.memory import keep_freed_memory
+from sharp_cli.weights.catalog import KNOWN, PREVIEW, Checkpoint
 from sharp_cli.weights.store import resolve
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from sharp_cli.render.film import Film
 
 NETWORK, PHOTO = "Network", "Photo"
+
+MADE_WITH_PREVIEW = (
+    "Made with the preview model, for a first look; the released one is far larger (`sharp weights list` tells of it)."
+)
 
 
 def convert(
@@ -113,7 +118,10 @@ def convert(
     if len(jobs) > 1:
         # Read when torch is loaded: its waiting threads would spin, and take the cores from reading and writing.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    path = resolve(weights, download=download_shown)  # before the batch's display: a download has one of its own
+        # Read when Pillow is loaded: it then keeps a photo's memory for the next one [blocks of 16 MB].
+        os.environ.setdefault("PILLOW_BLOCKS_MAX", "4")
+        keep_freed_memory()
+    path = resolve(weights, download=fetch)  # before the batch's display: a download has one of its own
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
     settings |= recipe.settings(weights)
     debug = bool(context.find_root().params.get("debug"))
@@ -146,11 +154,23 @@ def choose_focal(px: float | None, mm: float | None, fov: float | None) -> Focal
         raise typer.BadParameter(str(error), param_hint="--focal-px, --focal-mm, --fov") from error
 
 
+def fetch(checkpoint: Checkpoint) -> Path:
+    """Download, telling first what needs no download."""
+    typer.echo(f"`--weights {PREVIEW.name}` needs no download: {PREVIEW.note}.", err=True)
+    return download_shown(checkpoint)
+
+
+def published_digest(weights: str) -> str | None:
+    """The sha256 that the catalog gives for known weights."""
+    checkpoint = KNOWN.get(weights)
+    return checkpoint.sha256 if isinstance(checkpoint, Checkpoint) else None
+
+
 def digest_of(weights: str, path: Path) -> Future[str]:
-    """The weights' sha256: known of known weights, otherwise read from the file while other things begin."""
+    """The weights' sha256: published, otherwise read from the file while other things begin."""
     digest: Future[str] = Future()
-    if weights in KNOWN:
-        digest.set_result(KNOWN[weights].sha256)
+    if published := published_digest(weights):
+        digest.set_result(published)
         return digest
 
     def read() -> None:
@@ -169,9 +189,7 @@ def known_digest(weights: str) -> str:
     Raises:
         SharpError: no such weights.
     """
-    if weights in KNOWN:
-        return KNOWN[weights].sha256
-    return digest_of(weights, resolve(weights)).result()
+    return published_digest(weights) or digest_of(weights, resolve(weights)).result()
 
 
 def loading(
@@ -195,6 +213,8 @@ def loading(
         except SharpError as error:
             raise StopRun(str(error)) from error
         report.startup |= watch.seconds
+        if predictor.facts.get("name") == PREVIEW.name:
+            report.closing = MADE_WITH_PREVIEW
         return predictor
 
     return load

@@ -34,6 +34,8 @@ class Report(AbstractContextManager["Report"]):
         self.seconds: Counter[str] = Counter()
         self.startup: dict[str, float] = {}
         """Seconds of what is done once, by name; shown in the table."""
+        self.closing = ""
+        """A sentence on the results, told last."""
         self.gaussians = 0
         self.start = time.monotonic()
         self._work_began: float | None = None
@@ -127,6 +129,8 @@ class Report(AbstractContextManager["Report"]):
         for kind, size in peak_memory().items():
             table.add_row(f"peak {kind}", f"{size / 1e9:.2f} GB")
         self.console.print(table)
+        if self.closing and self.counts["made"]:
+            self.line(self.closing)
 
     def totals(self) -> dict[str, Any]:
         """The table's figures, for a record."""

@@ -13,7 +13,7 @@ import typer
 from sharp_cli.errors import SharpError
 from sharp_cli.files import Progress, sha256_of
 from sharp_cli.weights import store
-from sharp_cli.weights.catalog import KNOWN, Checkpoint, known
+from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint, known
 
 app = typer.Typer(help="List, fetch, check and convert weights.", no_args_is_help=True)
 
@@ -34,42 +34,46 @@ def list_known() -> None:
     """Show the known weights, where they lie on this machine, and what their licence allows."""
     from rich.filesize import decimal
 
-    for checkpoint in KNOWN.values():
-        missing = f"not on this machine; `sharp weights download {checkpoint.name}` fetches it"
-        typer.echo(f"{checkpoint.name}: {checkpoint.note}, {decimal(checkpoint.size)}")
-        typer.echo(f"  licence: {checkpoint.licence}")
-        typer.echo(f"  file: {store.find(checkpoint) or missing}")
+    for weights in KNOWN.values():
+        file = store.find(weights)
+        if isinstance(weights, Checkpoint):
+            size, missing = weights.size, f"not on this machine; `sharp weights download {weights.name}` fetches it"
+        else:
+            size, missing = file.stat().st_size if file else 0, "missing from this installation"
+        typer.echo(f"{weights.name}: {weights.note}" + (f", {decimal(size)}" if size else ""))
+        typer.echo(f"  licence: {weights.licence}")
+        typer.echo(f"  file: {file or missing}")
 
 
 @app.command()
 def download(name: Name = "sharp") -> None:
     """Fetch known weights unless they are on this machine, and print the file's path."""
-    typer.echo(store.find(known(name)) or download_shown(known(name)))
+    typer.echo(store.resolve(known(name).name, download=download_shown))
 
 
 @app.command()
 def path(name: Name = "sharp") -> None:
     """Print where known weights lie on this machine, and nothing else."""
-    typer.echo(store.find(known(name)) or absent(known(name)))
+    typer.echo(store.resolve(known(name).name, download=absent))
 
 
 @app.command()
 def verify(weights: Weights = "sharp") -> None:
-    """Check known weights' sha256, and any file's tensors against its config."""
+    """Check downloaded weights' sha256, and any file's tensors against its config."""
     from sharp_cli.weights.read import read_weights
 
     file = store.resolve(weights, download=absent)
     with progress_bar("Checking") as progress:
         sha256 = sha256_of(file, progress).hexdigest()
-    if weights in KNOWN and sha256 != KNOWN[weights].sha256:
+    published = KNOWN.get(weights)
+    if isinstance(published, Checkpoint) and sha256 != published.sha256:
         raise SharpError(
-            f"{file} is damaged: its sha256 is {sha256}, not {KNOWN[weights].sha256}; delete it, then "
+            f"{file} is damaged: its sha256 is {sha256}, not {published.sha256}; delete it, then "
             f"`sharp weights download {weights}` fetches it again."
         )
     tensors = read_weights(file).tensors
-    names = [checkpoint.name for checkpoint in KNOWN.values() if checkpoint.sha256 == sha256]
     typer.echo(f"{file}: {len(tensors)} tensors that fit its config.")
-    typer.echo(f"sha256 {sha256}: {f'the known weights {names[0]!r}' if names else 'not of any known weights'}.")
+    typer.echo(f"sha256 {sha256}: {known_as(sha256)}.")
 
 
 @app.command()
@@ -80,6 +84,8 @@ def convert(
         typer.Option("--output", "-o", help="A .safetensors file; else SOURCE-DTYPE.safetensors in this folder."),
     ] = None,
     dtype: Annotated[Dtype, typer.Option(help="fp32 loses nothing, the others halve the file.")] = Dtype.fp32,
+    name: Annotated[str | None, typer.Option(help="What the weights are called in all that is made with them.")] = None,
+    licence: Annotated[str | None, typer.Option(help="What their licence allows, likewise.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
 ) -> None:
     """Turn weights into safetensors, without the parts that the network never uses, and print the path.
@@ -99,7 +105,8 @@ def convert(
     from sharp_cli.weights import write
 
     with Console(stderr=True).status(f"Converting {file.name} to {dtype.value}"):
-        write.convert(file, target, DTYPES[dtype.value])
+        told = {key: value for key, value in (("name", name), ("licence", licence)) if value is not None}
+        write.convert(file, target, DTYPES[dtype.value], told)
     typer.echo(target)
 
 
@@ -107,6 +114,8 @@ def convert(
 def remove(name: Name) -> None:
     """Delete our own cached copy of known weights, complete or not; other programs' copies stay."""
     checkpoint, folder = known(name), store.cache_folder()
+    if isinstance(checkpoint, Bundled):
+        raise SharpError(f"The weights {name!r} came with sharp-cli and go with it; only downloads can be removed.")
     typer.echo(f"Removed {name} from {folder}." if store.remove(checkpoint) else f"There is no {name} in {folder}.")
     if theirs := store.hub_path(checkpoint):
         typer.echo(
@@ -128,6 +137,18 @@ def absent(checkpoint: Checkpoint) -> Path:
     """In place of a download, for commands that only look."""
     name = checkpoint.name
     raise SharpError(f"The weights {name!r} are not on this machine; `sharp weights download {name}` fetches them.")
+
+
+def known_as(sha256: str) -> str:
+    """Which known weights a file of this sha256 is."""
+    for weights in KNOWN.values():
+        if isinstance(weights, Checkpoint):
+            found = weights.sha256 == sha256
+        else:
+            found = (file := store.find(weights)) is not None and sha256_of(file).hexdigest() == sha256
+        if found:
+            return f"the known weights {weights.name!r}"
+    return "not of any known weights"
 
 
 @contextmanager

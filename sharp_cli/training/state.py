@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import torch
@@ -48,7 +48,7 @@ def save_checkpoint(folder: Path, state: State, config: TrainConfig) -> None:
     stored = {
         "step": state.step,
         "seconds": state.seconds,
-        "config": as_table(config),
+        "config": _without_folders(as_table(config)),
         "origin": state.origin,
         "network": state.network.state_dict(),
         "optimizer": state.optimizer.state_dict(),
@@ -119,6 +119,13 @@ def mean_weights(state: State) -> Iterator[None]:
             parameters[name].data.copy_(tensor)
 
 
+def _without_folders(value: Any) -> Any:
+    """Files of a configuration by their names alone: weights are passed on, and folders tell of people."""
+    if isinstance(value, dict):
+        return {key: _without_folders(each) for key, each in value.items()}
+    return PurePath(value).name if isinstance(value, str) else value
+
+
 def export_weights(folder: Path, state: State, config: TrainConfig) -> Path:
     """Write the run's ``weights.safetensors``, with how they came about in its record."""
     record = dict(state.origin)
@@ -128,7 +135,7 @@ def export_weights(folder: Path, state: State, config: TrainConfig) -> Path:
         "steps": state.step,
         "samples": state.step * config.batch,
         "seconds": round(state.seconds),
-        "config": as_table(config),
+        "config": _without_folders(as_table(config)),
     }
     record["training"] = [*state.origin.get("training", []), training]
     path = folder / WEIGHTS

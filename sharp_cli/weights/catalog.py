@@ -1,4 +1,4 @@
-"""The checkpoints we know: what they are called, where they are had, what may be done with them."""
+"""The weights we know: what they are called, where they are had, what may be done with them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ class Checkpoint:
     """What it is, in a few words."""
 
 
+@dataclass(frozen=True)
+class Bundled:
+    """A weights file that comes with the package; its config, name and licence stand in its own header."""
+
+    name: str
+    filename: str
+    licence: str
+    """One plain sentence."""
+    note: str
+    """What it is, in a few words."""
+
+
 RELEASED = Checkpoint(
     name="sharp",
     hub_repo="apple/Sharp",
@@ -41,19 +53,26 @@ RELEASED = Checkpoint(
     note="the model released with the SHARP paper (arXiv 2512.10685)",
 )
 
-KNOWN = {checkpoint.name: checkpoint for checkpoint in (RELEASED,)}
+PREVIEW = Bundled(
+    name="preview",
+    filename="preview.safetensors",
+    licence="MIT; what you make with it is yours.",
+    note="a small model of this project's own training, for a first look",
+)
+
+KNOWN: dict[str, Checkpoint | Bundled] = {weights.name: weights for weights in (RELEASED, PREVIEW)}
 
 
 def recognise(size: int) -> Checkpoint | None:
-    """The known checkpoint of exactly this many bytes: good enough for a label, no proof."""
-    return next((checkpoint for checkpoint in KNOWN.values() if checkpoint.size == size), None)
+    """The downloadable checkpoint of exactly this many bytes: good enough for a label, no proof."""
+    return next((each for each in KNOWN.values() if isinstance(each, Checkpoint) and each.size == size), None)
 
 
-def known(name: str) -> Checkpoint:
-    """Look a checkpoint up by name.
+def known(name: str) -> Checkpoint | Bundled:
+    """Look weights up by name.
 
     Raises:
-        SharpError: there is none of that name; lists those there are.
+        SharpError: there are none of that name; lists those there are.
     """
     if name not in KNOWN:
         raise SharpError(f"No known weights are called {name!r}; there are: {', '.join(KNOWN)}.")

@@ -19,7 +19,7 @@ from rich.filesize import decimal
 from sharp_cli import __version__
 from sharp_cli.errors import SharpError
 from sharp_cli.files import Progress, no_progress, sha256_of
-from sharp_cli.weights.catalog import Checkpoint
+from sharp_cli.weights.catalog import PREVIEW, Checkpoint
 from sharp_cli.weights.store import cache_folder, cached_path, find, part_path
 
 ANSWER_SECONDS = 2.0
@@ -73,8 +73,9 @@ def download(checkpoint: Checkpoint, progress: Progress = no_progress) -> Path:
 
     title = f"The weights {checkpoint.name!r}"
     ways_out = (
-        f"Ways out: name a weights file you have with --weights FILE, put {checkpoint.filename} in "
-        f"{cache_folder()} (SHARP_CACHE names another folder, HF_HOME the model hub's cache), or try again online."
+        f"Ways out: take the small model that comes with sharp-cli with --weights {PREVIEW.name}, name a weights file "
+        f"you have with --weights FILE, put {checkpoint.filename} in {cache_folder()} (SHARP_CACHE names another "
+        "folder, HF_HOME the model hub's cache), or try again online."
     )
     if constants.HF_HUB_OFFLINE:
         raise SharpError(f"{title} are not downloaded because HF_HUB_OFFLINE is set. {ways_out}")

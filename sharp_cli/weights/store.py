@@ -1,4 +1,4 @@
-"""Where weights files lie on this machine: our own cache, the model hub's, or wherever the user says."""
+"""Where weights files lie on this machine: in the package, in our cache or the model hub's, or where the user says."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from pathlib import Path
 import platformdirs
 
 from sharp_cli.errors import SharpError
-from sharp_cli.weights.catalog import KNOWN, Checkpoint
+from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
+
+BUNDLED_IN = (Path(__file__).parent, Path(__file__).parents[2] / "weights")
+"""Where weights that come with the package lie: beside this file once installed, else in the source tree."""
 
 
 def cache_folder() -> Path:
@@ -40,11 +43,14 @@ def hub_path(checkpoint: Checkpoint) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def find(checkpoint: Checkpoint) -> Path | None:
+def find(weights: Checkpoint | Bundled) -> Path | None:
     """A copy on this machine, ours before the hub's; one of the wrong size is none."""
+    if isinstance(weights, Bundled):
+        places = (folder / weights.filename for folder in BUNDLED_IN)
+        return next((place for place in places if place.is_file()), None)
     for look in (cached_path, hub_path):
-        path = look(checkpoint)
-        if path and path.is_file() and path.stat().st_size == checkpoint.size:
+        path = look(weights)
+        if path and path.is_file() and path.stat().st_size == weights.size:
             return path
     return None
 
@@ -53,22 +59,28 @@ def resolve(weights: str | os.PathLike[str], download: Callable[[Checkpoint], Pa
     """Turn what a user calls weights into a file.
 
     Args:
-        weights: a known checkpoint's name, or the path of a weights file.
+        weights: known weights' name, or the path of a weights file.
         download: called for a known checkpoint that is not on this machine; the quiet
             :func:`sharp_cli.weights.download.download` by default.
 
     Raises:
-        SharpError: no such file, no such name, or the download failed.
+        SharpError: no such file, no such name, bundled weights that are gone, or the download failed.
     """
     if isinstance(weights, str) and weights in KNOWN:
-        checkpoint = KNOWN[weights]
-        if found := find(checkpoint):
+        known = KNOWN[weights]
+        if found := find(known):
             return found
+        if isinstance(known, Bundled):
+            folders = " or ".join(map(str, BUNDLED_IN))
+            raise SharpError(
+                f"The weights {weights!r} come with sharp-cli, but there is no {known.filename} in {folders}: "
+                "install sharp-cli again, or bring the file back into the source tree."
+            )
         if download is None:
             from sharp_cli.weights.download import download as download_quietly
 
             download = download_quietly
-        return download(checkpoint)
+        return download(known)
     path = Path(weights).expanduser()
     with suppress(OSError):  # from a folder that may not be looked into
         if path.exists():

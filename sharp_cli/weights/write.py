@@ -60,14 +60,22 @@ def write_weights(
         raise SharpError(f"Cannot write {path}: {error.strerror}.") from error
 
 
-def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], dtype: torch.dtype = torch.float32) -> None:
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    dtype: torch.dtype = torch.float32,
+    record: Mapping[str, Any] | None = None,
+) -> None:
     """Turn any weights file into safetensors without classifier heads.
 
     The record is the source's, with the sha256 of the file that it all comes from.
+
+    Args:
+        record: fields that replace the source's: name, licence.
 
     Raises:
         SharpError: as :func:`~sharp_cli.weights.read.read_weights` and :func:`write_weights`.
     """
     weights = read_weights(source)
-    record = {"origin_sha256": sha256_of(weights.path).hexdigest(), **weights.record}
-    write_weights(target, weights.tensors, weights.config, record, dtype)
+    origin = {"origin_sha256": sha256_of(weights.path).hexdigest()}
+    write_weights(target, weights.tensors, weights.config, {**origin, **weights.record, **(record or {})}, dtype)

@@ -92,6 +92,8 @@ def test_full_phase_starts_from_a_depth_phase(posed: Path, tmp_path: Path):
     assert not [name for name in changed if "patch_encoder" in name]
     record = read_weights(tmp_path / "full" / "weights.safetensors").record
     assert [each["config"]["phase"] for each in record["training"]] == ["depth", "full"]
+    assert record["training"][1]["config"]["init"] == "weights.safetensors", "no folder is told"
+    assert str(tmp_path) not in json.dumps(record)
     assert state.origin["name"] == "depth"
     with pytest.raises(SharpError, match="other sizes"):
         train(tiny_config(posed, init=str(learned), network={"embed_dim": 32}), tmp_path / "no", CPU, quiet=True)

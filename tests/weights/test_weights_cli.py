@@ -11,9 +11,12 @@ from typer.testing import CliRunner
 
 from sharp_cli.cli.weights import app
 from sharp_cli.errors import SharpError
+from sharp_cli.model.checkpoint import UNUSED
+from sharp_cli.model.drawn import SMALL
 from sharp_cli.weights import store
-from sharp_cli.weights.catalog import KNOWN
+from sharp_cli.weights.catalog import KNOWN, PREVIEW
 from sharp_cli.weights.read import read_weights
+from sharp_cli.weights.write import write_weights
 
 
 @pytest.fixture
@@ -100,6 +103,36 @@ def test_convert(offered, small_pt, tmp_path, monkeypatch):
     assert run("verify", "folder/mine.safetensors").stdout.endswith("not of any known weights.\n")
     with pytest.raises(SharpError, match="'blunt' is neither a file"):
         run("convert", "blunt")
+
+
+def test_a_name_and_a_licence_can_be_given(small_pt, tmp_path):
+    target = tmp_path / "mine.safetensors"
+    run("convert", small_pt, "-o", target, "--name", "mine", "--licence", "Anybody's.")
+    record = read_weights(target).record
+    assert (record["name"], record["licence"]) == ("mine", "Anybody's.")
+    run("convert", target, "-o", tmp_path / "again.safetensors", "--name", "ours")
+    again = read_weights(tmp_path / "again.safetensors").record
+    assert again == {**record, "name": "ours"}
+
+
+def test_bundled_weights(small_tensors, tmp_path, monkeypatch):
+    file = tmp_path / PREVIEW.filename
+    monkeypatch.setattr(store, "BUNDLED_IN", (tmp_path,))
+    assert "preview: a small model" in run("list").stdout and "missing from this installation" in run("list").stdout
+    write_weights(
+        file, {k: v for k, v in small_tensors.items() if not k.startswith(UNUSED)}, SMALL, {"name": "preview"}
+    )
+    assert f"file: {file}" in run("list").stdout
+    for command in ("path", "download"):
+        assert run(command, "preview").stdout == f"{file}\n"
+    assert "the known weights 'preview'" in run("verify", "preview").stdout
+    run("convert", "preview", "-o", tmp_path / "small.safetensors", "--dtype", "bf16")
+    assert "not of any known weights" in run("verify", tmp_path / "small.safetensors").stdout
+    with pytest.raises(SharpError, match="came with sharp-cli and go with it"):
+        run("remove", "preview")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(SharpError, match="is cut short"):
+        run("verify", "preview")
 
 
 def test_remove(offered, hub_copy):

@@ -147,7 +147,7 @@ def test_no_server(checkpoint_at):
     with pytest.raises(SharpError, match="The weights 'test' could not be downloaded") as caught:
         download(checkpoint_at("http://127.0.0.1:9"))
     assert time.monotonic() - begin < 1
-    for way_out in ("--weights FILE", "SHARP_CACHE", "HF_HOME", "try again online"):
+    for way_out in ("--weights preview", "--weights FILE", "SHARP_CACHE", "HF_HOME", "try again online"):
         assert way_out in str(caught.value)
 
 

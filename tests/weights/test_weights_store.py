@@ -7,7 +7,7 @@ import pytest
 
 from sharp_cli.errors import SharpError
 from sharp_cli.weights import store
-from sharp_cli.weights.catalog import KNOWN, RELEASED, known, recognise
+from sharp_cli.weights.catalog import KNOWN, PREVIEW, RELEASED, known, recognise
 
 URL = "http://127.0.0.1:9"
 
@@ -17,7 +17,8 @@ def test_catalog():
     assert recognise(RELEASED.size) is RELEASED and recognise(RELEASED.size + 1) is None
     assert (RELEASED.size, len(RELEASED.sha256)) == (2_809_738_232, 64)
     assert "research" in RELEASED.licence
-    with pytest.raises(SharpError, match="called 'blunt'; there are: sharp"):
+    assert known("preview") is PREVIEW
+    with pytest.raises(SharpError, match="called 'blunt'; there are: sharp, preview"):
         known("blunt")
 
 
@@ -60,6 +61,20 @@ def test_what_cannot_be_removed_is_told(checkpoint_at):
         store.remove(checkpoint)
 
 
+def test_bundled_weights_lie_in_the_package_or_in_the_source_tree(monkeypatch, tmp_path):
+    folders = tmp_path / "package", tmp_path / "tree"
+    monkeypatch.setattr(store, "BUNDLED_IN", folders)
+    assert store.find(PREVIEW) is None
+    with pytest.raises(
+        SharpError, match=r"'preview' come with sharp-cli, but there is no preview\.safetensors in .*tree"
+    ):
+        store.resolve("preview", download=lambda asked: tmp_path)
+    for folder in reversed(folders):
+        folder.mkdir()
+        (folder / PREVIEW.filename).touch()
+        assert store.find(PREVIEW) == store.resolve("preview") == folder / PREVIEW.filename
+
+
 def test_resolve_a_name(checkpoint_at, monkeypatch, tmp_path):
     checkpoint = checkpoint_at(URL, payload=b"12345")
     monkeypatch.setitem(KNOWN, "test", checkpoint)
@@ -85,5 +100,5 @@ def test_resolve_a_path(tmp_path, monkeypatch):
     for path in ("none.safetensors", "folder/none", Path("none.PTH")):
         with pytest.raises(SharpError, match=r"No weights file is to be found at .*none"):
             store.resolve(path)
-    with pytest.raises(SharpError, match=r"'blunt' is neither a file nor the name of known weights \(sharp\)"):
+    with pytest.raises(SharpError, match=r"'blunt' is neither a file nor the name of known weights \(sharp, preview\)"):
         store.resolve("blunt")
