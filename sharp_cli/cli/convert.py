@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
+from sharp_cli.cli.interrupts import interrupts_wait
 from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
@@ -205,7 +206,7 @@ def loading(
         report.stage("loading the network")
         watch = Stopwatch()
         try:
-            with watch.stage("import"):
+            with watch.stage("import"), interrupts_wait():
                 from sharp_cli.predictor import predictor_from
                 from sharp_cli.weights.read import read_weights
             with watch.stage("load", on_device=True):

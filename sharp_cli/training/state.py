@@ -48,7 +48,7 @@ def save_checkpoint(folder: Path, state: State, config: TrainConfig) -> None:
     stored = {
         "step": state.step,
         "seconds": state.seconds,
-        "config": _without_folders(as_table(config)),
+        "config": as_table(config),
         "origin": state.origin,
         "network": state.network.state_dict(),
         "optimizer": state.optimizer.state_dict(),
