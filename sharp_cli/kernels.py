@@ -25,12 +25,12 @@ def kernel(function: F) -> F:
     It is kept beside the source file, or in the user's cache folder where that is read-only; ``NUMBA_CACHE_DIR`` names
     another place. Multiplications and additions may be fused, but sums are never reordered.
     """
-    return _compiled(function, fastmath={"contract"})
+    return compiled(function, fastmath={"contract"})
 
 
 def exact_kernel(function: F) -> F:
     """As :func:`kernel`, with nothing fused: every bit is what numpy and torch would make of the same steps."""
-    return _compiled(function, fastmath=False)
+    return compiled(function, fastmath=False)
 
 
 def inlined(function: F) -> F:
@@ -55,9 +55,10 @@ def for_chunks(function: Callable[..., None], count: int, size: int, *arguments:
             call.result()
 
 
-def _compiled(function: F, **options: Any) -> F:
-    compiled = partial(njit, nogil=True, error_model="numpy", **options)
+def compiled(function: F, **options: Any) -> F:
+    """Compile as all kernels are, with further options of numba's ``njit``."""
+    compiling = partial(njit, nogil=True, error_model="numpy", **options)
     try:
-        return cast(F, compiled(cache=True)(function))
+        return cast(F, compiling(cache=True)(function))
     except RuntimeError:  # there is no folder to keep machine code in
-        return cast(F, compiled()(function))
+        return cast(F, compiling()(function))

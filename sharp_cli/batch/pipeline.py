@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -157,7 +158,8 @@ def run(
 def _step_back() -> None:
     """Leave the cores to the middle stage and take what it does not use; only Linux knows priorities of threads."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(BEHIND, os.nice(0)))
+        with suppress(OSError):  # a sandbox may forbid even that
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(BEHIND, os.nice(0)))
 
 
 def _attempt(outcome: Outcome, stage: Callable[..., Any], *arguments: Any) -> Any:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from numba import njit
+from sharp_cli.kernels import compiled
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,15 +31,9 @@ def inlined(function: F) -> F:
 
 
 def _compiled(function: F, inline: bool) -> F:
-    compiled = partial(
-        njit, nogil=True, fastmath={"contract", "arcp", "nsz"}, error_model="numpy", _nrt=False, forceinline=inline
-    )
-    try:
-        dispatcher: Any = compiled(cache=True)(function)
-    except RuntimeError:  # there is no folder to keep machine code in
-        return cast(F, compiled()(function))
+    dispatcher: Any = compiled(function, fastmath={"contract", "arcp", "nsz"}, _nrt=False, forceinline=inline)
     # numba looks at the function's own file only, yet what other files define is compiled in
-    with suppress(AttributeError):
+    with suppress(AttributeError):  # without a folder to keep machine code in there is no such file
         dispatcher._cache._cache_file._source_stamp = _stamp()
     return cast(F, dispatcher)
 
