@@ -57,32 +57,36 @@ class PyramidEncoder(nn.Module):
             self.upsample_latent0(merge_windows(latent0, FINE, cut)),
             self.upsample_latent1(merge_windows(latent1, FINE, cut)),
             self.upsample0(merge_windows(final_fine, FINE, cut)),
-            *self._coarsest(final_middle, final_small, small),
+            self._from_middle(final_middle),
+            self._from_whole(final_small, small),
         ]
 
-    def forward_coarse(self, half: Tensor) -> list[Tensor]:
-        """The two coarsest maps alone, which need no fine windows: a seventh of the work, for a first training.
+    def forward_coarse(self, picture: Tensor) -> list[Tensor]:
+        """The coarsest maps alone, of small pictures: a seventh of the work, or a fortieth, for a first training.
 
         Args:
-            half: (B, 3, R/2, R/2) in [-1, 1].
+            picture: (B, 3, S, S) in [-1, 1] with S two windows, or one.
 
         Returns:
-            Two maps of sides R/16 and R/32.
+            Of two windows the maps of sides R/16 and R/32, of one the latter.
         """
-        small = F.interpolate(half, scale_factor=0.5, mode="bilinear", align_corners=False)
-        middle = split_windows(half, self.window, MIDDLE)
+        if picture.shape[-1] == self.window:
+            (final,) = self.patch_encoder(picture)
+            return [self._from_whole(final, picture)]
+        small = F.interpolate(picture, scale_factor=0.5, mode="bilinear", align_corners=False)
+        middle = split_windows(picture, self.window, MIDDLE)
         (final,) = self.patch_encoder(torch.cat([middle, small]))
         final_middle, final_small = final.split([len(middle), len(small)])
-        return self._coarsest(final_middle, final_small, small)
+        return [self._from_middle(final_middle), self._from_whole(final_small, small)]
 
-    def _coarsest(self, final_middle: Tensor, final_small: Tensor, small: Tensor) -> list[Tensor]:
-        """The two coarsest maps, from the patch encoder's of the windows at half resolution and the whole picture."""
-        patches = self.upsample2(final_small)
+    def _from_middle(self, final: Tensor) -> Tensor:
+        """The second coarsest map, from the patch encoder's of the windows at half resolution."""
+        return self.upsample1(merge_windows(final, MIDDLE, self.grid // 4))
+
+    def _from_whole(self, final: Tensor, small: Tensor) -> Tensor:
+        """The coarsest map, from the patch encoder's of the whole picture, and the picture itself."""
         whole = self.upsample_lowres(*self.image_encoder(small))
-        return [
-            self.upsample1(merge_windows(final_middle, MIDDLE, self.grid // 4)),
-            self.fuse_lowres(torch.cat([patches, whole], dim=1)),
-        ]
+        return self.fuse_lowres(torch.cat([self.upsample2(final), whole], dim=1))
 
 
 def doubling(channels_in: int, channels_out: int, bias: bool) -> nn.ConvTranspose2d:

@@ -74,10 +74,13 @@ class SharpNetwork(nn.Module):
         """The first half of the way: (B, 3, R, R) photos → (B, 2, R, R) disparity ≥ 0 (spec/network.md §3)."""
         return self._see(image)[1]
 
-    def predict_coarse_disparity(self, half: Tensor) -> Tensor:
-        """(B, 3, R/2, R/2) photos → (B, 2, R/4, R/4) disparity ≥ 0 of the coarsest maps alone, for a first training."""
-        with self._backbone_precision(half):
-            features = self.depth_decoder(self.encoder.forward_coarse(2.0 * half - 1.0))
+    def predict_coarse_disparity(self, picture: Tensor) -> Tensor:
+        """(B, 3, S, S) photos → (B, 2, S/2, S/2) disparity ≥ 0 of the coarsest maps alone, for a first training.
+
+        S is R/2, which takes two maps, or R/4, which takes one.
+        """
+        with self._backbone_precision(picture):
+            features = self.depth_decoder(self.encoder.forward_coarse(2.0 * picture - 1.0))
         return self.depth_head(features)
 
     def _see(self, image: Tensor) -> tuple[list[Tensor], Tensor]:

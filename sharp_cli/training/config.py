@@ -10,7 +10,7 @@ from sharp_cli.model.config import SharpConfig
 from sharp_cli.training.losses.config import LossConfig
 from sharp_cli.training.scenes.config import SceneConfig
 
-Phase = Literal["full", "coarse", "depth", "self"]
+Phase = Literal["full", "coarsest", "coarse", "depth", "self"]
 Trainable = Literal["released", "all", "frozen-backbone"]
 DataKind = Literal["scenes", "posed", "photos"]
 
@@ -105,7 +105,8 @@ class TrainConfig:
     phase: Phase = "full"
     """``full``: Gaussians rendered to both views. ``depth``: encoder, depth decoder and depth head on depth alone,
     which is much cheaper. ``coarse``: the same at half resolution and without the finest windows, cheaper by another
-    factor of six. ``self``: self-supervised on plain photos, the paper's stage 2."""
+    factor of six. ``coarsest``: at a quarter of the resolution, with the whole picture as the only window, by yet
+    another of five. ``self``: self-supervised on plain photos, the paper's stage 2."""
     init: str = ""
     """What to start from: known weights' name or a weights file; empty for drawn values."""
     network: SharpConfig | None = None

@@ -28,6 +28,9 @@ FINE = (
 )
 """What of that the coarse phase does not."""
 
+MIDDLE = ("encoder.upsample1.", "depth_decoder.convs.3.", "depth_decoder.fusions.3.")
+"""And what besides the coarsest phase does not."""
+
 UNUSED = tuple(f"{decoder}.fusions.4.resnet1." for decoder in ("depth_decoder", "gaussian_decoder.decoder"))
 """In the checkpoint, but nothing flows through it; counted as trainable by the paper, and never changed."""
 
@@ -43,9 +46,11 @@ def is_trainable(name: str, trainable: Trainable, phase: Phase = "full", adjust_
     Args:
         name: a parameter's name in :class:`~sharp_cli.model.network.SharpNetwork`.
     """
-    if phase in ("coarse", "depth") and not name.startswith(DEPTH):
+    if phase in ("coarsest", "coarse", "depth") and not name.startswith(DEPTH):
         return False
-    if phase == "coarse" and name.startswith(FINE):
+    if phase in ("coarsest", "coarse") and name.startswith(FINE):
+        return False
+    if phase == "coarsest" and name.startswith(MIDDLE):
         return False
     if not adjust_depth and name.startswith("depth_adjustment."):
         return False

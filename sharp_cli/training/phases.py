@@ -35,7 +35,7 @@ def build_phase(network: SharpNetwork, config: TrainConfig, device: torch.device
     Raises:
         SharpError: the perceptual loss has a weight, and its network cannot be had.
     """
-    if config.phase in ("coarse", "depth"):
+    if config.phase in ("coarsest", "coarse", "depth"):
         return DepthPhase(network, config)
     features = load_features(config.losses.perceptual_weights, device) if config.losses.weights.percep else None
     return (FullPhase if config.phase == "full" else SelfPhase)(network, config, features)
@@ -43,7 +43,7 @@ def build_phase(network: SharpNetwork, config: TrainConfig, device: torch.device
 
 def picture_side(network: SharpNetwork, config: TrainConfig) -> int:
     """Side of the square pictures that a phase trains on [px]."""
-    return network.config.resolution // (2 if config.phase == "coarse" else 1)
+    return network.config.resolution // {"coarsest": 4, "coarse": 2}.get(config.phase, 1)
 
 
 class DepthPhase(nn.Module):
@@ -51,7 +51,7 @@ class DepthPhase(nn.Module):
 
     def __init__(self, network: SharpNetwork, config: TrainConfig) -> None:
         super().__init__()
-        self.network, self.weights, self.coarse = network, config.depth, config.phase == "coarse"
+        self.network, self.weights, self.coarse = network, config.depth, config.phase in ("coarsest", "coarse")
 
     def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
         image = torch.cat([batch.photo, batch.novel_image])

@@ -25,7 +25,7 @@ def wall(viewmat: np.ndarray, distance: float = 2.0) -> DepthView:
     return DepthView(plane_view(viewmat, K, distance).depth, K, viewmat)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(part=st.floats(0, 1))
 def test_a_step_aside_by_a_part_of_the_picture_loses_that_part(part: float) -> None:
     # 2 m away the picture of 64 px shows 2 m · 64 / 50

@@ -36,7 +36,7 @@ def wall(width: int = 40, height: int = 30) -> tuple[np.ndarray, np.ndarray]:
     return wide[:, :width], wide[:, SHIFT:]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(
     values=arrays(np.float32, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.floats(width=32)),
     scale=st.sampled_from(["-1.0", "1.0", "-0.003922", "1e-2", "-1"]),

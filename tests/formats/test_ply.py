@@ -262,7 +262,7 @@ def test_the_file_does_not_depend_on_the_number_of_threads(tmp_path: Path) -> No
     assert (tmp_path / "1.ply").read_bytes() == (tmp_path / "3.ply").read_bytes()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 100))
 def test_packing_changes_no_bit(seed: int, count: int) -> None:
     generator = torch.Generator().manual_seed(seed)

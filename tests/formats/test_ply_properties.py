@@ -53,7 +53,7 @@ def assert_same(found: Gaussians, expected: Gaussians, rtol: float = 1e-4) -> No
         assert (found.sh[:, kept:] == 0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SPLATS, LAYOUTS, st.sampled_from([1, 7, 1 << 16]), st.sampled_from([3, 1 << 13]))
 def test_round_trip(splat: Gaussians, layout: PlyLayout, chunk: int, block: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -81,7 +81,7 @@ def cameras(name: str) -> PlyElement:
     return PlyElement.describe(np.ones(5, [("fx", "f8"), ("id", "i2")]), name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     SPLATS,
     st.sampled_from(["<", ">", "ascii"]),
@@ -117,7 +117,7 @@ def test_other_tools_files(
         assert read_facts(path) == {}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(get_args(PlyLayout)), st.integers(0, 4), st.floats(0, 1, exclude_max=True))
 def test_no_part_of_a_file_passes_for_the_whole(layout: PlyLayout, degree: int, share: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -144,7 +144,7 @@ def test_escaped_text_is_printable_ascii_and_comes_back(text: str) -> None:
 DAMAGE = st.tuples(st.integers(0, 900), st.binary(min_size=0, max_size=6), st.integers(0, 6))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(DAMAGE, min_size=1, max_size=4), st.integers(0, 2000))
 def test_damaged_files_never_end_in_a_traceback(damage: list[tuple[int, bytes, int]], cut: int) -> None:
     content = bytearray(GOLDEN.read_bytes())

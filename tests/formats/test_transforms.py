@@ -48,7 +48,7 @@ def saved(folder: Path, content: Any) -> Path:
     return path
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(quaternions, places), min_size=1, max_size=4),
     st.lists(lenses, min_size=4, max_size=4),

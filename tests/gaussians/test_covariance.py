@@ -28,7 +28,7 @@ def assert_same_covariance(factor: torch.Tensor, scales: torch.Tensor, quats: to
     assert ((found - exact).abs().amax(dim=(1, 2)) / trace).max() < 3e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 12), st.floats(-15, 15))
 def test_decomposition_keeps_the_covariance(seed: int, spread: float, exponent: float) -> None:
     factor = drawn_factors(500, seed, spread) * 10.0**exponent
@@ -68,7 +68,7 @@ def test_decomposing_nothing_gives_nothing() -> None:
     assert quats.shape == (0, 4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4).filter(lambda q: math.hypot(*q) > 1e-3))
 def test_quaternions_survive_a_round_trip(parts: list[float]) -> None:
     quat = torch.tensor([parts], dtype=torch.float64)

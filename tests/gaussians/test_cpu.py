@@ -26,7 +26,7 @@ def difference(found: tuple[torch.Tensor, torch.Tensor], expected: tuple[torch.T
     return float(((a - b).abs().amax(dim=(1, 2)) / expected[0][:, 0].double().square()).max())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.floats(0, 12), st.floats(-15, 15))
 def test_decompositions_agree(seed: int, spread: float, exponent: float) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -39,7 +39,7 @@ def test_decompositions_agree(seed: int, spread: float, exponent: float) -> None
     assert (found[1].norm(dim=1) - 1).abs().max() < 1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seeds, st.floats(0, 8), st.floats(0.05, 5), st.floats(0.05, 5))
 def test_transforms_agree(seed: int, spread: float, x: float, y: float) -> None:
     shapes, matrix = drawn_shapes(500, seed, spread), torch.diag(torch.tensor([x, y, 1.0]))

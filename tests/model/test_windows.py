@@ -10,7 +10,7 @@ from sharp_cli.model.encoder import FINE, MIDDLE
 from sharp_cli.model.windows import merge_windows, split_windows
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 4), st.integers(1, 3), st.sampled_from([(FINE, 4, 8), (MIDDLE, 2, 4)]))
 def test_merging_undoes_splitting(eighths: int, photos: int, pyramid: tuple[int, int, int]) -> None:
     per_side, windows_wide, overlap = pyramid

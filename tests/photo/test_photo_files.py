@@ -251,7 +251,7 @@ def test_a_tiff_with_too_few_strips(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6))
 @example(edits=[(0.0, 0)])
 def test_damaged_bytes_give_a_photo_or_a_sentence(tmp_path: Path, kind: str, edits: list[tuple[float, int]]) -> None:
@@ -272,7 +272,7 @@ def test_damaged_bytes_give_a_photo_or_a_sentence(tmp_path: Path, kind: str, edi
 SIGNATURES = [*opening.SIGNATURES, b"RIFF\xff\0\0\0WEBPVP8 ", b"RIFF\xff\0\0\0WEBPVP8X", b"\0\0\0\x1cftypavif\0\0\0\0"]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(SIGNATURES), st.binary(max_size=300))
 def test_noise_behind_a_signature(tmp_path: Path, signature: bytes, noise: bytes) -> None:
     path = tmp_path / "photo"

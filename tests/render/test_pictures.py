@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
@@ -45,7 +45,6 @@ def test_pictures_may_be_views_of_a_larger_tensor() -> None:
     assert (to_srgb8(color[1, ..., :3].requires_grad_()) == rounded(color[1, ..., :3])).all()
 
 
-@settings(deadline=None)  # the first example may compile
 @given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), st.floats(2**-6, 1, width=32))
 def test_straight_alpha_gives_the_colour_back(color: list[float], alpha: float) -> None:
     true = torch.tensor(color)

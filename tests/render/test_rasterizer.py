@@ -53,7 +53,7 @@ def test_golden_scenes(data: Path, scene: str) -> None:
     assert_close(rendering, Rendering(golden["color"], golden["alpha"], golden["depth"]))
 
 
-@settings(derandomize=True, max_examples=15, deadline=None)
+@settings(derandomize=True, max_examples=15)
 @given(
     seed=st.integers(0, 10_000),
     count=st.integers(1, 40),
@@ -112,7 +112,7 @@ def test_same_bytes_for_any_number_of_threads_and_callers() -> None:
     assert all(same_bytes(alone, rendering) for rendering in together)
 
 
-@settings(derandomize=True, max_examples=10, deadline=None)
+@settings(derandomize=True, max_examples=10)
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 60))
 def test_the_order_of_gaussians_does_not_matter(seed: int, count: int) -> None:
     scene = draw_scene(seed, count)
@@ -120,7 +120,7 @@ def test_the_order_of_gaussians_does_not_matter(seed: int, count: int) -> None:
     assert same_bytes(render(scene), render({name: tensor[order] for name, tensor in scene.items()}))
 
 
-@settings(derandomize=True, max_examples=10, deadline=None)
+@settings(derandomize=True, max_examples=10)
 @given(seed=st.integers(0, 10_000), background=st.tuples(*[st.floats(-1, 2, width=32)] * 3))
 def test_what_remains_of_the_light_shows_the_background(seed: int, background: tuple[float, float, float]) -> None:
     scene = draw_scene(seed, 25)

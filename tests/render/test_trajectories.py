@@ -186,7 +186,7 @@ def test_size_changes_the_picture_but_not_the_path(name: Trajectory) -> None:
     assert small.Ks[0].flatten().tolist() == pytest.approx([550 * 300 / 640, 0, 150, 0, 550 * 300 / 640, 150, 0, 0, 1])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.sampled_from(["orbit", "dolly", "rotate"]), st.floats(-6, 6))
 def test_our_paths_work_in_any_unit(name: Trajectory, exponent: float) -> None:
     unit = 10.0**exponent

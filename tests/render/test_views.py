@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sharp_cli import Camera, SharpError
@@ -38,7 +38,6 @@ def test_sizes(photo: Camera, size: int | tuple[int, int] | None, expected: Came
     assert fitted.focal_px == pytest.approx(expected.focal_px, rel=1e-9)
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 9000),
     st.integers(1, 9000),
@@ -84,7 +83,6 @@ def test_a_principal_point_off_the_centre_stays_at_its_place_in_the_photo() -> N
     assert views.Ks[0, 0, 2] == 280  # the argument is left alone
 
 
-@settings(deadline=None)
 @given(places, places)
 def test_a_camera_sees_its_target_ahead_and_what_is_above_it_upwards(
     eye: tuple[float, float, float], target: tuple[float, float, float]

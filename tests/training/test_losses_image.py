@@ -121,7 +121,7 @@ def test_what_lies_behind_the_input_camera_does_not_count() -> None:
     assert not see(torch.full((1, 1, SIZE, SIZE), 1.0), moved(), moved(z=2.0)).any()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0.5, 20), st.integers(0, 19), st.integers(0, 19))
 def test_a_pixel_counts_exactly_where_its_point_projects_into_the_margin(
     x: float, angle: float, depth: float, row: int, column: int

@@ -184,7 +184,7 @@ def test_outlines_are_antialiased() -> None:
     assert math.isclose(shares.mean(), centers, abs_tol=0.01)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1))
 def test_what_is_in_a_box_falls_into_its_rectangle(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -56,7 +56,7 @@ def test_other_choices_freeze_what_they_say():
     assert not [name for name in names if is_trainable(name, "all", "full", False) and "depth_adjustment" in name]
 
 
-@pytest.mark.parametrize("phase", ["coarse", "depth", "full"])
+@pytest.mark.parametrize("phase", ["coarsest", "coarse", "depth", "full"])
 def test_gradients_reach_every_trainable_tensor_and_no_frozen_one(phase: str):
     config = TrainConfig(phase=phase, network=SIZES, trainable="all", adjust_depth=False)  # type: ignore[arg-type]
     network, _ = start_network(config)
@@ -70,9 +70,9 @@ def test_gradients_reach_every_trainable_tensor_and_no_frozen_one(phase: str):
     if phase == "full":
         loss = sum(value.square().mean() for value in network.predict(image, torch.tensor([0.8])).gaussians)
     else:
-        see = network.predict_coarse_disparity if phase == "coarse" else network.predict_disparity
+        see = network.predict_disparity if phase == "depth" else network.predict_coarse_disparity
         disparity = see(image)
-        assert disparity.shape[-1] == (side // 2 if phase == "coarse" else side)
+        assert disparity.shape[-1] == (side if phase == "depth" else side // 2)
         loss = (disparity * torch.rand(disparity.shape, generator=torch.Generator().manual_seed(2))).mean()
     loss.backward()  # type: ignore[union-attr]
     for name, parameter in network.named_parameters():
@@ -87,9 +87,12 @@ def test_coarse_maps_are_the_two_coarsest_of_all_maps():
     whole = torch.nn.functional.interpolate(half, scale_factor=2, mode="nearest")  # its half is the picture itself
     with torch.no_grad():
         found, expected = network.encoder.forward_coarse(half), network.encoder(whole)[3:]
+        small = torch.nn.functional.interpolate(half, scale_factor=0.5, mode="bilinear")
+        (coarsest,) = network.encoder.forward_coarse(small)
     # Only the smallest picture differs: the mean of four pixels there is the mean of other four here.
     assert [each.shape for each in found] == [each.shape for each in expected]
     torch.testing.assert_close(found[0], expected[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(coarsest, found[1], rtol=1e-4, atol=1e-4)
 
 
 def test_freeze_leaves_out_what_nothing_flows_through():
@@ -136,7 +139,7 @@ def test_files_build_on_others_and_settings_win(tmp_path: Path):
         (["steps=1.5"], "steps must be of type int"),
         (["steps=true"], "steps must be of type int"),
         (["optimizer=1"], "optimizer must be a table"),
-        (["phase=fast"], "phase can be one of full, coarse, depth, self"),
+        (["phase=fast"], "phase can be one of full, coarsest, coarse, depth, self"),
         (["batch=3"], "no multiple of micro_batch"),
         (["steps=0"], "steps must be above 0"),
         (["phase=self"], "photos"),

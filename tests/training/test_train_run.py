@@ -42,7 +42,7 @@ def log_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("phase", ["full", "coarse", "depth"])
+@pytest.mark.parametrize("phase", ["full", "coarsest", "coarse", "depth"])
 def test_a_run_stopped_anywhere_goes_on_to_the_last_bit(phase: str, posed: Path, tmp_path: Path):
     config = tiny_config(posed, phase=phase, log={"validate": 3})
     whole = train(config, tmp_path / "whole", CPU, quiet=True)

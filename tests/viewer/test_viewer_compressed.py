@@ -65,7 +65,7 @@ def drawn(count: int, seed: int, degree: int = 0) -> Gaussians:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(count=st.integers(1, 700), seed=st.integers(0, 1000), degree=st.integers(0, 3))
 def test_everything_reads_back_within_its_steps(tmp_path_factory, count: int, seed: int, degree: int) -> None:
     gaussians = drawn(count, seed, degree)
