@@ -18,6 +18,7 @@ from sharp_cli.model.checkpoint import checkpoint_name
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import as_table
+from sharp_cli.training.schedule import Optimizers
 from sharp_cli.weights.write import write_weights
 
 CHECKPOINTS, WEIGHTS = "checkpoints", "weights.safetensors"
@@ -32,7 +33,7 @@ class State:
     """There is no random state in it: every draw is made from a sample's number, and those follow from the step."""
 
     network: SharpNetwork
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizers
     mean: dict[str, Tensor]
     """Moving mean of the trained weights by the network's names; empty where none is wanted."""
     origin: dict[str, Any]

@@ -37,9 +37,7 @@ def take_step(
         SharpError: a loss or gradient that is not finite; names the samples.
     """
     rate = learning_rate(state.step, config.steps, config.optimizer)
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    state.optimizer.zero_grad(set_to_none=True)
+    state.optimizer.zero_grad()
 
     count = config.batch // config.micro_batch // world.size
     told: dict[str, Tensor] = {}
@@ -64,7 +62,7 @@ def take_step(
     length = nn.utils.clip_grad_norm_(trained, limit)
     if not length.isfinite():
         raise SharpError(_not_finite("gradient", state.step, told, source.describe(seen)))
-    state.optimizer.step()
+    state.optimizer.step(rate)
     if state.mean:
         update_mean(state.mean, state.network.named_parameters(), mean_decay(state.step, config.optimizer.ema))
     state.step += 1

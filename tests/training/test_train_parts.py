@@ -29,7 +29,7 @@ from sharp_cli.training.losses.layers import layer_losses, surface_behind
 from sharp_cli.training.phases import picture_side
 from sharp_cli.training.pseudo import random_pose
 from sharp_cli.training.scenes.stream import ScenePairs, seeds
-from sharp_cli.training.schedule import learning_rate, mean_decay
+from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay
 from sharp_cli.training.views import camera_from_ndc, render_views
 
 RELEASED_TRAINABLE = 339_797_231
@@ -101,6 +101,27 @@ def test_freeze_leaves_out_what_nothing_flows_through():
     decoders = (network.depth_decoder, network.gaussian_decoder.decoder)
     unused = sum(value.numel() for each in decoders for value in each.fusions[-1].resnet1.parameters())
     assert counts["trainable"] + unused == RELEASED_TRAINABLE
+
+
+def test_muon_has_the_matrices_of_the_vits_and_adam_all_else(monkeypatch: pytest.MonkeyPatch):
+    config = TrainConfig(network=SIZES, trainable="all", optimizer=OptimizerConfig(muon=20.0))
+    network, _ = start_network(config)
+    freeze(network, config)
+    optimizer = build_optimizer(network, config.optimizer)
+    adam, muon = ([p for group in part.param_groups for p in group["params"]] for part in optimizer.parts)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    assert {names[id(p)].split(".")[-3] for p in muon} == {"attn", "mlp"}
+    assert sorted(map(id, [*adam, *muon])) == sorted(id(p) for p in network.parameters() if p.requires_grad)
+
+    for parameter in [*adam, *muon]:
+        parameter.grad = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+    before = muon[0].detach().clone()
+    optimizer.step(1e-3)
+    lengths = torch.linalg.svdvals((muon[0] - before).detach() / 1e-3)  # an orthogonal matrix, but roughly
+    assert lengths.min() > 0.5 * lengths.max() and 10 < lengths.max() < 60
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(SharpError, match=r"torch 2\.9"):
+        build_optimizer(network, config.optimizer)
 
 
 def test_every_preset_loads():

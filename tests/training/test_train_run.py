@@ -44,7 +44,8 @@ def log_of(folder: Path) -> list[dict]:
 
 @pytest.mark.parametrize("phase", ["full", "coarsest", "coarse", "depth"])
 def test_a_run_stopped_anywhere_goes_on_to_the_last_bit(phase: str, posed: Path, tmp_path: Path):
-    config = tiny_config(posed, phase=phase, log={"validate": 3})
+    muon = {"muon": 20.0 if phase == "coarsest" else 0.0}
+    config = tiny_config(posed, phase=phase, log={"validate": 3}, optimizer=muon)
     whole = train(config, tmp_path / "whole", CPU, quiet=True)
     for stop in (1, 2) if phase == "depth" else (2,):
         part = train(config, tmp_path / "parts", CPU, quiet=True, stop=lambda step, stop=stop: step == stop)
