@@ -154,6 +154,9 @@ class Kept(Dataset[ViewPair]):
     pairs: ScenePairs
     folder: Path
 
+    def __len__(self) -> int:
+        return len(self.pairs)
+
     def __getitem__(self, index: int) -> ViewPair:
         path = self.folder / f"{self.pairs.split}-{index}.npz"
         if not path.exists():

@@ -122,7 +122,7 @@ class TrainConfig:
     precision: Literal["fp32", "bf16"] = "fp32"
     """What the backbone computes in; weights, heads, rendering and losses are fp32 always."""
     seed: int = 0
-    """Of drawn initial values, the order of data read from files, and pseudo-novel poses."""
+    """Of drawn initial values, drawn scenes, the order of data read from files, and pseudo-novel poses."""
     steps: int = 100_000
     batch: int = 8
     """Samples a step, of all processes together."""

@@ -22,6 +22,9 @@ from sharp_cli.training.scenes.stream import PairBatch, ScenePairs, seeds, stack
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".bmp"}
 
+SCENES_A_SEED = 2**24
+"""How many drawn scenes a run has to itself: one that starts from another's weights shall see new ones."""
+
 
 class Samples(NamedTuple):
     """One micro-batch."""
@@ -48,7 +51,8 @@ class Photos(Dataset[ViewPair]):
 
 @dataclass(frozen=True)
 class Ordered(Dataset[tuple[int, ViewPair]]):
-    """Sample number ``n`` of a run, for any n: drawn scenes never repeat, files are shuffled anew each time round."""
+    """Sample number ``n`` of a run, for any n: drawn scenes never repeat, in no run of another seed either; files are
+    shuffled anew each time round."""
 
     pairs: Dataset[ViewPair]
     places: tuple[int, ...] | None
@@ -58,7 +62,7 @@ class Ordered(Dataset[tuple[int, ViewPair]]):
     def place(self, number: int) -> int:
         """Which of the pairs sample ``number`` is."""
         if self.places is None:
-            return number
+            return (self.seed * SCENES_A_SEED + number) % len(self.pairs)  # type: ignore[arg-type]
         rounds, position = divmod(number, len(self.places))
         return self.places[np.random.default_rng((self.seed, rounds)).permutation(len(self.places))[position]]
 

@@ -217,6 +217,8 @@ def test_files_are_shuffled_anew_each_round_and_validation_is_kept_apart(tmp_pat
     assert "pairs number" in samples.describe([0])
     drawn = Ordered(ScenePairs("train", 64), None, 0)
     assert drawn.describe([2, 3]) == f"drawn scenes of seed {seeds('train')[2]}, {seeds('train')[3]}"
+    later, last = (Ordered(ScenePairs("train", 64), None, seed) for seed in (1, 2**32))
+    assert drawn.place(10**7) < later.place(0) and last.place(10**7) in range(2**40)
 
 
 def test_rendering_straight_from_normalised_space_equals_the_decomposed_way():
