@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sharp_cli.cli.choices import Device, Precision
+from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, Quiet, option
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
@@ -92,6 +93,7 @@ def evaluate(
         raise typer.BadParameter(f"{data.value} {told}.", param_hint="PATH")
     if path is not None and not path.exists():
         raise SharpError(f"{path} does not exist.")
+    import_torch()
     samples = [] if path is None else find_samples(data, path)[:limit]
     file = resolve(weights, download=download_shown)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.plain import plain
 from sharp_cli.errors import SharpError
 from sharp_cli.files import holds
@@ -27,6 +28,7 @@ def export(
     if holds(target.exists) and not overwrite:
         raise SharpError(f"{target} exists already; --overwrite replaces it, or name another file.")
 
+    import_torch()
     from sharp_cli.formats.ply import read_ply
     from sharp_cli.viewer.export import write_html
 

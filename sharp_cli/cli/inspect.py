@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.plain import plain
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Show what a splat file holds: size, camera, ranges, where it comes from, and what may trouble a viewer."""
+    import_torch()
     from sharp_cli.formats.summary import summarize
 
     summary = summarize(file)

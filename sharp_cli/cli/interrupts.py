@@ -30,3 +30,9 @@ def interrupts_wait() -> Iterator[None]:
             signal.signal(number, handler)
     if caught:
         signal.raise_signal(caught[0])
+
+
+def import_torch() -> None:
+    """For commands to call before what imports torch in passing."""
+    with interrupts_wait():
+        import torch  # noqa: F401

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sharp_cli.cli.choices import LookAt, RenderDevice, Stereo, Trajectory, VideoFormat
+from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
 from sharp_cli.errors import SharpError
 from sharp_cli.files import holds
@@ -100,6 +101,7 @@ def render(
     if kind == "gif" and fps > MOST_GIF_FPS:
         raise typer.BadParameter(f"a GIF shows at most {MOST_GIF_FPS} frames per second.", param_hint="--fps")
 
+    import_torch()
     from sharp_cli.batch.marks import check_place
     from sharp_cli.batch.splats import check_film, ending_of, film_marks, filming, is_film_free, results_of
     from sharp_cli.cli.report import Report

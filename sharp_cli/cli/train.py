@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sharp_cli.cli.choices import Device
+from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, option
 
 TRAINING = "Training"
@@ -42,6 +43,7 @@ def train(
 
     Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
     """
+    import_torch()
     from sharp_cli.predictor import choose_device
     from sharp_cli.training.configfile import load_config
     from sharp_cli.training.loop import train as run

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.plain import plain
 
 
@@ -17,6 +18,7 @@ def view(
     no_open: Annotated[bool, typer.Option("--no-open", help="Print the address only, open no browser.")] = False,
 ) -> None:
     """Show a splat in the browser, starting with the photo's view, until Ctrl-C."""
+    import_torch()
     from sharp_cli.formats.ply import read_ply
     from sharp_cli.viewer.server import viewer_server
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
 from sharp_cli.files import Progress, sha256_of
 from sharp_cli.weights import store
@@ -60,6 +61,7 @@ def path(name: Name = "sharp") -> None:
 @app.command()
 def verify(weights: Weights = "sharp") -> None:
     """Check downloaded weights' sha256, and any file's tensors against its config."""
+    import_torch()
     from sharp_cli.weights.read import read_weights
 
     file = store.resolve(weights, download=absent)
@@ -101,6 +103,7 @@ def convert(
         raise SharpError(f"{target} exists already; --overwrite replaces it, --output names another file.")
     file = store.resolve(source, download=download_shown)
 
+    import_torch()
     from sharp_cli.model.precision import DTYPES
     from sharp_cli.weights import write
 

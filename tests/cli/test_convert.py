@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
@@ -60,31 +59,6 @@ def test_a_file_that_cannot_be_written_is_one_sentence(data: Path, small_weights
     assert "cannot be written" in run.stderr
     assert "bug" not in run.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-@pytest.mark.parametrize("seconds", [0.7, 1.0, 2.0])  # all while torch is being imported, which cannot be broken off
-def test_ctrl_c_ends_quickly_and_leaves_nothing(
-    seconds: float, data: Path, small_weights: Path, tmp_path: Path
-) -> None:
-    words = ["convert", str(data / "china.jpg"), "-o", str(tmp_path), "--weights", str(small_weights)]
-    command = [
-        sys.executable,
-        "-c",
-        "import sys; from sharp_cli.cli import main; print('up', flush=True); main()",
-        *words,
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
-        time.sleep(seconds)
-        process.send_signal(signal.SIGINT)
-        start = time.perf_counter()
-        _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert time.perf_counter() - start < 20
-    assert "Traceback" not in told
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
