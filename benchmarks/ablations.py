@@ -179,6 +179,7 @@ def configure(variant: Variant, options: argparse.Namespace) -> TrainConfig:
         init=options.init,
         steps=options.steps,
         losses=replace(config.losses, weights=weights),
+        depth_in_full=0.0,
         optimizer=replace(config.optimizer, warmup=min(config.optimizer.warmup, options.steps // 5), ema=0.0),
         **dict(variant.settings),
     )

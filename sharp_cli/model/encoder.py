@@ -62,7 +62,7 @@ class PyramidEncoder(nn.Module):
         ]
 
     def forward_coarse(self, picture: Tensor) -> list[Tensor]:
-        """The coarsest maps alone, of small pictures: a seventh of the work, or a fortieth, for a first training.
+        """The coarsest maps alone, of small pictures: a seventh of the work, or a thirtieth, for a first training.
 
         Args:
             picture: (B, 3, S, S) in [-1, 1] with S two windows, or one.
