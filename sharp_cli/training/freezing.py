@@ -26,10 +26,13 @@ FINE = (
     "encoder.upsample0.",
     *(f"depth_decoder.{part}.{level}." for part in ("convs", "fusions") for level in range(3)),
 )
-"""What of that the coarse phase does not."""
+"""What of that the coarse phase does not run."""
 
 MIDDLE = ("encoder.upsample1.", "depth_decoder.convs.3.", "depth_decoder.fusions.3.")
-"""And what besides the coarsest phase does not."""
+"""What besides the coarsest phase does not run."""
+
+LEFT_OUT: dict[str, tuple[str, ...]] = {"depth": (), "coarse": FINE, "coarsest": FINE + MIDDLE}
+"""By phase on depth alone: what of ``DEPTH`` it does not run."""
 
 UNUSED = tuple(f"{decoder}.fusions.4.resnet1." for decoder in ("depth_decoder", "gaussian_decoder.decoder"))
 """In the checkpoint, but nothing flows through it; counted as trainable by the paper, and never changed."""
@@ -46,11 +49,7 @@ def is_trainable(name: str, trainable: Trainable, phase: Phase = "full", adjust_
     Args:
         name: a parameter's name in :class:`~sharp_cli.model.network.SharpNetwork`.
     """
-    if phase in ("coarsest", "coarse", "depth") and not name.startswith(DEPTH):
-        return False
-    if phase in ("coarsest", "coarse") and name.startswith(FINE):
-        return False
-    if phase == "coarsest" and name.startswith(MIDDLE):
+    if phase in LEFT_OUT and (not name.startswith(DEPTH) or name.startswith(LEFT_OUT[phase])):
         return False
     if not adjust_depth and name.startswith("depth_adjustment."):
         return False

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sharp_cli.model.network import Prediction, SharpNetwork
 from sharp_cli.training.config import DepthConfig, TrainConfig
+from sharp_cli.training.freezing import LEFT_OUT
 from sharp_cli.training.losses.layers import layer_losses
 from sharp_cli.training.losses.total import RenderedView, loss_terms, weighted_sum
 from sharp_cli.training.losses.visibility import MARGIN, visibility_mask
@@ -35,7 +36,7 @@ def build_phase(network: SharpNetwork, config: TrainConfig, device: torch.device
     Raises:
         SharpError: the perceptual loss has a weight, and its network cannot be had.
     """
-    if config.phase in ("coarsest", "coarse", "depth"):
+    if config.phase in LEFT_OUT:
         return DepthPhase(network, config)
     features = load_features(config.losses.perceptual_weights, device) if config.losses.weights.percep else None
     return (FullPhase if config.phase == "full" else SelfPhase)(network, config, features)
@@ -51,7 +52,7 @@ class DepthPhase(nn.Module):
 
     def __init__(self, network: SharpNetwork, config: TrainConfig) -> None:
         super().__init__()
-        self.network, self.weights, self.coarse = network, config.depth, config.phase in ("coarsest", "coarse")
+        self.network, self.weights, self.coarse = network, config.depth, config.phase != "depth"
 
     def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
         image = torch.cat([batch.photo, batch.novel_image])
