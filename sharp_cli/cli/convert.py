@@ -19,7 +19,7 @@ from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
 from sharp_cli.files import holds, sha256_of
 from sharp_cli.memory import keep_freed_memory
-from sharp_cli.weights.catalog import KNOWN, PREVIEW, Checkpoint
+from sharp_cli.weights.catalog import PREVIEW, Checkpoint, published_sha256
 from sharp_cli.weights.store import resolve
 
 if TYPE_CHECKING:
@@ -161,16 +161,10 @@ def fetch(checkpoint: Checkpoint) -> Path:
     return download_shown(checkpoint)
 
 
-def published_digest(weights: str) -> str | None:
-    """The sha256 that the catalog gives for known weights."""
-    checkpoint = KNOWN.get(weights)
-    return checkpoint.sha256 if isinstance(checkpoint, Checkpoint) else None
-
-
 def digest_of(weights: str, path: Path) -> Future[str]:
     """The weights' sha256: published, otherwise read from the file while other things begin."""
     digest: Future[str] = Future()
-    if published := published_digest(weights):
+    if published := published_sha256(weights):
         digest.set_result(published)
         return digest
 
@@ -190,7 +184,7 @@ def known_digest(weights: str) -> str:
     Raises:
         SharpError: no such weights.
     """
-    return published_digest(weights) or digest_of(weights, resolve(weights)).result()
+    return published_sha256(weights) or digest_of(weights, resolve(weights)).result()
 
 
 def loading(

@@ -14,7 +14,7 @@ from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
 from sharp_cli.files import Progress, sha256_of
 from sharp_cli.weights import store
-from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint, known
+from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint, known, published_sha256
 
 app = typer.Typer(help="List, fetch, check and convert weights.", no_args_is_help=True)
 
@@ -67,10 +67,10 @@ def verify(weights: Weights = "sharp") -> None:
     file = store.resolve(weights, download=absent)
     with progress_bar("Checking") as progress:
         sha256 = sha256_of(file, progress).hexdigest()
-    published = KNOWN.get(weights)
-    if isinstance(published, Checkpoint) and sha256 != published.sha256:
+    published = published_sha256(weights)
+    if published and sha256 != published:
         raise SharpError(
-            f"{file} is damaged: its sha256 is {sha256}, not {published.sha256}; delete it, then "
+            f"{file} is damaged: its sha256 is {sha256}, not {published}; delete it, then "
             f"`sharp weights download {weights}` fetches it again."
         )
     tensors = read_weights(file).tensors

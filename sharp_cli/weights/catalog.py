@@ -77,3 +77,9 @@ def known(name: str) -> Checkpoint | Bundled:
     if name not in KNOWN:
         raise SharpError(f"No known weights are called {name!r}; there are: {', '.join(KNOWN)}.")
     return KNOWN[name]
+
+
+def published_sha256(name: str) -> str | None:
+    """What the publisher says the file's sha256 is; None where nothing is published, or no such weights are known."""
+    weights = KNOWN.get(name)
+    return weights.sha256 if isinstance(weights, Checkpoint) else None
