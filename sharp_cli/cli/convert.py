@@ -14,7 +14,20 @@ import typer
 
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.interrupts import interrupts_wait
-from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
+from sharp_cli.cli.options import (
+    NETWORK,
+    OUTPUT,
+    DryRun,
+    FailFast,
+    JsonFile,
+    NetworkDevice,
+    NetworkPrecision,
+    Overwrite,
+    Quiet,
+    Timings,
+    Weights,
+    option,
+)
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
 from sharp_cli.files import holds, sha256_of
@@ -28,7 +41,7 @@ if TYPE_CHECKING:
     from sharp_cli.predictor import Predictor
     from sharp_cli.render.film import Film
 
-NETWORK, PHOTO = "Network", "Photo"
+PHOTO = "Photo"
 
 MADE_WITH_PREVIEW = (
     "Made with the preview model, for a first look; the released one is far larger (`sharp weights list` tells of it)."
@@ -63,13 +76,9 @@ def convert(
         bool, option(OUTPUT, "Film every splat too: the orbit that `sharp render` makes by default.", "--render")
     ] = False,
     overwrite: Overwrite = False,
-    weights: Annotated[
-        str, option(NETWORK, "Known weights (`sharp weights list`), or a .safetensors or .pt file.")
-    ] = "sharp",
-    device: Annotated[Device, option(NETWORK, "Where it runs; auto takes CUDA, else MPS, else CPU.")] = Device.auto,
-    precision: Annotated[
-        Precision, option(NETWORK, "What the backbone computes in; auto is the fastest faithful one.")
-    ] = Precision.auto,
+    weights: Weights = "sharp",
+    device: NetworkDevice = Device.auto,
+    precision: NetworkPrecision = Precision.auto,
     low_vram: Annotated[
         bool, option(NETWORK, "Run part by part, for devices with little memory.", "--low-vram")
     ] = False,
@@ -197,7 +206,7 @@ def loading(
         from sharp_cli.batch.pipeline import StopRun
         from sharp_cli.timing import Stopwatch
 
-        report.stage("loading the network")
+        report.show(doing="loading the network")
         watch = Stopwatch()
         try:
             with watch.stage("import"), interrupts_wait():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -12,7 +13,7 @@ import typer
 
 from sharp_cli.cli.choices import Device, Precision
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.options import OUTPUT, Quiet, option
+from sharp_cli.cli.options import OUTPUT, NetworkDevice, NetworkPrecision, Quiet, Weights, option
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
 from sharp_cli.files import atomic_write
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from sharp_cli.predictor import Predictor
     from sharp_cli.render.rasterizer import Backend
 
-NETWORK, PROTOCOL = "Network", "Protocol"
+PROTOCOL = "Protocol"
 STDOUT = "-"
 
 
@@ -74,13 +75,9 @@ def evaluate(
     privileged_depth: Annotated[
         bool, option(PROTOCOL, "Scale each prediction to the true median depth.", "--privileged-depth")
     ] = False,
-    weights: Annotated[
-        str, option(NETWORK, "Known weights (`sharp weights list`), or a .safetensors or .pt file.")
-    ] = "sharp",
-    device: Annotated[Device, option(NETWORK, "Where it runs; auto takes CUDA, else MPS, else CPU.")] = Device.auto,
-    precision: Annotated[
-        Precision, option(NETWORK, "What the backbone computes in; auto is the fastest faithful one.")
-    ] = Precision.auto,
+    weights: Weights = "sharp",
+    device: NetworkDevice = Device.auto,
+    precision: NetworkPrecision = Precision.auto,
     quiet: Quiet = False,
 ) -> None:
     """Compare predicted scenes with true pictures and depth, and with baselines that need no network.
@@ -183,25 +180,19 @@ def run(
 @contextmanager
 def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
     """Follow samples on stderr: a bar on a terminal, a line for each elsewhere; quiet, failures only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from rich.text import Text
+    from sharp_cli.live import Live, clock
 
-    from sharp_cli.cli.plain import plain
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
-    with bar:
-        task = bar.add_task("", total=total)
+    with Live("evaluating", total, quiet) as live:
+        done, begun = 0, time.monotonic()
 
         def ended(outcome: Outcome) -> None:
-            bar.advance(task)
+            nonlocal done
+            done += 1
+            live.show(done=done, left=f"{clock((time.monotonic() - begun) / done * (total - done))} left")
             if outcome.reason:
-                console.print(Text(plain(f"failed: {outcome.reason}"), "red"))
-            elif not quiet:
-                done = int(bar.tasks[0].completed)
-                console.print(Text(plain(f"[{done}/{total}] {outcome.name}: {in_short(outcome)}")))
+                live.line(f"failed: {outcome.reason}", "red", always=True)
+            else:
+                live.line(f"[{done}/{total}] {outcome.name}: {in_short(outcome)}")
 
         yield ended
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.plain import plain
 from sharp_cli.errors import SharpError
 from sharp_cli.files import holds
+from sharp_cli.plain import plain
 
 
 def export(

@@ -1,4 +1,4 @@
-"""Options that every batch command has, and a short way to write options down."""
+"""Options that several commands have, and a short way to write options down."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-OUTPUT, BATCH = "Output", "Batch"
+from sharp_cli.cli.choices import Device, Precision
+
+OUTPUT, BATCH, NETWORK = "Output", "Batch", "Network"
 """Groups of ``--help``."""
 
 
@@ -15,6 +17,12 @@ def option(panel: str, help: str, *names: str, **limits: Any) -> Any:
     """A typer option in a group of ``--help``."""
     return typer.Option(*names, help=help, rich_help_panel=panel, **limits)
 
+
+Weights = Annotated[str, option(NETWORK, "Known weights (`sharp weights list`), or a .safetensors or .pt file.")]
+NetworkDevice = Annotated[Device, option(NETWORK, "Where it runs; auto takes CUDA, else MPS, else CPU.")]
+NetworkPrecision = Annotated[
+    Precision, option(NETWORK, "What the backbone computes in; auto is the fastest faithful one.")
+]
 
 Overwrite = Annotated[
     bool,

@@ -5,31 +5,26 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from rich.text import Text
 
-from sharp_cli.cli.plain import plain
+from sharp_cli.live import Live, clock
+from sharp_cli.plain import plain
 from sharp_cli.timing import peak_memory
 
 if TYPE_CHECKING:
     from sharp_cli.batch.pipeline import Job, Outcome
 
 
-class Report(AbstractContextManager["Report"]):
+class Report(Live):
     """Follows a batch on stderr; quiet, it tells of failures only."""
 
     def __init__(
         self, total: int, noun: str, doing: str, *, quiet: bool = False, timings: bool = False, debug: bool = False
     ) -> None:
-        self.total, self.noun, self.doing, self.quiet, self.timings = total, noun, doing, quiet, timings
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.debug = debug
+        super().__init__("starting", total, quiet)
+        self.total, self.noun, self.doing, self.timings, self.debug = total, noun, doing, timings, debug
         self.counts: Counter[str] = Counter()
         self.seconds: Counter[str] = Counter()
         self.startup: dict[str, float] = {}
@@ -40,34 +35,10 @@ class Report(AbstractContextManager["Report"]):
         self.start = time.monotonic()
         self._work_began: float | None = None
         self._part_began: float | None = None
-        self._live = self.console.is_terminal and not quiet
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        self._progress = Progress(
-            *columns,
-            TextColumn("{task.fields[left]}"),
-            TimeElapsedColumn(),
-            console=self.console,
-            transient=True,
-            disable=not self._live,
-        )
-        self._task = self._progress.add_task("starting", total=total, left="")
-
-    def __enter__(self) -> Report:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def stage(self, what: str) -> None:
-        """Show what is being done now."""
-        self._progress.update(self._task, description=what)
 
     def begun(self, job: Job) -> None:
         """A job has reached the middle of the pipeline."""
-        self.stage(f"{plain(job.source.name)}: {self.doing}")
+        self.show(doing=f"{plain(job.source.name)}: {self.doing}")
 
     def part(self, job: Job, done: int, total: int) -> None:
         """A job that is worked on in parts has finished one more of them."""
@@ -76,8 +47,8 @@ class Report(AbstractContextManager["Report"]):
             self._part_began = now
         self._work_began = self._work_began or now
         rate = f", {(done - 1) / (now - self._part_began):.1f} a second" if done > 1 else ""
-        self.stage(f"{plain(job.source.name)}: {self.doing} {done}/{total}{rate}")
-        self._progress.update(self._task, left=self._left(done / total), completed=self._done + done / total)
+        doing = f"{plain(job.source.name)}: {self.doing} {done}/{total}{rate}"
+        self.show(doing=doing, done=self._done + done / total, left=self._left(done / total))
 
     def ended(self, outcome: Outcome) -> None:
         """Count an outcome and tell of it."""
@@ -98,16 +69,11 @@ class Report(AbstractContextManager["Report"]):
         if self.timings and outcome.status == "made":
             spent = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in outcome.seconds.items())
             self.line(f"{outcome.job.source.name}: {spent} s")
-        self._progress.update(self._task, completed=done, left=self._left())
-
-    def line(self, text: str, style: str = "", *, always: bool = False) -> None:
-        """One line of text above the live display."""
-        if always or not self.quiet:
-            self.console.print(Text(plain(text), style))
+        self.show(done=done, left=self._left())
 
     def close(self, state: str) -> None:
         """End the display, and print what became of the inputs, seconds per stage and peak memory."""
-        self._progress.stop()
+        self.stop()
         if state != "finished":
             left = self.total - self._done
             self.line(f"{state}: {left} of {self.total} {self.noun} are left; the same command goes on with them.")
@@ -151,11 +117,5 @@ class Report(AbstractContextManager["Report"]):
             return ""
         worked = self.counts["made"] + self.counts["failed"] + part
         each = (time.monotonic() - self._work_began) / max(worked, 1e-9)
-        left = _clock(each * (self.total - self._done - part))
+        left = clock(each * (self.total - self._done - part))
         return f"{each:.1f} s each, {left} left" if worked >= 1 else f"{left} left"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.plain import plain
+from sharp_cli.plain import plain
 
 
 def view(
