@@ -19,6 +19,10 @@ from sharp_cli.weights.store import resolve
 START_DISPARITY = (0.4, 0.3)
 """Of the two layers, before any training; focal length over width, about 0.8, divided by it is the depth [m]."""
 
+FINE_MAPS = 0.1
+"""How strongly the depth decoder sees all but the coarsest map at first. The phases on coarse maps leave the finer ones
+as they were drawn; at full strength they more than doubled a coarse network's depth loss."""
+
 
 def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
     """The network on the CPU in fp32, and the record of the weights it came from (empty for drawn values).
@@ -44,12 +48,13 @@ def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
     """Initial values by the network's names.
 
     Signals keep their size through every layer (torch's own start shrinks them in each convolution, and the
-    network has few norms); residual branches start small; what a decoder's level makes is handed on as it is, so
-    that finer levels start with what coarser ones have learnt; the last layers start at zero, so that the network
-    starts as its base Gaussians on flat depth.
+    network has few norms); residual branches start small; what a decoder's level makes is handed on as it is, and
+    depth's finer maps add little to it, so that finer levels start with what coarser ones have learnt; the last
+    layers start at zero, so that the network starts as its base Gaussians on flat depth.
     """
     tensors = {network_name(name): tensor for name, tensor in draw_tensors(sizes, seed).items()}
     modules = dict(SharpNetwork(sizes).named_modules())
+    coarsest = f"depth_decoder.convs.{len(sizes.encoder_dims) - 1}"
     for name, tensor in tensors.items():
         owner, _, kind = name.rpartition(".")
         if owner.endswith((".deconv", ".out_conv")) and kind == "weight":
@@ -57,6 +62,8 @@ def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
         elif isinstance(module := modules[owner], nn.ConvTranspose2d) and kind == "weight":
             # Stride 2, kernel 2: a value is the sum over input channels alone.
             tensor.mul_((tensor[0].numel() / module.in_channels) ** 0.5)
+        elif owner.startswith("depth_decoder.convs.") and owner != coarsest:
+            tensor.mul_(FINE_MAPS)
         elif tensor.ndim == 1:
             tensor.fill_(0.3 if kind == "gamma" else float(kind == "weight"))
         elif owner.endswith(("residual.3", "residual.5")):

@@ -314,6 +314,19 @@ def test_drawn_start_values_keep_signals_alive():
     assert not prediction.delta.any(), "base Gaussians at first"
 
 
+def test_finer_maps_change_little_of_what_coarser_ones_have_learnt():
+    sizes = load_config("preview").network
+    assert sizes is not None
+    network = empty_network(sizes)
+    network.load_state_dict(draw_start(sizes, 0), assign=True)
+    image = torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        maps = network.encoder(2 * image - 1)
+        coarse, fine = network.depth_decoder(maps[3:]), network.depth_decoder(maps)
+    change = fine - torch.nn.functional.interpolate(coarse, size=fine.shape[2:], mode="nearest")
+    assert 0 < change.std() < 0.5 * fine.std(), (change.std(), fine.std())
+
+
 def test_sunken_disparity_finds_its_way_back_in_training_only():
     head = empty_network(SIZES).depth_head.to_empty(device="cpu")
     for value in head.parameters():
