@@ -6,9 +6,11 @@ value per picture, (B,): the protocol's means are over samples.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import math
+import sys
 from collections.abc import Callable
 from typing import Literal
 
@@ -174,7 +176,8 @@ def load_available(device: torch.device | str = "cpu") -> dict[str, Metric]:
 
 def _load(name: str, build: Callable[[], Metric]) -> Metric:
     try:
-        metric = build()
+        with contextlib.redirect_stdout(sys.stderr):  # where torch's hub says that it downloads
+            metric = build()
     except ImportError as error:
         raise SharpError(f"{name} needs torchmetrics and torchvision ({error}): {INSTALL}.") from error
     except (OSError, RuntimeError) as error:

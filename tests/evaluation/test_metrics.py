@@ -180,7 +180,7 @@ def test_what_is_missing_is_left_out_with_a_warning(
 
 @pytest.mark.parametrize("load", [load_lpips, load_dists])
 def test_backbones_that_cannot_be_fetched_are_told(
-    load: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    load: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torchmetrics")
 
@@ -191,6 +191,7 @@ def test_backbones_that_cannot_be_fetched_are_told(
     monkeypatch.setattr(torch.hub, "urlopen", unplugged)
     with pytest.raises(SharpError, match=r"not available.*no network here.*TORCH_HOME"):
         load()  # type: ignore[operator]
+    assert not capsys.readouterr().out, "stdout is for the results"
 
 
 @pytest.mark.parametrize("load", [load_lpips, load_dists])
