@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import torch
 from hypothesis import settings
 
 DATA = Path(__file__).parent / "data"
+
+# Whoever starts the suite in the background hands it an ignored Ctrl-C, which the commands under test would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines are shared and first examples may compile: how long one takes says nothing.
 settings.register_profile("untimed", deadline=None)
