@@ -117,7 +117,7 @@ def _encode_straight(
 ) -> None:
     for i in range(start, stop):
         opacity = min(max(alpha[i], np.float32(0)), np.float32(1))
-        code = np.int64(opacity * np.float32(255) + np.float32(0.5))
+        code = np.int64(np.float64(opacity) * 255.0 + 0.5)  # in float32 the sum itself would be rounded
         out[i, 3] = code
         for channel in range(3):
             out[i, channel] = _code(linear[i, channel] / opacity, codes, thresholds) if code > 0 else 0

@@ -19,6 +19,7 @@ from sharp_cli.model.checkpoint import empty_network, expected_shapes
 from sharp_cli.model.compose import NdcGaussians
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.depth import depth_from_disparity
+from sharp_cli.model.network import SharpNetwork
 from sharp_cli.render.rasterizer import rasterize
 from sharp_cli.training.config import OptimizerConfig, PseudoConfig, TrainConfig
 from sharp_cli.training.configfile import as_table, build, load_config, preset_names
@@ -299,30 +300,37 @@ def test_the_surface_behind_is_the_far_one_beside_an_edge_only():
     assert surface_behind(unknown, unknown > 0, 0.1)[0, 0, 50, 45] == pytest.approx(1.0), "unknown is not far"
 
 
-def test_drawn_start_values_keep_signals_alive():
+@pytest.fixture(scope="module")
+def drawn_preview() -> SharpNetwork:
+    """The preview's network before any training."""
     sizes = load_config("preview").network
     assert sizes is not None
     network = empty_network(sizes)
     network.load_state_dict(draw_start(sizes, 0), assign=True)
-    image = torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(1))
+    return network
+
+
+@pytest.fixture(scope="module")
+def noise() -> torch.Tensor:
+    return torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(1))
+
+
+def test_drawn_start_values_keep_signals_alive(drawn_preview: SharpNetwork, noise: torch.Tensor) -> None:
     with torch.no_grad():
-        maps = network.encoder(2 * image - 1)
-        prediction = network.predict(image, torch.tensor([0.8]))
+        maps = drawn_preview.encoder(2 * noise - 1)
+        prediction = drawn_preview.predict(noise, torch.tensor([0.8]))
     assert all(0.1 < each.std() < 10 for each in maps), [each.std().item() for each in maps]
     disparity = 0.8 / prediction.depth
     assert (disparity > 1e-3).float().mean() > 0.95, "the last ReLU must not cut off much of the start"
     assert not prediction.delta.any(), "base Gaussians at first"
 
 
-def test_finer_maps_change_little_of_what_coarser_ones_have_learnt():
-    sizes = load_config("preview").network
-    assert sizes is not None
-    network = empty_network(sizes)
-    network.load_state_dict(draw_start(sizes, 0), assign=True)
-    image = torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(1))
+def test_finer_maps_change_little_of_what_coarser_ones_have_learnt(
+    drawn_preview: SharpNetwork, noise: torch.Tensor
+) -> None:
     with torch.no_grad():
-        maps = network.encoder(2 * image - 1)
-        coarse, fine = network.depth_decoder(maps[3:]), network.depth_decoder(maps)
+        maps = drawn_preview.encoder(2 * noise - 1)
+        coarse, fine = drawn_preview.depth_decoder(maps[3:]), drawn_preview.depth_decoder(maps)
     change = fine - torch.nn.functional.interpolate(coarse, size=fine.shape[2:], mode="nearest")
     assert 0 < change.std() < 0.5 * fine.std(), (change.std(), fine.std())
 
