@@ -12,6 +12,7 @@ from sharp_cli.training.scenes.layouts.mountains import mountains
 from sharp_cli.training.scenes.layouts.park import launch, park
 from sharp_cli.training.scenes.layouts.room import room
 from sharp_cli.training.scenes.layouts.stage import stage
+from sharp_cli.training.scenes.layouts.still_life import still_life
 from sharp_cli.training.scenes.layouts.street import street
 from sharp_cli.training.scenes.layouts.tabletop import tabletop
 
@@ -24,6 +25,7 @@ LAYOUTS: dict[str, tuple[Layout, float]] = {
     "mountains": (mountains, 0.1),
     "launch": (launch, 0.04),
     "tabletop": (tabletop, 0.13),
+    "still_life": (still_life, 0.14),
     "stage": (stage, 0.08),
     "subject": (with_subject((room, street, park, mountains, stage, stage)), 0.14),
     "clutter": (clutter, 0.03),

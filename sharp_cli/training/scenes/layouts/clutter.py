@@ -16,7 +16,7 @@ from sharp_cli.training.scenes.paints import PAINTS, paint, picture
 def clutter(b: SceneBuilder) -> Framing:
     rng = b.rng
     names = list(PAINTS)
-    back = rng.uniform(4, 30)
+    back = math.exp(rng.uniform(math.log(1.2), math.log(25)))
     b.flat((0, 0, back), (4 * back, 0, 0), (0, 4 * back, 0), picture(b, "photo", "print", across=8, down=8))
     for _ in range(int(rng.integers(15, 60))):
         z = back * rng.uniform(0.08, 0.95)
@@ -39,7 +39,7 @@ def clutter(b: SceneBuilder) -> Framing:
         else:
             b.rounded((x, y, z), half, 0.4 * float(half.min()), cover, yaw)
     lights.daylight(b)
-    return Framing((0, 0, 0), 0.0, 0.0, mm=(22, 60), subject=0.5 * back)
+    return Framing((0, 0, 0), 0.0, 0.0, mm=(22, 100), subject=0.5 * back)
 
 
 def _tilt(angle: float) -> list[list[float]]:

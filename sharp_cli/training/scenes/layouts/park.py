@@ -13,7 +13,7 @@ from sharp_cli.training.scenes.framing import Framing
 from sharp_cli.training.scenes.layout import Doubles
 from sharp_cli.training.scenes.layouts.relief import relief
 from sharp_cli.training.scenes.paints import mixed, paint
-from sharp_cli.training.scenes.props import nature, town
+from sharp_cli.training.scenes.props import nature, town, vehicles
 from sharp_cli.training.scenes.props.beings import bird, person, quadruped
 
 GROUNDS = (
@@ -109,7 +109,7 @@ def _something(b: SceneBuilder, x: float, z: float, height_at: Callable[[float, 
         for _ in range(5):
             nature.flower(b, x + rng.normal(0, 0.3), y, z + rng.normal(0, 0.3), rng.uniform(0.2, 0.6))
     elif kind == 7:
-        town.car(b, x, y, max(z, 5), yaw)
+        vehicles.car(b, x, y, max(z, 5), yaw)
     else:
         bird(b, x, y, z, rng.uniform(0.15, 0.4), yaw)
 

@@ -45,7 +45,7 @@ def room(b: SceneBuilder) -> Framing:
     lights.indoors(b, (left, 0, behind), (right, ceiling, back))
     eye = (rng.uniform(left, right) * 0.5, rng.uniform(0.9, 1.75), rng.uniform(0.6 * behind, 0.0))
     return Framing(
-        eye, pitch=rng.normal(0.12, 0.14), yaw=rng.normal(0, 0.3), mm=(18, 40), subject=0.6 * (back - eye[2])
+        eye, pitch=rng.normal(0.12, 0.14), yaw=rng.normal(0, 0.3), mm=(18, 60), subject=0.6 * (back - eye[2])
     )
 
 

@@ -8,7 +8,7 @@ from sharp_cli.training.scenes import lights
 from sharp_cli.training.scenes.builder import SceneBuilder
 from sharp_cli.training.scenes.framing import Framing
 from sharp_cli.training.scenes.paints import paint
-from sharp_cli.training.scenes.props import nature, town
+from sharp_cli.training.scenes.props import nature, town, vehicles
 from sharp_cli.training.scenes.props.beings import person, quadruped
 
 
@@ -33,7 +33,7 @@ def street(b: SceneBuilder) -> Framing:
             _furnish(b, x, z, side)
         for _ in range(int(rng.integers(0, 4))):
             yaw = 0.0 if side > 0 else math.pi
-            town.car(b, side * (road - rng.uniform(1.0, 1.3)), 0, rng.uniform(5, 45), yaw + rng.normal(0, 0.03))
+            vehicles.car(b, side * (road - rng.uniform(1.0, 1.3)), 0, rng.uniform(5, 45), yaw + rng.normal(0, 0.03))
     if rng.random() < 0.3:
         town.wires(b, -road - walk, rng.uniform(8, 20), 8, 2 * (road + walk))
     if rng.random() < 0.4:  # the street ends somewhere

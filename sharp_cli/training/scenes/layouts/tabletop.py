@@ -50,7 +50,7 @@ def tabletop(b: SceneBuilder) -> Framing:
     eye = (rng.normal(0, 0.04), aim + distance * math.sin(pitch), -distance * math.cos(pitch))
     if rng.random() < 0.7:
         b.light[at.FOCUS], b.light[at.APERTURE] = distance, rng.uniform(0, 0.02)
-    return Framing(eye, pitch, rng.normal(0, 0.08), mm=(24, 50), subject=distance)
+    return Framing(eye, pitch, rng.normal(0, 0.08), mm=(24, 85), subject=distance)
 
 
 def _kitten(b: SceneBuilder, x: float, y: float, z: float, size: float, yaw: float) -> None:

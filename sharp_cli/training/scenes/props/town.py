@@ -1,4 +1,4 @@
-"""Houses, cars, and what stands in streets and parks."""
+"""Houses, and what stands in streets and parks."""
 
 from __future__ import annotations
 
@@ -36,30 +36,6 @@ def house(b: SceneBuilder, x: float, z: float, half: tuple[float, float, float],
         )  # fmt: skip
         b.flat(place(0, 2 * h + 0.5 * rise, side * d), (w * dx, 0, w * dz), (0, 0.5 * rise, 0), gable, at.TRIANGLE)
     b.box(place(0.4 * w, 2 * h + 0.7 * rise, 0.3 * d), (0.3, 0.5 * rise, 0.3), paint(b, "masonry"), yaw)
-
-
-def car(b: SceneBuilder, x: float, y: float, z: float, yaw: float) -> None:
-    """Body, cabin with dark windows, four wheels."""
-    rng = b.rng
-    body, glass, tyre = paint(b, "lacquer"), paint(b, "dark"), paint(b, "dark", shine=0.05)
-    length, width, tall = rng.uniform(1.9, 2.4), rng.uniform(0.82, 0.95), rng.uniform(0.65, 0.95)
-    axes = turned(yaw)
-
-    def place(dx: float, dy: float, dz: float) -> tuple[float, float, float]:
-        return x + dx * axes[0][0] + dz * axes[2][0], y + dy, z + dx * axes[0][2] + dz * axes[2][2]
-
-    b.rounded(place(0, 0.58, 0), (width, 0.33, length), 0.2, body, yaw)
-    back = rng.uniform(-0.4, 0.1)
-    b.rounded(place(0, 0.6 + tall / 2, back), (0.82 * width, tall / 2, 0.55 * length), 0.25, glass, yaw)
-    b.rounded(place(0, 0.6 + tall, back), (0.72 * width, 0.05, 0.42 * length), 0.05, body, yaw)
-    for side in (-1, 1):
-        for end in (-0.62, 0.62):
-            start, stop = place(side * width * 0.8, 0.32, end * length), place(side * width * 1.02, 0.32, end * length)
-            b.rod(start, stop, 0.32, 0.32, tyre)
-            hub = place(side * width * 1.03, 0.32, end * length)
-            b.rod(stop, hub, 0.18, 0.15, paint(b, "metal"))
-    b.dims(place(0, 0.2, -0.5 * length), 0.8)
-    b.dims(place(0, 0.2, 0.5 * length), 0.8)
 
 
 def lamp_post(b: SceneBuilder, x: float, y: float, z: float, height: float, arm: float) -> None:
