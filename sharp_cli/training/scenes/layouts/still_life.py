@@ -14,41 +14,59 @@ from sharp_cli.training.scenes.props.nature import rock
 from sharp_cli.training.scenes.props.town import bench
 from sharp_cli.training.scenes.props.vehicles import two_wheeler
 
-ACROSS = (0.4, 3.0)
-"""What the longer side of the picture shows where the middle of the arrangement is [m]."""
 LENSES = (28.0, 110.0)
 """Focal lengths, 35 mm equivalent."""
 
 
 def still_life(b: SceneBuilder) -> Framing:
     rng = b.rng
-    across = _evenly(b, *ACROSS)
+    yaw = rng.uniform(0, 2 * math.pi)
+    extent = _main_thing(b, yaw)
+    across = extent * rng.uniform(1.0, 2.2)  # what the longer side of the picture shows there [m]
     mm = _evenly(b, *LENSES)
     distance = max(across * mm / 36.0, 0.45)
     back = across * rng.uniform(0.25, 1.1)
     _surroundings(b, back, across, distance)
-
-    main = int(rng.integers(8))
-    yaw = rng.uniform(0, 2 * math.pi)
-    if across > 1.6 and main < 4:
-        large = (two_wheeler, bench, _chair, _cabinet)[main]
-        large(b, rng.normal(0, 0.1), 0, 0, yaw)
-    elif main < 4:
-        tableware.potted_plant(b, 0, 0, 0, across * rng.uniform(0.4, 0.9))
-    elif main == 4:
-        quadruped(b, 0, 0, 0, min(0.5 * across, 0.9), yaw, close=True)
-    elif main == 5:
-        bird(b, 0, 0, 0, min(0.4 * across, 0.5), yaw)
-    elif main == 6:
-        rock(b, 0, 0, 0, 0.2 * across)
     for _ in range(int(rng.integers(2, 13))):
         x, z = rng.uniform(-0.5, 0.5) * across, rng.uniform(-0.3 * across, back)
-        _something(b, x, z, min(across * rng.uniform(0.05, 0.16), 0.3))
-
+        _something(b, x, z, min(_evenly(b, 0.04, 0.16), 0.2 * across))
     pitch = abs(rng.normal(0.15, 0.2))
-    aim = across * rng.uniform(0.08, 0.3)
+    aim = extent * rng.uniform(0.2, 0.5)
     eye = (rng.normal(0, 0.05) * across, aim + distance * math.sin(pitch), -distance * math.cos(pitch))
     return Framing(eye, pitch, rng.normal(0, 0.06), mm=(mm, mm), subject=distance)
+
+
+def _main_thing(b: SceneBuilder, yaw: float) -> float:
+    """Puts it at the origin, in a size that it has in life; about how wide or tall it is [m]."""
+    kind = int(b.rng.integers(10))
+    if kind == 0:
+        two_wheeler(b, b.rng.normal(0, 0.1), 0, 0, yaw)
+        return 1.9
+    if kind == 1:
+        bench(b, 0, 0, 0, yaw)
+        return 1.6
+    if kind == 2:
+        furniture.chair(b, 0, 0, yaw)
+        return 1.1
+    if kind == 3:
+        furniture.cabinet(b, 0, 0, 0.3 * math.sin(yaw))
+        return 1.6
+    if kind == 4:
+        size = b.rng.uniform(0.25, 0.7)
+        quadruped(b, 0, 0, 0, size, yaw, close=True)
+        return 1.6 * size
+    if kind == 5:
+        size = b.rng.uniform(0.12, 0.35)
+        bird(b, 0, 0, 0, size, yaw)
+    elif kind == 6:
+        size = b.rng.uniform(0.2, 0.8)
+        rock(b, 0, 0, 0, 0.5 * size)
+    elif kind == 7:
+        size = b.rng.uniform(0.3, 0.9)  # of the small things alone
+    else:
+        size = _evenly(b, 0.25, 0.9)
+        tableware.potted_plant(b, 0, 0, 0, size)
+    return size
 
 
 def _evenly(b: SceneBuilder, low: float, high: float) -> float:
@@ -59,13 +77,13 @@ def _evenly(b: SceneBuilder, low: float, high: float) -> float:
 def _surroundings(b: SceneBuilder, back: float, across: float, distance: float) -> None:
     """A floor and what stands behind: a wall, a cloth hung up, a picture, cases and cabinets."""
     rng = b.rng
-    detail = min(max(1.0 / across, 0.5), 2.0)
-    cloth = paint(b, "fabric", detail) if rng.random() < 0.5 else picture(b, "print", across=6, down=3)
-    floor = cloth if rng.random() < 0.3 else paint(b, str(rng.choice(["floor", "fabric", "wood", "road"])), detail)
-    reach = 3.0 * (distance + back)
-    b.ground(floor, reach=reach)
     kind = rng.random()
-    high = 1.5 * across + 1.0
+    high, reach = 1.5 * across + 1.0, 3.0 * (distance + back)
+    repeat = rng.uniform(2, 6)  # of a print, a metre
+    printed = picture(b, "print", across=round(5 * across * repeat), down=round(2 * high * repeat))
+    cloth = paint(b, "fabric") if rng.random() < 0.5 else printed
+    floor = cloth if rng.random() < 0.3 else paint(b, str(rng.choice(["floor", "fabric", "wood", "road"])))
+    b.ground(floor, reach=reach)
     if kind < 0.4:  # hung up in folds, which lie on the floor
         b.flat((0, high, back), (2.5 * across, 0, 0), (0, high, 0), cloth)
         fold = 0.03 * across
@@ -74,7 +92,7 @@ def _surroundings(b: SceneBuilder, back: float, across: float, distance: float) 
             thick = fold * rng.uniform(0.3, 1.0)
             b.rod((x, 0, back), (x + rng.normal(0, 0.1) * across, 2 * high, back), thick, 0.7 * thick, cloth)
     else:
-        wall = paint(b, str(rng.choice(["wall", "masonry", "wood", "fabric"])), detail)
+        wall = paint(b, str(rng.choice(["wall", "masonry", "wood", "fabric"])))
         b.flat((0, high, back), (reach, 0, 0), (0, high, 0), wall)
     if kind > 0.6 and across > 1.0:
         for x in (-0.4, 0.1, 0.5):
@@ -108,11 +126,3 @@ def _something(b: SceneBuilder, x: float, z: float, size: float) -> None:
         b.dims((x, 0.5 * half[1], z), float(half.min()))
     else:
         tableware.scatter(b, x, 0, z, size)
-
-
-def _chair(b: SceneBuilder, x: float, y: float, z: float, yaw: float) -> None:
-    furniture.chair(b, x, z, yaw)
-
-
-def _cabinet(b: SceneBuilder, x: float, y: float, z: float, yaw: float) -> None:
-    furniture.cabinet(b, x, z, 0.3 * math.sin(yaw))
