@@ -63,8 +63,6 @@ class DepthConfig:
     hidden: float = 0.5
     reach: float = 0.04
     """How far the surface behind an edge is known to go on, as a share of the picture's side."""
-    nearness: float = 0.0
-    """Power of a picture's mean disparity by which it weighs."""
 
 
 @dataclass(frozen=True)

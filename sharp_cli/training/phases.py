@@ -73,7 +73,7 @@ def judge_layers(
     disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor, weights: DepthConfig
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The depth phase's loss and its terms: see :func:`~sharp_cli.training.losses.layers.layer_losses`."""
-    terms = layer_losses(disparity, true_depth, disparity_factor, weights.reach, weights.nearness)
+    terms = layer_losses(disparity, true_depth, disparity_factor, weights.reach)
     return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum(), terms
 
 

@@ -288,16 +288,6 @@ def test_depth_phase_losses_vanish_at_their_targets_and_nowhere_else():
         assert 0.3 * wrong[name] < far[name] < wrong[name], "far scenes count, and not for more"
 
 
-@pytest.mark.parametrize(("nearness", "least", "most"), [(0.0, 20.0, 40.0), (1.0, 0.9, 1.3)])
-def test_nearness_evens_out_how_strongly_near_and_far_pictures_pull(nearness: float, least: float, most: float):
-    depth = torch.tensor([0.5, 20.0])[:, None, None, None].expand(2, 1, 16, 16)
-    disparity = (1.3 / depth).repeat(1, 2, 1, 1).requires_grad_()
-    layer_losses(disparity, depth, torch.ones(2), 0.1, nearness)["scale"].backward()
-    assert disparity.grad is not None
-    near, far = disparity.grad.abs().sum(dim=(1, 2, 3))
-    assert least < far / near < most
-
-
 def test_the_surface_behind_is_the_far_one_beside_an_edge_only():
     disparity = torch.full((1, 1, 100, 100), 0.2)
     disparity[..., 30:] = 1.0

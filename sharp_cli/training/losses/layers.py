@@ -16,20 +16,12 @@ OFFSET, LEAST_OFFSET = 0.1, 0.03
 without the latter, far scenes have gradients a thousand times those of near ones."""
 
 
-TYPICAL = 0.2
-"""Disparity of a room's middle (some 4 m): pictures of this mean weigh one."""
-
-
-def layer_losses(
-    disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor, reach: float, nearness: float = 0.0
-) -> dict[str, Tensor]:
+def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor, reach: float) -> dict[str, Tensor]:
     """The terms, all on log(disparity + an offset of a tenth of the picture's mean true disparity and a little).
 
     The logarithm makes near and far scenes weigh alike, and too near as bad as too far: divided by the mean instead,
     errors in far scenes have no bound on one side only, and pull a young network towards no disparity at all. The
     offset keeps what is much farther than the rest of its picture, the sky above all, from counting for much.
-    But a network's disparities are linear in its last layer, so the gradient of a logarithm falls with them, and what
-    is near is learnt last: the power ``nearness`` of a picture's mean disparity evens that out, wholly at 1.
 
     - ``scale``: absolute value of the visible layer's mean error, which is a factor on the whole picture;
     - ``shape``: mean absolute error around that mean. Taken together with it, the whole of a picture would pull one way
@@ -42,7 +34,7 @@ def layer_losses(
         disparity: (B, 2, R, R) as the network predicts it: focal length over width, divided by depth in metres.
         true_depth: (B, 1, R, R) [m]; 0 or less where it is not known, infinite for the sky.
         disparity_factor: (B,).
-        reach, nearness: see :class:`~sharp_cli.training.config.DepthConfig`.
+        reach: see :class:`~sharp_cli.training.config.DepthConfig`.
     """
     known = true_depth > 0
     factor = disparity_factor[:, None, None, None]
@@ -51,8 +43,7 @@ def layer_losses(
     mean = true.sum(dim=(1, 2, 3)) / counted.sum(dim=(1, 2, 3)).clamp(min=1.0)
     offset = (OFFSET * mean + LEAST_OFFSET)[:, None, None, None]
     wanted = torch.cat([true, surface_behind(true, known, reach)], dim=1)
-    weight = (((mean + LEAST_OFFSET) / (TYPICAL + LEAST_OFFSET)) ** nearness)[:, None, None, None]
-    error = ((disparity + offset).log() - (wanted + offset).log()) * counted * weight
+    error = ((disparity + offset).log() - (wanted + offset).log()) * counted
     seen, hidden = error.split(1, dim=1)
     scale = seen.sum(dim=(1, 2, 3), keepdim=True) / counted.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1.0)
     return {
