@@ -53,7 +53,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.layout:
-        pair._draw = lambda rng, bank: pair.draw_layout(rng, bank, options.layout)
+        pair._choose_layout = lambda rng: options.layout
 
     start = time.perf_counter()
     load_bank()

@@ -45,6 +45,12 @@ def test_no_scene_is_in_two_splits() -> None:
             assert one[-1] < other[0] or other[-1] < one[0]
 
 
+def test_a_pair_tells_its_kind_of_scene(pairs: list[ViewPair]) -> None:
+    kinds = {pair.layout for pair in pairs}
+    assert kinds <= set(LAYOUTS) and len(kinds) > 3
+    assert all(np.median(pair.input.depth) < 15 for pair in pairs if pair.layout in ("room", "tabletop", "still_life"))
+
+
 def test_views_are_what_they_say(pairs: list[ViewPair]) -> None:
     for pair in pairs:
         assert (pair.input.viewmat == np.eye(4)).all()

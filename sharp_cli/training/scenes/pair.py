@@ -46,6 +46,8 @@ class ViewPair:
     novel: View
     photo: NDArray[np.uint8]
     """(H, W, 3) sRGB: the input picture as a phone would have stored it."""
+    layout: str = ""
+    """Which of ``LAYOUTS`` a drawn scene is; empty for pictures from files."""
 
 
 def make_pair(seed: int, size: int | tuple[int, int], config: SceneConfig = DEFAULTS) -> ViewPair:
@@ -61,7 +63,8 @@ def make_pair(seed: int, size: int | tuple[int, int], config: SceneConfig = DEFA
     bank = load_bank(config.textures)
     for attempt in range(TRIES):
         rng = np.random.default_rng((seed, attempt))
-        scene, framing = _draw(rng, bank)
+        name = _choose_layout(rng)
+        scene, framing = draw_layout(rng, bank, name)
         K = intrinsics(rng, framing.mm, float(rng.choice(config.aspects)), width, height)
         first = first_camera(rng, framing, K)
         second = _find_second(rng, scene, bank, first, framing, (height, width), config)
@@ -75,7 +78,7 @@ def make_pair(seed: int, size: int | tuple[int, int], config: SceneConfig = DEFA
         for rendered, pose in zip(seen, (first, second), strict=True)
     ]
     photo = degrade(rng, views[0].image) if config.degrade else views[0].image
-    return ViewPair(views[0], views[1], photo)
+    return ViewPair(views[0], views[1], photo, name)
 
 
 def draw_layout(rng: Generator, bank: Bank, name: str) -> tuple[Scene, Framing]:
@@ -85,9 +88,9 @@ def draw_layout(rng: Generator, bank: Bank, name: str) -> tuple[Scene, Framing]:
     return builder.finish(), framing
 
 
-def _draw(rng: Generator, bank: Bank) -> tuple[Scene, Framing]:
+def _choose_layout(rng: Generator) -> str:
     names, shares = list(LAYOUTS), np.array([share for _, share in LAYOUTS.values()])
-    return draw_layout(rng, bank, names[int(rng.choice(len(names), p=shares / shares.sum()))])
+    return names[int(rng.choice(len(names), p=shares / shares.sum()))]
 
 
 def _find_second(

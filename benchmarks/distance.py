@@ -1,0 +1,264 @@
+"""Teach a small network's image encoder by itself how far away things are, from drawn pictures used many times.
+
+    python benchmarks/distance.py START.safetensors OUT.safetensors [--pairs 12000] [--steps 4200] [--drawn FILE.npz]
+
+The encoder of the whole picture has to tell near scenes from far ones, and that takes more pictures than the phases of
+`sharp train` can show it in the same time. Here nothing else runs: each picture is flipped, cropped and recoloured,
+three quarters of its patches are left out, and what remains has to tell the distances in every patch and in the whole,
+and the kind of scene. OUT is START with the encoder's moving mean; the decoder has to be trained again after it:
+
+    sharp train preview-coarse --set init=OUT.safetensors --set trainable=frozen-backbone …
+
+Every 300 steps it says how well distances of 400 held-out pairs are told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import multiprocessing
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import sharp_cli
+from sharp_cli.errors import SharpError
+from sharp_cli.memory import keep_freed_memory
+from sharp_cli.model.checkpoint import network_name
+from sharp_cli.model.network import SharpNetwork
+from sharp_cli.model.vit import WindowViT
+from sharp_cli.training.config import OptimizerConfig
+from sharp_cli.training.scenes import make_pair, seeds
+from sharp_cli.training.scenes.layouts import LAYOUTS
+from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay
+from sharp_cli.weights.read import read_weights
+from sharp_cli.weights.write import write_weights
+
+ENCODER = "encoder.image_encoder."
+KINDS = list(LAYOUTS)
+NEAREST, LOGARITHMS = 4.5, (-7.0, 1.5)
+"""Disparities, focal length over width by depth, are cut off here, and so are their natural logarithms."""
+
+
+class Pictures(NamedTuple):
+    """Both views of drawn pairs."""
+
+    images: Tensor
+    """(N, 3, S, S) uint8 sRGB."""
+    disparities: Tensor
+    """(N, S/2, S/2) float16: focal length over width, by depth."""
+    kinds: Tensor
+    """(N,) places in ``KINDS``."""
+
+
+class Told(NamedTuple):
+    """What is said of B pictures, or what is true of them; distances as natural logarithms of disparity."""
+
+    patches: Tensor
+    """(B, P) of every patch."""
+    disparities: Tensor
+    """(B, P) the same without the logarithm: here what is near counts most."""
+    whole: Tensor
+    """(B,) of the picture."""
+
+
+class Reader(nn.Module):
+    """The encoder with linear layers that tell from its tokens what it has seen."""
+
+    def __init__(self, encoder: WindowViT) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = encoder.embed_dim
+        self.patches, self.disparities, self.whole = (nn.Linear(width, 1) for _ in range(3))
+        self.kinds = nn.Linear(width, len(KINDS))
+        for layer, start in ((self.patches, -1.5), (self.disparities, 0.5), (self.whole, -1.5), (self.kinds, 0.0)):
+            nn.init.zeros_(layer.weight)
+            nn.init.constant_(layer.bias, start)
+
+    def forward(self, images: Tensor, kept: Tensor | None = None) -> tuple[Told, Tensor]:
+        """(B, 3, S, S) pictures in [-1, 1], of which only the patches ``kept`` (B, P) are seen; and (B, K) scores."""
+        vit = self.encoder
+        tokens = vit._pos_embed(vit.patch_embed(images))
+        first = tokens.shape[1] - vit.patch_embed.num_patches
+        if kept is not None:
+            seen = torch.cat([torch.arange(first).expand(len(kept), first), kept + first], dim=1)
+            tokens = tokens.gather(1, seen[..., None].expand(-1, -1, tokens.shape[2]))
+        tokens = vit.norm(vit.blocks(vit.norm_pre(tokens)))[:, first:]
+        mean = tokens.mean(dim=1)
+        told = (self.patches(tokens)[..., 0], self.disparities(tokens)[..., 0], self.whole(mean)[..., 0])
+        return Told(*(value.float() for value in told)), self.kinds(mean).float()
+
+
+def draw(job: tuple[int, int]) -> tuple[list[np.ndarray], list[np.ndarray], str]:
+    """Both views of the pair of a seed: pictures, disparities, the kind of scene."""
+    seed, side = job
+    torch.set_num_threads(1)
+    pair = make_pair(seed, side)
+    views = (pair.input, pair.novel)
+    near = [(v.K[0, 0] / side / v.depth[::2, ::2].clip(1e-3)).astype(np.float16) for v in views]
+    return [pair.photo, pair.novel.image], near, pair.layout
+
+
+def draw_pictures(numbers: range, side: int, jobs: int) -> Pictures:
+    """The pairs of these seeds."""
+    images = torch.empty(2 * len(numbers), 3, side, side, dtype=torch.uint8)
+    disparities = torch.empty(2 * len(numbers), side // 2, side // 2, dtype=torch.float16)
+    kinds = torch.empty(2 * len(numbers), dtype=torch.long)
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        drawn = pool.imap(draw, ((seed, side) for seed in numbers), chunksize=16)
+        for place, (pictures, near, kind) in enumerate(drawn):
+            for view in range(2):
+                images[2 * place + view] = torch.from_numpy(pictures[view]).permute(2, 0, 1)
+                disparities[2 * place + view] = torch.from_numpy(near[view])
+            kinds[2 * place : 2 * place + 2] = KINDS.index(kind)
+    return Pictures(images, disparities, kinds)
+
+
+def keep_drawn(path: Path | None, numbers: range, side: int, jobs: int) -> Pictures:
+    """The pairs of these seeds, from a file of an earlier run or drawn and kept there."""
+    if path and path.exists():
+        with np.load(path) as kept:
+            pictures = Pictures(*(torch.from_numpy(kept[name]) for name in Pictures._fields))
+        if pictures.images.shape != (2 * len(numbers), 3, side, side):
+            raise SharpError(f"{path} holds other pictures than these options want.")
+        return pictures
+    pictures = draw_pictures(numbers, side, jobs)
+    if path:
+        np.savez(path, **{name: value.numpy() for name, value in pictures._asdict().items()})
+    return pictures
+
+
+def change(images: Tensor, disparities: Tensor) -> tuple[Tensor, Tensor]:
+    """Pictures in [0, 1], cropped (which a longer lens would have done), flipped and recoloured, each its own way."""
+    count = len(images)
+    share = torch.where(torch.rand(count) < 0.7, 0.6 + 0.4 * torch.rand(count), torch.ones(count))
+    where = torch.zeros(count, 2, 3)
+    where[:, 0, 0] = share * (1 - 2 * torch.randint(2, (count,)))
+    where[:, 1, 1] = share
+    where[:, :, 2] = (2 * torch.rand(count, 2) - 1) * (1 - share)[:, None]
+
+    def crop(maps: Tensor, mode: str) -> Tensor:
+        grid = F.affine_grid(where, list(maps.shape), align_corners=False)
+        return F.grid_sample(maps, grid, mode, "border", align_corners=False)
+
+    gamma, gain = (0.2 * torch.randn(count, 1, 1, 1)).exp(), (0.1 * torch.randn(count, 3, 1, 1)).exp()
+    images = (crop(images, "bilinear").clamp(min=1e-4) ** gamma * gain).clamp(max=1)
+    return images, crop(disparities[:, None], "nearest")[:, 0] / share[:, None, None]
+
+
+def measure(disparities: Tensor, grid: int) -> Told:
+    """What is true of (B, H, H) disparities whose pictures have ``grid`` patches a side."""
+    near = disparities.clamp(1e-4, NEAREST)
+    cell = near.shape[1] // grid
+    patches = near.unflatten(1, (grid, cell)).unflatten(3, (grid, cell)).transpose(2, 3).flatten(3)
+    middle = patches.median(dim=3).values.flatten(1)
+    return Told(middle.log().clamp(*LOGARITHMS), middle, near.flatten(1).median(1).values.log().clamp(*LOGARITHMS))
+
+
+def judge(told: Told, true: Told, scores: Tensor, kinds: Tensor) -> Tensor:
+    """The loss: absolute errors of all that is told, of the patches' mean once more, and the wrong kinds of scene."""
+    errors = [(a - b).abs().mean() for a, b in zip(told, true, strict=True)]
+    errors.append((told.patches.mean(1) - true.patches.mean(1)).abs().mean())
+    return torch.stack(errors).sum() + 0.5 * F.cross_entropy(scores, kinds)
+
+
+def shuffled(count: int, batch: int) -> Iterator[Tensor]:
+    """Endless batches of places; each place once a round."""
+    while True:
+        yield from torch.randperm(count)[: count // batch * batch].split(batch)
+
+
+def train(encoder: WindowViT, pictures: Pictures, held_out: Pictures, options: argparse.Namespace) -> WindowViT:
+    """The trained encoder: the moving mean of its weights."""
+    grid = encoder.patch_embed.grid_size[0]
+    config = OptimizerConfig(lr=options.lr, final_lr=0.02 * options.lr, warmup=60, ema=0.995, muon=20.0)
+    reader = Reader(encoder).requires_grad_(True)
+    mean = copy.deepcopy(reader)
+    optimizer = build_optimizer(reader, config)
+    batches, start = shuffled(len(pictures.images), options.batch), time.monotonic()
+    for step in range(options.steps):
+        places = next(batches)
+        images, disparities = change(pictures.images[places] / 255, pictures.disparities[places].float())
+        true, kept = measure(disparities, grid), None
+        if options.keep < 1:
+            kept = torch.rand(true.patches.shape).argsort(dim=1)[:, : int(options.keep * grid * grid)]
+            true = Told(true.patches.gather(1, kept), true.disparities.gather(1, kept), true.whole)
+        with torch.autocast("cpu", torch.bfloat16):
+            told, scores = reader(2 * images - 1, kept)
+        optimizer.zero_grad()
+        judge(told, true, scores, pictures.kinds[places]).backward()
+        nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
+        optimizer.step(learning_rate(step, options.steps, config))
+        with torch.no_grad():
+            for average, value in zip(mean.parameters(), reader.parameters(), strict=True):
+                average.lerp_(value, 1 - mean_decay(step, config.ema))
+        if (step + 1) % 300 == 0 or step + 1 == options.steps:
+            rate = (step + 1) * options.batch / (time.monotonic() - start)
+            print(f"[{step + 1}/{options.steps}] {examine(mean, held_out, grid)}; {rate:.0f} pictures/s", flush=True)
+    return mean.encoder
+
+
+@torch.no_grad()
+def examine(reader: Reader, pictures: Pictures, grid: int) -> str:
+    """How well whole pictures' distances and kinds are told; launches, the farthest by far, are left out."""
+    apart = pictures.kinds != KINDS.index("launch")
+    told, true, right = [], [], []
+    for images, disparities, kinds in zip(*(part[apart].split(100) for part in pictures), strict=True):
+        answer, scores = reader(images / 127.5 - 1)
+        told.append(answer.whole)
+        true.append(measure(disparities.float(), grid).whole)
+        right.append(scores.argmax(1) == kinds)
+    a, b = torch.cat(told), torch.cat(true)
+    correlation = torch.corrcoef(torch.stack([a, b]))[0, 1]
+    return (
+        f"log distances correlate by {correlation:.3f}, are off by {(a - b).abs().mean():.3f}; "
+        f"{torch.cat(right).float().mean():.0%} of the kinds of scene are right"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("start", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--pairs", type=int, default=12_000)
+    parser.add_argument("--first", type=int, default=4_000_000, help="number of the first training scene")
+    parser.add_argument("--steps", type=int, default=4200)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--keep", type=float, default=0.25, help="share of the patches that are seen")
+    parser.add_argument("--lr", type=float, default=7e-4)
+    parser.add_argument("--drawn", type=Path, help="a .npz to keep the drawn pictures in, or to take them from")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    keep_freed_memory()
+    torch.manual_seed(options.first)
+    weights = read_weights(options.start)
+    network = SharpNetwork(weights.config)
+    network.load_state_dict({network_name(name): tensor.float() for name, tensor in weights.tensors.items()})
+    side, apart = weights.config.image_size, seeds("validation")
+    scenes = seeds("train")[options.first : options.first + options.pairs]
+    pictures = keep_drawn(options.drawn, scenes, side, options.jobs)
+    held_out = draw_pictures(apart[1000:1400], side, options.jobs)
+    begun = time.monotonic()
+    encoder = train(network.encoder.image_encoder, pictures, held_out, options)
+    trained = {ENCODER + name: value for name, value in encoder.state_dict().items()}
+    tensors = {name: trained.get(network_name(name), tensor) for name, tensor in weights.tensors.items()}
+    told = {name: getattr(options, name) for name in ("pairs", "first", "batch", "keep", "lr")}
+    run = {
+        "made_by": f"sharp-cli {sharp_cli.__version__}",
+        "steps": options.steps,
+        "samples": options.steps * options.batch,
+        "seconds": round(time.monotonic() - begun),
+        "config": {"phase": "distance", **told},
+    }
+    record = {**weights.record, "name": options.out.stem, "training": [*weights.record.get("training", []), run]}
+    write_weights(options.out, tensors, weights.config, record)
+
+
+if __name__ == "__main__":
+    main()
