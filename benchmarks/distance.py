@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 import sharp_cli
 from sharp_cli.errors import SharpError
+from sharp_cli.files import atomic_write
 from sharp_cli.memory import keep_freed_memory
 from sharp_cli.model.checkpoint import network_name
 from sharp_cli.model.network import SharpNetwork
@@ -36,7 +37,7 @@ from sharp_cli.model.vit import WindowViT
 from sharp_cli.training.config import OptimizerConfig
 from sharp_cli.training.scenes import make_pair, seeds
 from sharp_cli.training.scenes.layouts import LAYOUTS
-from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay
+from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay, update_mean
 from sharp_cli.weights.read import read_weights
 from sharp_cli.weights.write import write_weights
 
@@ -130,7 +131,8 @@ def keep_drawn(path: Path | None, numbers: range, side: int, jobs: int) -> Pictu
         return pictures
     pictures = draw_pictures(numbers, side, jobs)
     if path:
-        np.savez(path, **{name: value.numpy() for name, value in pictures._asdict().items()})
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{name: value.numpy() for name, value in pictures._asdict().items()})
     return pictures
 
 
@@ -180,6 +182,7 @@ def train(encoder: WindowViT, pictures: Pictures, held_out: Pictures, options: a
     config = OptimizerConfig(lr=options.lr, final_lr=0.02 * options.lr, warmup=60, ema=0.995, muon=20.0)
     reader = Reader(encoder).requires_grad_(True)
     mean = copy.deepcopy(reader)
+    averages = dict(mean.named_parameters())
     optimizer = build_optimizer(reader, config)
     batches, start = shuffled(len(pictures.images), options.batch), time.monotonic()
     for step in range(options.steps):
@@ -195,9 +198,7 @@ def train(encoder: WindowViT, pictures: Pictures, held_out: Pictures, options: a
         judge(told, true, scores, pictures.kinds[places]).backward()
         nn.utils.clip_grad_norm_(reader.parameters(), 5.0)
         optimizer.step(learning_rate(step, options.steps, config))
-        with torch.no_grad():
-            for average, value in zip(mean.parameters(), reader.parameters(), strict=True):
-                average.lerp_(value, 1 - mean_decay(step, config.ema))
+        update_mean(averages, reader.named_parameters(), mean_decay(step, config.ema))
         if (step + 1) % 300 == 0 or step + 1 == options.steps:
             rate = (step + 1) * options.batch / (time.monotonic() - start)
             print(f"[{step + 1}/{options.steps}] {examine(mean, held_out, grid)}; {rate:.0f} pictures/s", flush=True)
