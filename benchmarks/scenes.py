@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sharp_cli.training.scenes import SceneConfig, ViewPair, make_pair, pair, seeds
+from sharp_cli.training.scenes import SceneConfig, ViewPair, make_pair, seeds
 from sharp_cli.training.scenes.bank import load_bank
 from sharp_cli.training.scenes.layouts import LAYOUTS
 
@@ -52,8 +52,7 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.layout:
-        pair._choose_layout = lambda rng: options.layout
+    config = SceneConfig(layouts=(options.layout,) if options.layout else ())
 
     start = time.perf_counter()
     load_bank()
@@ -64,7 +63,7 @@ def main() -> None:
     start = time.perf_counter()
     for seed in seeds("train")[options.start : options.start + options.pairs]:
         before = time.process_time()
-        pairs.append(make_pair(seed, options.size, SceneConfig()))
+        pairs.append(make_pair(seed, options.size, config))
         cpu.append(time.process_time() - before)
     wall = time.perf_counter() - start
     print(f"{options.pairs} pairs at {options.size}², {options.threads} threads")

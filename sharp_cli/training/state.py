@@ -17,7 +17,7 @@ from sharp_cli.files import atomic_write
 from sharp_cli.model.checkpoint import checkpoint_name
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.training.config import TrainConfig
-from sharp_cli.training.configfile import as_table
+from sharp_cli.training.configfile import as_table, build
 from sharp_cli.training.schedule import Optimizers
 from sharp_cli.weights.write import write_weights
 
@@ -78,7 +78,7 @@ def load_checkpoint(path: Path, state: State, config: TrainConfig) -> None:
     """
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        before = stored["config"]
+        before = as_table(build(TrainConfig, stored["config"], ""))  # with the defaults of fields that came later
     except Exception as error:  # what torch raises for a damaged file is anybody's guess
         raise SharpError(
             f"The checkpoint {path} cannot be read ({error}); without it the run starts before."

@@ -51,6 +51,15 @@ def test_a_pair_tells_its_kind_of_scene(pairs: list[ViewPair]) -> None:
     assert all(np.median(pair.input.depth) < 15 for pair in pairs if pair.layout in ("room", "tabletop", "still_life"))
 
 
+def test_kinds_of_scene_can_be_chosen(pairs: list[ViewPair]) -> None:
+    chosen = SceneConfig(layouts=("street", "stage"))
+    assert {make_pair(seed, 48, chosen).layout for seed in range(8)} == {"street", "stage"}
+    everything = make_pair(0, SIZE, SceneConfig(layouts=tuple(LAYOUTS)))
+    assert as_bytes(everything) == as_bytes(pairs[0])
+    with pytest.raises(SharpError, match="no kind 'moon'; there are room, "):
+        SceneConfig(layouts=("room", "moon"))
+
+
 def test_views_are_what_they_say(pairs: list[ViewPair]) -> None:
     for pair in pairs:
         assert (pair.input.viewmat == np.eye(4)).all()

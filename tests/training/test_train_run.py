@@ -107,6 +107,15 @@ def test_another_configuration_does_not_go_on(posed: Path, tmp_path: Path):
     assert train(tiny_config(posed, phase="depth", steps=2, log={"every": 2}), tmp_path, CPU, quiet=True).step == 2
 
 
+def test_a_checkpoint_from_before_a_field_existed_goes_on(posed: Path, tmp_path: Path):
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU, quiet=True)
+    (path,) = find_checkpoints(tmp_path)
+    stored = torch.load(path, weights_only=True)
+    del stored["config"]["data"]["scenes"]["layouts"], stored["config"]["optimizer"]["muon"]
+    torch.save(stored, path)
+    assert train(tiny_config(posed, phase="depth", steps=2), tmp_path, CPU, quiet=True).step == 2
+
+
 def test_a_damaged_checkpoint_is_named(posed: Path, tmp_path: Path):
     train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU, quiet=True)
     (path,) = find_checkpoints(tmp_path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sharp_cli.errors import SharpError
+
 
 @dataclass(frozen=True)
 class SceneConfig:
@@ -25,6 +27,20 @@ class SceneConfig:
     """Whether ``ViewPair.photo`` has a camera's blur, noise and compression."""
     textures: Path | None = None
     """A folder of the user's own photos to take textures from, beside the bundled ones."""
+    layouts: tuple[str, ...] = ()
+    """Kinds of scene to draw, of :data:`~sharp_cli.training.scenes.layouts.LAYOUTS`; empty for all. Shares stay
+    those given there, relative to each other."""
+
+    def __post_init__(self) -> None:
+        """Raises SharpError for a kind of scene that there is not."""
+        if not self.layouts:
+            return
+        from sharp_cli.training.scenes.layouts import LAYOUTS  # brings all that can be drawn
+
+        if unknown := [name for name in self.layouts if name not in LAYOUTS]:
+            raise SharpError(
+                f"Scenes: there is no kind {', '.join(map(repr, unknown))}; there are {', '.join(LAYOUTS)}."
+            )
 
 
 DEFAULTS = SceneConfig()

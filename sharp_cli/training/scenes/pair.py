@@ -63,7 +63,7 @@ def make_pair(seed: int, size: int | tuple[int, int], config: SceneConfig = DEFA
     bank = load_bank(config.textures)
     for attempt in range(TRIES):
         rng = np.random.default_rng((seed, attempt))
-        name = _choose_layout(rng)
+        name = _choose_layout(rng, config)
         scene, framing = draw_layout(rng, bank, name)
         K = intrinsics(rng, framing.mm, float(rng.choice(config.aspects)), width, height)
         first = first_camera(rng, framing, K)
@@ -88,8 +88,9 @@ def draw_layout(rng: Generator, bank: Bank, name: str) -> tuple[Scene, Framing]:
     return builder.finish(), framing
 
 
-def _choose_layout(rng: Generator) -> str:
-    names, shares = list(LAYOUTS), np.array([share for _, share in LAYOUTS.values()])
+def _choose_layout(rng: Generator, config: SceneConfig) -> str:
+    names = list(config.layouts) or list(LAYOUTS)
+    shares = np.array([LAYOUTS[name][1] for name in names])
     return names[int(rng.choice(len(names), p=shares / shares.sum()))]
 
 
