@@ -82,8 +82,9 @@ def evaluate(
 ) -> None:
     """Compare predicted scenes with true pictures and depth, and with baselines that need no network.
 
-    Prints a Markdown table: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed. A sample that fails does
-    not stop the others. Exit code 0, 1 if a sample failed, 2 for wrong use, 130 after Ctrl-C.
+    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed; depth; and of drawn scenes
+    the same by their kind. A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for
+    wrong use, 130 after Ctrl-C.
     """
     if (path is None) != (data is DataSet.synthetic):
         told = "is drawn and takes no PATH" if path else "needs the PATH of its files"
@@ -141,9 +142,8 @@ def run(
     Raises:
         SharpError: a file cannot be written.
     """
-    from sharp_cli.evaluation.evaluate import evaluate
+    from sharp_cli.evaluation.evaluate import evaluate, sum_up
     from sharp_cli.evaluation.record import to_json
-    from sharp_cli.evaluation.results import Results
     from sharp_cli.evaluation.sheets import write_sheet
     from sharp_cli.evaluation.table import to_markdown
 
@@ -169,7 +169,7 @@ def run(
             )
         state = "finished"
     finally:
-        results = Results.of([outcome.scores for outcome in outcomes])
+        results = sum_up(outcomes)
         record = to_json(outcomes, results, settings, state)
         if json_file is not None and str(json_file) != STDOUT:
             write_text(json_file, record)

@@ -26,6 +26,8 @@ class Outcome:
     """What became of a sample."""
 
     name: str
+    kind: str = ""
+    """Of a drawn scene, which of :data:`~sharp_cli.training.scenes.layouts.LAYOUTS`."""
     scores: Scores = field(default_factory=dict)
     """Empty if it failed."""
     reason: str | None = None
@@ -67,6 +69,7 @@ def evaluate(
         try:
             with watch.stage("load"):
                 pair = sample.load()
+            outcome.kind = pair.layout
             with watch.stage("predict", on_device=True):
                 gaussians = predict(photo_of(pair))
             with watch.stage("score", on_device=True):
@@ -83,7 +86,12 @@ def evaluate(
             outcome.reason = _reason(sample, error)
         outcomes.append(outcome)
         ended(outcome, pictures)
-    return Results.of([outcome.scores for outcome in outcomes])
+    return sum_up(outcomes)
+
+
+def sum_up(outcomes: Sequence[Outcome]) -> Results:
+    """What the outcomes come to."""
+    return Results.of([outcome.scores for outcome in outcomes], [outcome.kind for outcome in outcomes])
 
 
 def _reason(sample: Sample, error: Exception) -> str:

@@ -31,6 +31,8 @@ def to_json(outcomes: Sequence[Outcome], results: Results, settings: dict[str, A
 
 def _item(outcome: Outcome) -> dict[str, Any]:
     item: dict[str, Any] = {"name": outcome.name, "status": "failed" if outcome.reason else "scored"}
+    if outcome.kind:
+        item["kind"] = outcome.kind
     if outcome.reason:
         item["reason"] = outcome.reason
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sharp_cli.evaluation.score import BASELINES, Scores
@@ -32,17 +32,34 @@ class Results:
     """Over the samples that have the number."""
     against: dict[str, Against]
     """By baseline."""
+    kinds: dict[str, Results] = field(default_factory=dict)
+    """The same of each kind of scene, where the kinds are known."""
 
     @classmethod
-    def of(cls, scores: Sequence[Scores]) -> Results:
-        """Sum up the samples' scores; those of failed ones are empty."""
+    def of(cls, scores: Sequence[Scores], kinds: Sequence[str] = ()) -> Results:
+        """Sum up the samples' scores; those of failed ones are empty.
+
+        Args:
+            kinds: of each sample's scene; empty where it is not known.
+        """
         known = [each for each in scores if each]
         against = {name: found for name in BASELINES if (found := _against(known, name)) is not None}
-        return cls(len(known), len(scores) - len(known), _means(known), against)
+        of_kind: dict[str, list[Scores]] = {}
+        for each, kind in zip(scores, kinds, strict=False):
+            if each and kind:
+                of_kind.setdefault(kind, []).append(each)
+        by_kind = {kind: cls.of(found) for kind, found in sorted(of_kind.items())}
+        return cls(len(known), len(scores) - len(known), _means(known), against, by_kind)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; numbers that are none are None."""
-        return {**asdict(self), "means": strict(self.means)}
+        """For JSON; numbers that are none are None, and kinds are left out where none is known."""
+        told = {
+            "scored": self.scored,
+            "failed": self.failed,
+            "means": strict(self.means),
+            "against": {name: asdict(found) for name, found in self.against.items()},
+        }
+        return {**told, "kinds": {kind: each.to_dict() for kind, each in self.kinds.items()}} if self.kinds else told
 
 
 def strict(scores: Scores) -> dict[str, dict[str, float | None]]:

@@ -18,8 +18,9 @@ AGAINST = {"plane": "photo on a plane", "photo": "photo unchanged"}
 
 
 def to_markdown(results: Results) -> str:
-    """Three tables, of what was measured: the pictures, the comparison with the baselines, the depth."""
-    return "\n\n".join(filter(None, (_pictures(results), _against(results), _depth(results)))) + "\n"
+    """Tables of what was measured: the pictures, the comparison with the baselines, the depth, the kinds of scene."""
+    tables = (_pictures(results), _against(results), _depth(results), _kinds(results))
+    return "\n\n".join(filter(None, tables)) + "\n"
 
 
 def _pictures(results: Results) -> str:
@@ -52,6 +53,27 @@ def _depth(results: Results) -> str:
         for kind, told in (("", "as predicted"), ("_aligned", "scaled to the true median"))
     ]
     return _table(["depth of the input view", "AbsRel ↓", "δ < 1.25 ↑"], rows)
+
+
+def _kinds(results: Results) -> str:
+    """Where the prediction is good and where it is not, the worst beside the plane last."""
+
+    def gain(of_kind: Results) -> float:
+        found = of_kind.against.get("plane")
+        return found.gain_db if found else math.nan
+
+    rows = [
+        [
+            kind.replace("_", " "),
+            str(found.scored),
+            _number(found.means.get("novel", {}).get("psnr", math.nan), "{:.2f}"),
+            _number(gain(found), "{:+.2f} dB"),
+            _number(found.means.get("depth", {}).get("scale", math.nan), "{:.2f}"),
+        ]
+        for kind, found in sorted(results.kinds.items(), key=lambda item: -gain(item[1]))
+    ]
+    head = ["kind of scene", "samples", "novel PSNR ↑", "mean gain over the plane", "true / predicted distance"]
+    return _table(head, rows) if rows else ""
 
 
 def _number(value: float, form: str = "{:.3f}") -> str:

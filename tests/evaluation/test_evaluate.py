@@ -12,7 +12,7 @@ import pytest
 from truths import HEIGHT, WIDTH, camera, own_truth, plane_pair, pose, some_gaussians
 
 from sharp_cli.errors import SharpError
-from sharp_cli.evaluation.evaluate import Outcome, evaluate
+from sharp_cli.evaluation.evaluate import Outcome, evaluate, sum_up
 from sharp_cli.evaluation.metrics import MAX_PSNR, psnr, ssim
 from sharp_cli.evaluation.record import to_json
 from sharp_cli.evaluation.results import Against, Results
@@ -178,8 +178,31 @@ def test_means_and_comparisons_by_hand() -> None:
     )
 
 
+def test_kinds_of_scene_are_told_apart() -> None:
+    of_rooms, of_stages = scores(20, 18, 21), scores(23, 25, 19)
+    of_rooms["depth"] = {"abs_rel": 0.5, "delta": 0.1, "abs_rel_aligned": 0.2, "delta_aligned": 0.6, "scale": 2.0}
+    found = [of_rooms, of_stages, scores(21, 20, 19), {}, scores(40, 10, 10)]
+    outcomes = [
+        Outcome(str(i), kind, each, None if each else "no")
+        for i, (kind, each) in enumerate(zip(["room", "stage", "room", "park", ""], found, strict=True))
+    ]
+    results = sum_up(outcomes)
+    assert list(results.kinds) == ["room", "stage"]  # nothing is known of a park
+    assert results.kinds["room"] == Results.of([found[0], found[2]])
+    assert to_markdown(results).endswith(
+        "\n\n"
+        "| kind of scene | samples | novel PSNR ↑ | mean gain over the plane | true / predicted distance |\n"
+        "| --- | ---: | ---: | ---: | ---: |\n"
+        "| room | 2 | 20.50 | +1.50 dB | 2.00 |\n"
+        "| stage | 1 | 23.00 | -2.00 dB | – |\n"
+    )
+    record = json.loads(to_json(outcomes, results, {}, "finished"))
+    assert record["kinds"]["stage"]["means"]["novel"]["psnr"] == 23.0
+    assert [item.get("kind") for item in record["samples"]] == ["room", "stage", "room", "park", None]
+
+
 def test_json_is_strict_even_without_a_number() -> None:
-    outcomes = [Outcome("a", {"novel": {"psnr": math.nan}}), Outcome("b", reason="b: no")]
+    outcomes = [Outcome("a", scores={"novel": {"psnr": math.nan}}), Outcome("b", reason="b: no")]
     results = Results.of([outcome.scores for outcome in outcomes])
     record = json.loads(to_json(outcomes, results, {}, "finished"), parse_constant=pytest.fail)
     assert record["means"] == {"novel": {"psnr": None}}

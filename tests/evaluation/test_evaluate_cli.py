@@ -36,12 +36,14 @@ def test_a_drawn_scene_end_to_end(tiny_weights: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     assert run.stdout.startswith("| 1 samples | PSNR ↑ | SSIM ↑ |\n")
-    assert run.stdout.count("\n\n") == 2
+    assert run.stdout.count("\n\n") == 3
     assert "[1/1] test-0: PSNR novel " in run.stderr
     record = json.loads((tmp_path / "new" / "r.json").read_text(), parse_constant=pytest.fail)
     assert record["state"] == "finished"
     assert record["settings"]["precision"] == "fp32"
     (sample,) = record["samples"]
+    assert set(record["kinds"]) == {sample["kind"]}
+    assert f"| {sample['kind'].replace('_', ' ')} | 1 |" in run.stdout
     assert set(sample["scores"]) == {"novel", "photo", "plane", "input", "depth"}
     assert record["means"] == sample["scores"]
     assert record["against"]["plane"]["scenes"] == 1
