@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import multiprocessing
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,23 +24,23 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 import sharp_cli
 from sharp_cli.errors import SharpError
 from sharp_cli.files import atomic_write
 from sharp_cli.memory import keep_freed_memory
-from sharp_cli.model.checkpoint import network_name
-from sharp_cli.model.network import SharpNetwork
+from sharp_cli.model.checkpoint import checkpoint_name
 from sharp_cli.model.vit import WindowViT
-from sharp_cli.training.config import OptimizerConfig
-from sharp_cli.training.scenes import make_pair, seeds
+from sharp_cli.training.config import OptimizerConfig, TrainConfig
+from sharp_cli.training.initial import start_network
+from sharp_cli.training.scenes import ScenePairs, Split, ViewPair
 from sharp_cli.training.scenes.layouts import LAYOUTS
 from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay, update_mean
-from sharp_cli.weights.read import read_weights
 from sharp_cli.weights.write import write_weights
 
-ENCODER = "encoder.image_encoder."
 KINDS = list(LAYOUTS)
 NEAREST, LOGARITHMS = 4.5, (-7.0, 1.5)
 """Disparities, focal length over width by depth, are cut off here, and so are their natural logarithms."""
@@ -96,43 +95,34 @@ class Reader(nn.Module):
         return Told(*(value.float() for value in told)), self.kinds(mean).float()
 
 
-def draw(job: tuple[int, int]) -> tuple[list[np.ndarray], list[np.ndarray], str]:
-    """Both views of the pair of a seed: pictures, disparities, the kind of scene."""
-    seed, side = job
-    torch.set_num_threads(1)
-    pair = make_pair(seed, side)
-    views = (pair.input, pair.novel)
-    near = [(v.K[0, 0] / side / v.depth[::2, ::2].clip(1e-3)).astype(np.float16) for v in views]
-    return [pair.photo, pair.novel.image], near, pair.layout
+def as_pictures(pairs: list[ViewPair]) -> tuple[NDArray[np.uint8], NDArray[np.float16], NDArray[np.int64]]:
+    """What is kept of drawn pairs, in the order of ``Pictures``; a ``collate_fn``."""
+    images = [image for pair in pairs for image in (pair.photo, pair.novel.image)]
+    views = [view for pair in pairs for view in (pair.input, pair.novel)]
+    near = [view.K[0, 0] / view.depth.shape[1] / view.depth[::2, ::2].clip(1e-3) for view in views]
+    kinds = [KINDS.index(pair.layout) for pair in pairs for _ in range(2)]
+    return np.stack(images).transpose(0, 3, 1, 2), np.stack(near).astype(np.float16), np.array(kinds)
 
 
-def draw_pictures(numbers: range, side: int, jobs: int) -> Pictures:
-    """The pairs of these seeds."""
-    images = torch.empty(2 * len(numbers), 3, side, side, dtype=torch.uint8)
-    disparities = torch.empty(2 * len(numbers), side // 2, side // 2, dtype=torch.float16)
-    kinds = torch.empty(2 * len(numbers), dtype=torch.long)
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        drawn = pool.imap(draw, ((seed, side) for seed in numbers), chunksize=16)
-        for place, (pictures, near, kind) in enumerate(drawn):
-            for view in range(2):
-                images[2 * place + view] = torch.from_numpy(pictures[view]).permute(2, 0, 1)
-                disparities[2 * place + view] = torch.from_numpy(near[view])
-            kinds[2 * place : 2 * place + 2] = KINDS.index(kind)
-    return Pictures(images, disparities, kinds)
+def draw_pictures(split: Split, numbers: range, side: int, jobs: int) -> Pictures:
+    """The pairs of these numbers in a split."""
+    pairs = ScenePairs(split, side)
+    loader = DataLoader(pairs, batch_size=16, sampler=numbers, num_workers=jobs, collate_fn=as_pictures)
+    return Pictures(*(torch.from_numpy(np.concatenate(part)) for part in zip(*loader, strict=True)))
 
 
 def keep_drawn(path: Path | None, numbers: range, side: int, jobs: int) -> Pictures:
-    """The pairs of these seeds, from a file of an earlier run or drawn and kept there."""
+    """The training pairs of these numbers, from a file of an earlier run, or drawn and kept there."""
     if path and path.exists():
         with np.load(path) as kept:
-            pictures = Pictures(*(torch.from_numpy(kept[name]) for name in Pictures._fields))
-        if pictures.images.shape != (2 * len(numbers), 3, side, side):
-            raise SharpError(f"{path} holds other pictures than these options want.")
-        return pictures
-    pictures = draw_pictures(numbers, side, jobs)
+            if tuple(kept["drawn"]) != (numbers.start, numbers.stop, side):
+                raise SharpError(f"{path} holds other pictures than these options want.")
+            return Pictures(*(torch.from_numpy(kept[name]) for name in Pictures._fields))
+    pictures = draw_pictures("train", numbers, side, jobs)
     if path:
+        arrays = {name: value.numpy() for name, value in pictures._asdict().items()}
         with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{name: value.numpy() for name, value in pictures._asdict().items()})
+            np.savez(file, drawn=(numbers.start, numbers.stop, side), **arrays)
     return pictures
 
 
@@ -238,17 +228,14 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     torch.manual_seed(options.first)
-    weights = read_weights(options.start)
-    network = SharpNetwork(weights.config)
-    network.load_state_dict({network_name(name): tensor.float() for name, tensor in weights.tensors.items()})
-    side, apart = weights.config.image_size, seeds("validation")
-    scenes = seeds("train")[options.first : options.first + options.pairs]
-    pictures = keep_drawn(options.drawn, scenes, side, options.jobs)
-    held_out = draw_pictures(apart[1000:1400], side, options.jobs)
+    network, record = start_network(TrainConfig(init=str(options.start)))
+    side = network.config.image_size
+    pictures = keep_drawn(options.drawn, range(options.first, options.first + options.pairs), side, options.jobs)
+    held_out = draw_pictures("validation", range(1000, 1400), side, options.jobs)
     begun = time.monotonic()
     encoder = train(network.encoder.image_encoder, pictures, held_out, options)
-    trained = {ENCODER + name: value for name, value in encoder.state_dict().items()}
-    tensors = {name: trained.get(network_name(name), tensor) for name, tensor in weights.tensors.items()}
+    network.encoder.image_encoder.load_state_dict(encoder.state_dict())
+    tensors = {checkpoint_name(name): tensor for name, tensor in network.state_dict().items()}
     told = {name: getattr(options, name) for name in ("pairs", "first", "batch", "keep", "lr")}
     run = {
         "made_by": f"sharp-cli {sharp_cli.__version__}",
@@ -257,8 +244,8 @@ def main() -> None:
         "seconds": round(time.monotonic() - begun),
         "config": {"phase": "distance", **told},
     }
-    record = {**weights.record, "name": options.out.stem, "training": [*weights.record.get("training", []), run]}
-    write_weights(options.out, tensors, weights.config, record)
+    record = {**record, "name": options.out.stem, "training": [*record.get("training", []), run]}
+    write_weights(options.out, tensors, network.config, record)
 
 
 if __name__ == "__main__":
