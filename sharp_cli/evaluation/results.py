@@ -45,7 +45,7 @@ class Results:
         known = [each for each in scores if each]
         against = {name: found for name in BASELINES if (found := _against(known, name)) is not None}
         of_kind: dict[str, list[Scores]] = {}
-        for each, kind in zip(scores, kinds, strict=False):
+        for each, kind in zip(scores, kinds, strict=bool(kinds)):
             if each and kind:
                 of_kind.setdefault(kind, []).append(each)
         by_kind = {kind: cls.of(found) for kind, found in sorted(of_kind.items())}

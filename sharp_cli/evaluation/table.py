@@ -60,7 +60,7 @@ def _kinds(results: Results) -> str:
 
     def gain(of_kind: Results) -> float:
         found = of_kind.against.get("plane")
-        return found.gain_db if found else math.nan
+        return found.gain_db if found else -math.inf
 
     rows = [
         [
