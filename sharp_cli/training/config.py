@@ -116,7 +116,8 @@ class TrainConfig:
     network: SharpConfig | None = None
     """Sizes of the network; None takes those of ``init``, else the released model's."""
     trainable: Trainable = "released"
-    """``released``: the paper's freezing. ``all``: everything. ``frozen-backbone``: neither ViT (an ablation)."""
+    """``released``: the paper's freezing. ``all``: everything. ``frozen-backbone``: neither ViT (one of
+    the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself)."""
     adjust_depth: bool = True
     """Whether predicted depth is adjusted towards the true one (spec/network.md §4)."""
     precision: Literal["fp32", "bf16"] = "fp32"
