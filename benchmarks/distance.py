@@ -28,18 +28,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-import sharp_cli
 from sharp_cli.errors import SharpError
 from sharp_cli.files import atomic_write
 from sharp_cli.memory import keep_freed_memory
-from sharp_cli.model.checkpoint import checkpoint_name
 from sharp_cli.model.vit import WindowViT
 from sharp_cli.training.config import OptimizerConfig, TrainConfig
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.scenes import ScenePairs, Split, ViewPair
 from sharp_cli.training.scenes.layouts import LAYOUTS
 from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay, update_mean
-from sharp_cli.weights.write import write_weights
+from sharp_cli.training.state import write_trained
 
 KINDS = list(LAYOUTS)
 NEAREST, LOGARITHMS = 4.5, (-7.0, 1.5)
@@ -228,24 +226,21 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     torch.manual_seed(options.first)
-    network, record = start_network(TrainConfig(init=str(options.start)))
+    network, origin = start_network(TrainConfig(init=str(options.start)))
     side = network.config.image_size
     pictures = keep_drawn(options.drawn, range(options.first, options.first + options.pairs), side, options.jobs)
     held_out = draw_pictures("validation", range(1000, 1400), side, options.jobs)
     begun = time.monotonic()
     encoder = train(network.encoder.image_encoder, pictures, held_out, options)
     network.encoder.image_encoder.load_state_dict(encoder.state_dict())
-    tensors = {checkpoint_name(name): tensor for name, tensor in network.state_dict().items()}
     told = {name: getattr(options, name) for name in ("pairs", "first", "batch", "keep", "lr")}
-    run = {
-        "made_by": f"sharp-cli {sharp_cli.__version__}",
+    training = {
         "steps": options.steps,
         "samples": options.steps * options.batch,
         "seconds": round(time.monotonic() - begun),
         "config": {"phase": "distance", **told},
     }
-    record = {**record, "name": options.out.stem, "training": [*record.get("training", []), run]}
-    write_weights(options.out, tensors, network.config, record)
+    write_trained(options.out, network, origin, options.out.stem, training)
 
 
 if __name__ == "__main__":

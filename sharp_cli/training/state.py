@@ -129,18 +129,32 @@ def _without_folders(value: Any) -> Any:
 
 def export_weights(folder: Path, state: State, config: TrainConfig) -> Path:
     """Write the run's ``weights.safetensors``, with how they came about in its record."""
-    record = dict(state.origin)
-    record["name"] = folder.resolve().name
+    path = folder / WEIGHTS
     training = {
-        "made_by": f"sharp-cli {sharp_cli.__version__}",
         "steps": state.step,
         "samples": state.step * config.batch,
         "seconds": round(state.seconds),
         "config": _without_folders(as_table(config)),
     }
-    record["training"] = [*state.origin.get("training", []), training]
-    path = folder / WEIGHTS
     with mean_weights(state):
-        tensors = {checkpoint_name(name): tensor for name, tensor in state.network.state_dict().items()}
-        write_weights(path, tensors, state.network.config, record)
+        write_trained(path, state.network, state.origin, folder.resolve().name, training)
     return path
+
+
+def write_trained(
+    path: Path, network: SharpNetwork, origin: dict[str, Any], name: str, training: dict[str, Any]
+) -> None:
+    """Write a network's weights with the record of those it started from, and this training after theirs.
+
+    Args:
+        origin: record of the weights that the training started from; empty for drawn values.
+        name: what the weights are called.
+        training: JSON values: steps, samples, seconds, config.
+
+    Raises:
+        SharpError: the file cannot be written.
+    """
+    entry = {"made_by": f"sharp-cli {sharp_cli.__version__}", **training}
+    record = {**origin, "name": name, "training": [*origin.get("training", []), entry]}
+    tensors = {checkpoint_name(key): tensor for key, tensor in network.state_dict().items()}
+    write_weights(path, tensors, network.config, record)
