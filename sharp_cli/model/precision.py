@@ -27,13 +27,17 @@ def choose_dtype(precision: Precision, device: torch.device) -> torch.dtype:
         raise SharpError(f"There is no precision '{precision}'; choose one of {', '.join(get_args(Precision))}.")
     if precision != "auto":
         return DTYPES[precision]
+    if has_native_bf16(device):
+        return torch.bfloat16
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def has_native_bf16(device: torch.device) -> bool:
+    """Whether a GPU or this CPU multiplies bf16 in hardware; others only emulate it, slower than fp32."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    return torch.bfloat16 if device.type == "cpu" and has_native_bf16() else torch.float32
-
-
-def has_native_bf16() -> bool:
-    """Whether this CPU multiplies bf16 in hardware; others only emulate it, slower than fp32."""
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 

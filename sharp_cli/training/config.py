@@ -12,6 +12,7 @@ from sharp_cli.training.scenes.config import SceneConfig
 
 Phase = Literal["full", "coarsest", "coarse", "depth", "self"]
 Trainable = Literal["released", "all", "frozen-backbone"]
+TrainingPrecision = Literal["auto", "fp32", "bf16"]
 DataKind = Literal["scenes", "posed", "photos"]
 
 
@@ -120,8 +121,9 @@ class TrainConfig:
     the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself)."""
     adjust_depth: bool = True
     """Whether predicted depth is adjusted towards the true one (spec/network.md §4)."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """What the backbone computes in; weights, heads, rendering and losses are fp32 always."""
+    precision: TrainingPrecision = "fp32"
+    """What the backbone computes in; ``auto`` is bf16 where the hardware has it, otherwise fp32. Weights, heads,
+    rendering and losses are fp32 always."""
     seed: int = 0
     """Of drawn initial values, drawn scenes, the order of data read from files, and pseudo-novel poses."""
     steps: int = 100_000

@@ -24,6 +24,7 @@ from sharp_cli.training.freezing import freeze
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.logs import Logs
 from sharp_cli.training.phases import build_phase, picture_side
+from sharp_cli.training.precision import choose_training_dtype
 from sharp_cli.training.progress import Display
 from sharp_cli.training.schedule import build_optimizer
 from sharp_cli.training.state import (
@@ -78,7 +79,7 @@ def train(
 def start_state(config: TrainConfig, world: World, folder: Path) -> State:
     """The state that a run starts or goes on from."""
     network, origin = start_network(config)
-    network.backbone_dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    network.backbone_dtype = choose_training_dtype(config.precision, world.device)
     freeze(network, config)
     network.to(world.device)
     trained = {name: value for name, value in network.named_parameters() if value.requires_grad}

@@ -33,10 +33,10 @@ def picture() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_auto_is_bf16_only_where_the_cpu_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for native, expected in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(module, "has_native_bf16", lambda native=native: native)
-        assert choose_dtype("auto", CPU) == expected
     assert choose_dtype("auto", torch.device("mps")) == torch.float32
+    for native, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(module, "has_native_bf16", lambda device, native=native: native)
+        assert choose_dtype("auto", CPU) == expected
     assert choose_dtype("fp16", CPU) == torch.float16
     with pytest.raises(SharpError, match="fp8"):
         choose_dtype("fp8", CPU)  # type: ignore[arg-type]

@@ -15,6 +15,8 @@ import torch
 from training_runs import SIZES, posed_folder, tiny_config
 
 from sharp_cli.errors import SharpError
+from sharp_cli.training import precision
+from sharp_cli.training.configfile import load_config
 from sharp_cli.training.loop import train
 from sharp_cli.training.state import find_checkpoints
 from sharp_cli.weights.read import read_weights
@@ -180,6 +182,19 @@ def test_the_depth_loss_can_go_on_in_the_full_phase(posed: Path, tmp_path: Path)
     total = sum(getattr(config.losses.weights, name) * value for name, value in paper.items())
     total += 0.5 * sum(getattr(config.depth, name) * value for name, value in terms.items())
     assert line["loss"] == pytest.approx(total, rel=1e-4)
+
+
+def test_auto_trains_in_bf16_only_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch):
+    for native, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(precision, "has_native_bf16", lambda device, native=native: native)
+        assert precision.choose_training_dtype("auto", CPU) == expected
+    assert precision.choose_training_dtype("bf16", CPU) == torch.bfloat16
+    assert precision.choose_training_dtype("fp32", CPU) == torch.float32
+
+
+def test_the_preview_presets_leave_the_precision_to_the_machine():
+    for preset in ("preview-coarsest", "preview-coarse", "preview-depth", "preview"):
+        assert load_config(preset).precision == "auto"
 
 
 def test_bf16_backbone_trains(posed: Path, tmp_path: Path):
