@@ -173,7 +173,8 @@ def measure(disparities: Tensor, grid: int) -> Told:
 
 
 def judge(told: Told, true: Told, scores: Tensor, kinds: Tensor) -> Tensor:
-    """The loss: absolute errors of all that is told, of the patches' mean once more, and the wrong kinds of scene."""
+    """The loss: absolute errors of all that is told, of the patches' mean once more, of the cells, which are small,
+    four times in all, and the wrong kinds of scene."""
     errors = [(a - b).abs().mean() for a, b in zip(told, true, strict=True)]
     errors.append((told.patches.mean(1) - true.patches.mean(1)).abs().mean())
     errors.append(3 * (told.cells - true.cells).abs().mean())
