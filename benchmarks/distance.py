@@ -39,7 +39,7 @@ from sharp_cli.training.initial import start_network
 from sharp_cli.training.precision import choose_training_dtype
 from sharp_cli.training.scenes import ScenePairs, Split, ViewPair
 from sharp_cli.training.scenes.layouts import LAYOUTS
-from sharp_cli.training.schedule import Optimizers, build_optimizer, learning_rate, mean_decay, update_mean
+from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay, update_mean
 from sharp_cli.training.state import write_trained
 
 KINDS = list(LAYOUTS)
@@ -70,6 +70,11 @@ class Told(NamedTuple):
     whole: Tensor
     """(B,) of the picture."""
 
+    def only(self, kept: Tensor) -> Told:
+        """What is said of the patches ``kept`` (B, K) alone, and of the whole."""
+        patches, disparities = self.patches.gather(1, kept), self.disparities.gather(1, kept)
+        return Told(patches, disparities, self.cells.take_along_dim(kept[..., None], dim=1), self.whole)
+
 
 class Reader(nn.Module):
     """The encoder with linear layers that tell from its tokens what it has seen."""
@@ -77,18 +82,15 @@ class Reader(nn.Module):
     def __init__(self, encoder: WindowViT) -> None:
         super().__init__()
         self.encoder = encoder
+        (self.grid, _), (self.side, _) = encoder.patch_embed.grid_size, encoder.patch_embed.img_size
         width = encoder.embed_dim
         self.patches, self.disparities, self.whole = (nn.Linear(width, 1) for _ in range(3))
         self.cells = nn.Linear(width, (encoder.patch_embed.patch_size[0] // 2) ** 2)
         self.kinds = nn.Linear(width, len(KINDS))
-        for layer, start in (
-            (self.patches, -1.5),
-            (self.disparities, 0.5),
-            (self.cells, 0.0),
-            (self.whole, -1.5),
-            (self.kinds, 0.0),
-        ):
+        for layer in (self.patches, self.disparities, self.cells, self.whole, self.kinds):
             nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        for layer, start in ((self.patches, -1.5), (self.disparities, 0.5), (self.whole, -1.5)):
             nn.init.constant_(layer.bias, start)
 
     def forward(self, images: Tensor, kept: Tensor | None = None) -> tuple[Told, Tensor]:
@@ -98,7 +100,7 @@ class Reader(nn.Module):
         first = tokens.shape[1] - vit.patch_embed.num_patches
         if kept is not None:
             seen = torch.cat([torch.arange(first).expand(len(kept), first), kept + first], dim=1)
-            tokens = tokens.gather(1, seen[..., None].expand(-1, -1, tokens.shape[2]))
+            tokens = tokens.take_along_dim(seen[..., None], dim=1)
         tokens = vit.norm(vit.blocks(vit.norm_pre(tokens)))[:, first:]
         mean = tokens.mean(dim=1)
         patches, disparities, whole = self.patches(tokens), self.disparities(tokens), self.whole(mean)
@@ -189,7 +191,6 @@ def shuffled(count: int, batch: int) -> Iterator[Tensor]:
 
 def train(encoder: WindowViT, pictures: Pictures, held_out: Pictures, options: argparse.Namespace) -> WindowViT:
     """The trained encoder: the moving mean of its weights."""
-    (grid, _), (side, _) = encoder.patch_embed.grid_size, encoder.patch_embed.img_size
     config = OptimizerConfig(lr=options.lr, final_lr=0.02 * options.lr, warmup=60, ema=0.995, muon=20.0)
     reader = Reader(encoder)
     mean = copy.deepcopy(reader)
@@ -197,17 +198,16 @@ def train(encoder: WindowViT, pictures: Pictures, held_out: Pictures, options: a
     dtype = choose_training_dtype(options.precision, torch.device("cpu"))
     batches, windows = shuffled(len(pictures.images), options.batch), options.encoder == "patch"
 
-    def follow(optimizer: Optimizers, steps: int) -> None:
-        begun = time.monotonic()
+    def follow(steps: int) -> None:
+        optimizer, begun = build_optimizer(reader, config), time.monotonic()
         for step in range(steps):
             places = next(batches)
             images, disparities = pictures.images[places] / 255, pictures.disparities[places].float()
-            images, disparities = change(images, disparities, side, windows)
-            true, kept = measure(disparities, grid), None
+            images, disparities = change(images, disparities, reader.side, windows)
+            true, kept = measure(disparities, reader.grid), None
             if options.keep < 1:
-                kept = torch.rand(true.patches.shape).argsort(dim=1)[:, : int(options.keep * grid * grid)]
-                cells = true.cells.gather(1, kept[..., None].expand(-1, -1, true.cells.shape[2]))
-                true = Told(true.patches.gather(1, kept), true.disparities.gather(1, kept), cells, true.whole)
+                kept = torch.rand(true.patches.shape).argsort(dim=1)[:, : int(options.keep * reader.grid**2)]
+                true = true.only(kept)
             with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
                 told, scores = reader(2 * images - 1, kept)
             optimizer.zero_grad()
@@ -220,9 +220,9 @@ def train(encoder: WindowViT, pictures: Pictures, held_out: Pictures, options: a
                 print(f"[{step + 1}/{steps}] {examine(mean, held_out, windows)}; {rate:.0f} pictures/s", flush=True)
 
     encoder.requires_grad_(False)
-    follow(build_optimizer(reader, config), options.steps // 20)
+    follow(options.steps // 20)
     encoder.requires_grad_(True)
-    follow(build_optimizer(reader, config), options.steps)
+    follow(options.steps)
     return mean.encoder
 
 
@@ -232,8 +232,7 @@ def examine(reader: Reader, pictures: Pictures, windows: bool) -> str:
 
     Launches, the farthest by far, are left out.
     """
-    vit = reader.encoder
-    (grid, _), (side, _) = vit.patch_embed.grid_size, vit.patch_embed.img_size
+    side = reader.side
     apart = pictures.kinds != KINDS.index("launch")
     told, true, right = [], [], []
     for images, disparities, kinds in zip(*(part[apart].split(100) for part in pictures), strict=True):
@@ -245,7 +244,7 @@ def examine(reader: Reader, pictures: Pictures, windows: bool) -> str:
         near = F.interpolate(maps[1], (side // 2, side // 2), mode="nearest")[:, 0]
         answer, scores = reader(images / 127.5 - 1)
         told.append(answer)
-        true.append(measure(2 * near if windows else near, grid))
+        true.append(measure(2 * near if windows else near, reader.grid))
         right.append(scores.argmax(1) == kinds)
     said, facts = (Told(*(torch.cat(part) for part in zip(*answers, strict=True))) for answers in (told, true))
     correlation = torch.corrcoef(torch.stack([said.whole, facts.whole]))[0, 1]
