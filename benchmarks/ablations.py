@@ -28,15 +28,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sharp_cli.errors import SharpError
-from sharp_cli.evaluation.metrics import abs_rel, align_depth, psnr, ssim
-from sharp_cli.files import atomic_write
-from sharp_cli.memory import keep_freed_memory
+from sharp_cli.metrics.metrics import abs_rel, align_depth, psnr, ssim
 from sharp_cli.model.base import BaseGaussians, base_gaussians, normalize_depth
 from sharp_cli.model.compose import compose_gaussians
 from sharp_cli.model.config import LAYERS, STRIDE
 from sharp_cli.model.depth import depth_from_disparity
 from sharp_cli.model.gaussian_decoder import GEOMETRY, TEXTURE
 from sharp_cli.model.network import Prediction
+from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.memory import keep_freed_memory
+from sharp_cli.scenes import ScenePairs, View, ViewPair
+from sharp_cli.scenes.stream import PairBatch
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import load_config
 from sharp_cli.training.data import Ordered, collate, micro_batches
@@ -49,8 +51,6 @@ from sharp_cli.training.losses.image import fill_masked
 from sharp_cli.training.losses.total import RenderedView, loss_terms, weighted_sum
 from sharp_cli.training.perceptual import load_features
 from sharp_cli.training.phases import FullPhase, disparity_factor, novel_mask, render_pair
-from sharp_cli.training.scenes import ScenePairs, View, ViewPair
-from sharp_cli.training.scenes.stream import PairBatch
 from sharp_cli.training.schedule import build_optimizer
 from sharp_cli.training.state import State
 from sharp_cli.training.step import take_step

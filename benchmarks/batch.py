@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.drawn import SMALL, draw_tensors
+from sharp_cli.model.random_weights import SMALL, draw_tensors
 from sharp_cli.weights.write import write_weights
 
 TINY = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
@@ -43,8 +43,8 @@ def main() -> None:
 def overlap(folder: Path, count: int) -> None:
     """Seconds from the first photo's start to the last file's end, beside the network's own."""
     from sharp_cli import load_predictor
-    from sharp_cli.memory import keep_freed_memory
     from sharp_cli.photo import read_photo
+    from sharp_cli.runtime.memory import keep_freed_memory
 
     weights = folder / "small.safetensors"
     write_weights(weights, draw_tensors(SMALL), SMALL, {}, torch.float32)

@@ -31,14 +31,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
-from sharp_cli.memory import keep_freed_memory
 from sharp_cli.model.vit import WindowViT
+from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.memory import keep_freed_memory
+from sharp_cli.scenes import ScenePairs, Split, ViewPair
+from sharp_cli.scenes.layouts import LAYOUTS
 from sharp_cli.training.config import OptimizerConfig, TrainConfig, TrainingPrecision
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.precision import choose_training_dtype
-from sharp_cli.training.scenes import ScenePairs, Split, ViewPair
-from sharp_cli.training.scenes.layouts import LAYOUTS
 from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay, update_mean
 from sharp_cli.training.state import write_trained
 

@@ -18,7 +18,7 @@ import time
 
 import torch
 
-from sharp_cli.timing import peak_memory
+from sharp_cli.runtime.timing import peak_memory
 from sharp_cli.training.perceptual import FeatureNetwork, perceptual_loss
 
 FORMS = {"plain": True, "graph-free": False}

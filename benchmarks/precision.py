@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from sharp_cli.model.checkpoint import empty_network, used_names
-from sharp_cli.model.drawn import SMALL
 from sharp_cli.model.precision import choose_dtype, place_tensors
+from sharp_cli.model.random_weights import SMALL
 from sharp_cli.photo import as_photo
 from sharp_cli.predictor import Predictor, choose_device
 

@@ -31,7 +31,7 @@ def draw_full_size(path: Path) -> Path:
         import torch
 
         from sharp_cli.model.config import SharpConfig
-        from sharp_cli.model.drawn import draw_tensors
+        from sharp_cli.model.random_weights import draw_tensors
         from sharp_cli.weights.write import write_weights
 
         write_weights(path, draw_tensors(SharpConfig()), SharpConfig(), {"name": "drawn"}, torch.float32)
@@ -52,7 +52,7 @@ def read_seconds(path: Path) -> float:
 
 def measure(weights: Path, photo: Path, device: str, precision: str, low_vram: bool, runs: int) -> dict[str, float]:
     """Convert in this process; seconds per stage of the last run."""
-    from sharp_cli.timing import Stopwatch, peak_memory
+    from sharp_cli.runtime.timing import Stopwatch, peak_memory
 
     watch = Stopwatch()
     with watch.stage("import"):
@@ -79,7 +79,7 @@ def measure(weights: Path, photo: Path, device: str, precision: str, low_vram: b
 
 def measure_plain(weights: Path, photo: Path) -> dict[str, float]:
     """The same work the plain way; see the module's docstring."""
-    from sharp_cli.timing import Stopwatch, peak_memory
+    from sharp_cli.runtime.timing import Stopwatch, peak_memory
 
     watch = Stopwatch()
     with watch.stage("import"):

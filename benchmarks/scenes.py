@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sharp_cli.training.scenes import SceneConfig, ViewPair, make_pair, seeds
-from sharp_cli.training.scenes.bank import load_bank
-from sharp_cli.training.scenes.layouts import LAYOUTS
+from sharp_cli.scenes import SceneConfig, ViewPair, make_pair, seeds
+from sharp_cli.scenes.bank import load_bank
+from sharp_cli.scenes.layouts import LAYOUTS
 
 COLUMNS = 5
 

@@ -27,7 +27,7 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file of the drawn small network: real resolution, noise for a result."""
-    from sharp_cli.model.drawn import SMALL, draw_tensors
+    from sharp_cli.model.random_weights import SMALL, draw_tensors
     from sharp_cli.weights.write import write_weights
 
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
@@ -39,7 +39,7 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file for many photos in little time: 512 px, 131,072 Gaussians, noise for a result."""
     from sharp_cli.model.config import SharpConfig
-    from sharp_cli.model.drawn import draw_tensors
+    from sharp_cli.model.random_weights import draw_tensors
     from sharp_cli.weights.write import write_weights
 
     config = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from sharp_cli.files import holds
+from sharp_cli.runtime.files import holds
 
 FileId: TypeAlias = "tuple[int, int, str] | str"
 

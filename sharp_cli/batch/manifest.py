@@ -13,7 +13,7 @@ from typing import Any
 import sharp_cli
 from sharp_cli.batch.pipeline import Job, Outcome
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
+from sharp_cli.runtime.files import atomic_write
 
 INTERVAL = 1.0
 """Seconds between two writings while results come in; a record that takes long to write is written less often."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sharp_cli.batch.pipeline import Done
 from sharp_cli.errors import SharpError
-from sharp_cli.files import holds, sha256_of
+from sharp_cli.runtime.files import holds, sha256_of
 
 SOURCE, FOLDER, DIGEST, SETTINGS = "source", "source_folder", "source_sha256", "settings"
 

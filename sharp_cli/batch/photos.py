@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from sharp_cli.batch.marks import check_place, check_result, is_free, make_marks
 from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages
 from sharp_cli.errors import SharpError
-from sharp_cli.files import holds, sha256_of
 from sharp_cli.formats.ply_header import read_facts
-from sharp_cli.timing import Stopwatch
+from sharp_cli.runtime.files import holds, sha256_of
+from sharp_cli.runtime.timing import Stopwatch
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout

@@ -15,7 +15,7 @@ from threading import Event, Lock
 from typing import Any, Generic, Literal, TypeVar
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import DISK_FULL, PREFIX
+from sharp_cli.runtime.files import DISK_FULL, PREFIX
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from sharp_cli.batch.marks import DIGEST, check_place, check_result, is_free, make_marks
 from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages
-from sharp_cli.files import sha256_of
+from sharp_cli.cameras.transforms import write_transforms
+from sharp_cli.cameras.views import Views
 from sharp_cli.formats.ply import read_ply
-from sharp_cli.formats.transforms import write_transforms
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.encode import frame_name, read_facts
 from sharp_cli.render.film import Film, choose_views, depth_target, shoot
 from sharp_cli.render.rasterizer import Backend
-from sharp_cli.render.views import Views
-from sharp_cli.timing import Stopwatch
+from sharp_cli.runtime.files import sha256_of
+from sharp_cli.runtime.timing import Stopwatch
 
 FRAMES = "-frames"
 """Ending of a folder of frames, in the place of a file's."""

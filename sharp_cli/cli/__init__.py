@@ -11,8 +11,8 @@ import typer
 
 import sharp_cli
 from sharp_cli.cli import convert, evaluate, export, inspect, render, train, view, weights
+from sharp_cli.cli.display.plain import plain
 from sharp_cli.errors import SharpError
-from sharp_cli.plain import plain
 
 app = typer.Typer(
     name="sharp",

@@ -30,13 +30,13 @@ from sharp_cli.cli.options import (
 )
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
-from sharp_cli.files import holds, sha256_of
-from sharp_cli.memory import keep_freed_memory
+from sharp_cli.runtime.files import holds, sha256_of
+from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.weights.catalog import PREVIEW, Checkpoint, published_sha256
 from sharp_cli.weights.store import resolve
 
 if TYPE_CHECKING:
-    from sharp_cli.cli.report import Report
+    from sharp_cli.cli.display.report import Report
     from sharp_cli.photo import FocalOverride
     from sharp_cli.predictor import Predictor
     from sharp_cli.render.film import Film
@@ -103,7 +103,7 @@ def convert(
     from sharp_cli.batch.marks import check_place, is_picture_of_ours
     from sharp_cli.batch.photos import Recipe, check_splat, converting, is_splat_free, marks_of, results_of
     from sharp_cli.batch.pipeline import Job
-    from sharp_cli.cli.report import Report
+    from sharp_cli.cli.display.report import Report
     from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan, words_of
     from sharp_cli.photo.opening import SUFFIXES
 
@@ -204,7 +204,7 @@ def loading(
     @cache
     def load() -> Predictor:
         from sharp_cli.batch.pipeline import StopRun
-        from sharp_cli.timing import Stopwatch
+        from sharp_cli.runtime.timing import Stopwatch
 
         report.show(doing="loading the network")
         watch = Stopwatch()

@@ -16,13 +16,13 @@ from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, NetworkDevice, NetworkPrecision, Quiet, Weights, option
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
+from sharp_cli.runtime.files import atomic_write
 from sharp_cli.weights.store import resolve
 
 if TYPE_CHECKING:
+    from sharp_cli.datasets.samples import Sample
     from sharp_cli.evaluation.evaluate import Outcome
     from sharp_cli.evaluation.results import Results
-    from sharp_cli.evaluation.samples import Sample
     from sharp_cli.evaluation.score import Pictures
     from sharp_cli.predictor import Predictor
     from sharp_cli.render.rasterizer import Backend
@@ -116,9 +116,9 @@ def find_samples(data: DataSet, path: Path) -> list[Sample]:
     Raises:
         SharpError: there are none.
     """
-    from sharp_cli.evaluation.booster import booster_samples
-    from sharp_cli.evaluation.middlebury import middlebury_samples
-    from sharp_cli.evaluation.pairs import pair_samples
+    from sharp_cli.datasets.booster import booster_samples
+    from sharp_cli.datasets.middlebury import middlebury_samples
+    from sharp_cli.datasets.pairs import pair_samples
 
     find: dict[DataSet, Callable[[Path], list[Sample]]] = {
         DataSet.middlebury: middlebury_samples,
@@ -180,7 +180,7 @@ def run(
 @contextmanager
 def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
     """Follow samples on stderr: a bar on a terminal, a line for each elsewhere; quiet, failures only."""
-    from sharp_cli.live import Live, clock
+    from sharp_cli.cli.display.live import Live, clock
 
     with Live("evaluating", total, quiet) as live:
         done, begun = 0, time.monotonic()
@@ -207,7 +207,7 @@ def choose_backend(predictor: Predictor) -> Backend:
     """The rasterizer beside a predictor; a CUDA device that gsplat does not run on is told of and left alone."""
     if predictor.device.type != "cuda":
         return "cpu"
-    from sharp_cli.render.cuda import load_gsplat
+    from sharp_cli.render.backends.cuda import load_gsplat
 
     try:
         load_gsplat()

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
-from sharp_cli.files import holds
-from sharp_cli.plain import plain
+from sharp_cli.runtime.files import holds
 
 
 def export(

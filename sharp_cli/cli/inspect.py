@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.plain import plain
 
 if TYPE_CHECKING:
     from sharp_cli.formats.summary import Spread, Summary

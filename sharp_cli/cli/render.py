@@ -12,11 +12,11 @@ from sharp_cli.cli.choices import LookAt, RenderDevice, Stereo, Trajectory, Vide
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
 from sharp_cli.errors import SharpError
-from sharp_cli.files import holds
+from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
     from sharp_cli.batch.pipeline import Job
-    from sharp_cli.cli.report import Report
+    from sharp_cli.cli.display.report import Report
     from sharp_cli.render.encode import Format
     from sharp_cli.render.rasterizer import Backend
 
@@ -104,10 +104,10 @@ def render(
     import_torch()
     from sharp_cli.batch.marks import check_place
     from sharp_cli.batch.splats import check_film, ending_of, film_marks, filming, is_film_free, results_of
-    from sharp_cli.cli.report import Report
-    from sharp_cli.formats.transforms import read_transforms
+    from sharp_cli.cameras.trajectories import range_warning
+    from sharp_cli.cameras.transforms import read_transforms
+    from sharp_cli.cli.display.report import Report
     from sharp_cli.render.film import Film
-    from sharp_cli.render.trajectories import range_warning
 
     path = Film(
         trajectory=trajectory.value,
@@ -221,7 +221,7 @@ def choose_backend(device: RenderDevice, report: Report) -> Backend:
 
     if device is RenderDevice.cpu or (device is RenderDevice.auto and not torch.cuda.is_available()):
         return "cpu"
-    from sharp_cli.render.cuda import load_gsplat
+    from sharp_cli.render.backends.cuda import load_gsplat
 
     try:
         load_gsplat()

@@ -14,10 +14,10 @@ from sharp_cli.batch.inputs import find_inputs, lines_of
 from sharp_cli.batch.manifest import Manifest
 from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages, StopRun, run
 from sharp_cli.batch.targets import choose_targets
-from sharp_cli.cli.report import Report
+from sharp_cli.cli.display.plain import plain
+from sharp_cli.cli.display.report import Report
 from sharp_cli.errors import SharpError
-from sharp_cli.files import holds, remove_leftovers
-from sharp_cli.plain import plain
+from sharp_cli.runtime.files import holds, remove_leftovers
 
 STDIN = STDOUT = "-"
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.plain import plain
 
 
 def view(

@@ -12,7 +12,7 @@ import typer
 
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
-from sharp_cli.files import Progress, sha256_of
+from sharp_cli.runtime.files import Progress, sha256_of
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint, known, published_sha256
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import torch
 
+from sharp_cli.datasets.samples import Sample, photo_of
 from sharp_cli.errors import SharpError
-from sharp_cli.evaluation.metrics import Metric, load_available
 from sharp_cli.evaluation.results import Results
-from sharp_cli.evaluation.samples import Sample, photo_of
 from sharp_cli.evaluation.score import Pictures, Scores, score_pair
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.metrics.metrics import Metric, load_available
 from sharp_cli.photo import Photo
 from sharp_cli.render.rasterizer import Backend
-from sharp_cli.timing import Stopwatch
+from sharp_cli.runtime.timing import Stopwatch
 
 Predict = Callable[[Photo], Gaussians]
 """A photo → Gaussians in its camera's frame, the principal point at the picture's centre."""
@@ -27,7 +27,7 @@ class Outcome:
 
     name: str
     kind: str = ""
-    """Of a drawn scene, which of :data:`~sharp_cli.training.scenes.layouts.LAYOUTS`."""
+    """Of a drawn scene, which of :data:`~sharp_cli.scenes.layouts.LAYOUTS`."""
     scores: Scores = field(default_factory=dict)
     """Empty if it failed."""
     reason: str | None = None

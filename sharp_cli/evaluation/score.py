@@ -11,12 +11,12 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.baselines import median_depth, photo_on_plane, photo_unchanged
-from sharp_cli.evaluation.metrics import Metric, abs_rel, delta_accuracy, depth_scale, has_depth, psnr
 from sharp_cli.evaluation.showing import Shown, place, scaled, show
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.metrics.metrics import Metric, abs_rel, delta_accuracy, depth_scale, has_depth, psnr
+from sharp_cli.metrics.visibility import visibility_mask
 from sharp_cli.render.rasterizer import Backend
-from sharp_cli.training.losses.visibility import visibility_mask
-from sharp_cli.training.scenes import ViewPair
+from sharp_cli.scenes import ViewPair
 
 Scores = dict[str, dict[str, float]]
 """What was measured, by what: the pictures "novel", "photo", "plane" (all against the true novel view) and "input",
@@ -53,7 +53,7 @@ def score_pair(
         gaussians: in the frame of the camera that the predictor assumes (:func:`.samples.to_true_camera`).
         metrics: of pictures, by name.
         mask: count only those pixels of the novel view that the input camera could have in its picture
-            (:func:`sharp_cli.training.losses.visibility.visibility_mask`). PSNR is then that of these pixels; the
+            (:func:`sharp_cli.metrics.visibility.visibility_mask`). PSNR is then that of these pixels; the
             other metrics, which look at windows, see the truth everywhere else.
         privileged_depth: render the novel view after scaling the prediction by the input view's median of true /
             predicted depth.

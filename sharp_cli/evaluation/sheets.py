@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.score import Pictures
-from sharp_cli.files import atomic_write
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
+from sharp_cli.runtime.files import atomic_write
 
 Pixels = NDArray[np.uint8]
 

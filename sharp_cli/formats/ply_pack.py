@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sharp_cli.gaussians.spherical_harmonics import SH_C0
-from sharp_cli.kernels import exact_kernel
+from sharp_cli.runtime.kernels import exact_kernel
 
 Floats = NDArray[np.float32]
 

@@ -14,7 +14,6 @@ from plyfile import PlyData, PlyElement
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
 from sharp_cli.formats.ply_header import COMMENT, escape
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, FULL_COEFFICIENTS, PlyLayout, vertex_names
 from sharp_cli.gaussians.color import linear_to_srgb
@@ -22,6 +21,7 @@ from sharp_cli.gaussians.covariance import suits_kernels
 from sharp_cli.gaussians.finite import all_finite
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import SH_C0, sh_degree
+from sharp_cli.runtime.files import atomic_write
 
 SMALLEST_SCALE = 1e-12  # metres; far below anything visible, with a finite logarithm
 SMALLEST_OPACITY, LARGEST_OPACITY = 1e-7, 1 - 2**-24

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sharp_cli.kernels import for_chunks, inlined, kernel
+from sharp_cli.runtime.kernels import for_chunks, inlined, kernel
 
 Floats = NDArray[np.float32]
 """Flat: a Gaussian's entries follow one another, a matrix's row by row."""

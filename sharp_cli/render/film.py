@@ -10,18 +10,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sharp_cli.formats.transforms import views_from_transforms
+from sharp_cli.cameras.framing import depth_range, positive_depths, source_view
+from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, LookAt, Trajectory, trajectory
+from sharp_cli.cameras.transforms import views_from_transforms
+from sharp_cli.cameras.views import Size, Views, fit_views
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import view_colors
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
 from sharp_cli.render.encode import Encoder, Format, Frame, open_encoder
-from sharp_cli.render.framing import depth_range, positive_depths, source_view
 from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srgb8
 from sharp_cli.render.rasterizer import Backend, Rendering, rasterize
-from sharp_cli.render.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, LookAt, Trajectory, trajectory
-from sharp_cli.render.views import Size, Views, fit_views
 
 NEAR = 0.01
 """Nearest depth drawn in scenes of metres (spec/network.md §10)."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sharp_cli.gaussians.color import srgb_to_linear
-from sharp_cli.kernels import for_chunks, kernel
+from sharp_cli.runtime.kernels import for_chunks, kernel
 
 Codes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

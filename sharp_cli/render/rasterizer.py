@@ -76,9 +76,9 @@ def rasterize(
         raise ValueError(f"background must be (3,) or (C, 3), not {tuple(background.shape)}")
 
     if backend == "cuda" or (backend == "auto" and means.is_cuda):
-        from sharp_cli.render.cuda import render_cuda as render
+        from sharp_cli.render.backends.cuda import render_cuda as render
     else:
-        from sharp_cli.render.cpu.autograd import render_cpu as render
+        from sharp_cli.render.backends.cpu.autograd import render_cpu as render
     pictures = render(gaussians, viewmats, Ks, width, height, eps2d=eps2d, near=near, far=far)
     color, transmittance, depth = (picture.to(means.device) for picture in pictures)
     alpha = 1 - transmittance

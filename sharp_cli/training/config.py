@@ -7,8 +7,8 @@ from typing import Literal
 
 from sharp_cli.errors import SharpError
 from sharp_cli.model.config import SharpConfig
+from sharp_cli.scenes.config import SceneConfig
 from sharp_cli.training.losses.config import LossConfig
-from sharp_cli.training.scenes.config import SceneConfig
 
 Phase = Literal["full", "coarsest", "coarse", "depth", "self"]
 Trainable = Literal["released", "all", "frozen-backbone"]

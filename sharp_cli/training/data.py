@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
+from sharp_cli.datasets.posed import load_photo, posed_pairs
 from sharp_cli.errors import SharpError
+from sharp_cli.scenes.pair import ViewPair
+from sharp_cli.scenes.stream import PairBatch, ScenePairs, seeds, stack_pairs
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.distributed import World
-from sharp_cli.training.folders import load_photo, posed_pairs
-from sharp_cli.training.scenes.pair import ViewPair
-from sharp_cli.training.scenes.stream import PairBatch, ScenePairs, seeds, stack_pairs
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".bmp"}
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import network_name
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.drawn import draw_tensors
 from sharp_cli.model.network import SharpNetwork
+from sharp_cli.model.random_weights import draw_tensors
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.weights.read import read_weights
 from sharp_cli.weights.store import resolve

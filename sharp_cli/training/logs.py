@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
+from sharp_cli.runtime.files import atomic_write
 from sharp_cli.training.config import TrainConfig
 
 LOG, BOARD = "log.jsonl", "tensorboard"

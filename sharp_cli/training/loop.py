@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from sharp_cli.files import remove_leftovers
-from sharp_cli.memory import keep_freed_memory
+from sharp_cli.runtime.files import remove_leftovers
+from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import Ordered, held_out, micro_batches, training_samples
 from sharp_cli.training.distributed import World, join_world

@@ -7,15 +7,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sharp_cli.metrics.visibility import MARGIN, visibility_mask
 from sharp_cli.model.network import Prediction, SharpNetwork
+from sharp_cli.scenes.stream import PairBatch
 from sharp_cli.training.config import DepthConfig, TrainConfig
 from sharp_cli.training.freezing import LEFT_OUT
 from sharp_cli.training.losses.layers import layer_losses
 from sharp_cli.training.losses.total import RenderedView, loss_terms, weighted_sum
-from sharp_cli.training.losses.visibility import MARGIN, visibility_mask
 from sharp_cli.training.perceptual import load_features
 from sharp_cli.training.pseudo import pseudo_batch
-from sharp_cli.training.scenes.stream import PairBatch
 from sharp_cli.training.views import Renders, render_views
 
 

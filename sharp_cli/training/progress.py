@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sharp_cli.live import Live, clock
+from sharp_cli.cli.display.live import Live, clock
 from sharp_cli.training.config import TrainConfig
 
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from sharp_cli.model.network import SharpNetwork
+from sharp_cli.scenes.stream import PairBatch
 from sharp_cli.training.config import PseudoConfig, TrainConfig
-from sharp_cli.training.scenes.stream import PairBatch
 from sharp_cli.training.views import render_views
 
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 import sharp_cli
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
 from sharp_cli.model.checkpoint import checkpoint_name
 from sharp_cli.model.network import SharpNetwork
+from sharp_cli.runtime.files import atomic_write
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import as_table, build
 from sharp_cli.training.schedule import Optimizers

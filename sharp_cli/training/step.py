@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from sharp_cli.errors import SharpError
+from sharp_cli.scenes.stream import PairBatch
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import Ordered, Samples
 from sharp_cli.training.distributed import World
 from sharp_cli.training.phases import Outcome
-from sharp_cli.training.scenes.stream import PairBatch
 from sharp_cli.training.schedule import learning_rate, mean_decay, update_mean
 from sharp_cli.training.state import State
 

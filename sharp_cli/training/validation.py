@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from sharp_cli.evaluation.metrics import abs_rel, align_depth, psnr
+from sharp_cli.metrics.metrics import abs_rel, align_depth, psnr
+from sharp_cli.scenes.pair import ViewPair
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import collate
 from sharp_cli.training.distributed import World
 from sharp_cli.training.phases import novel_mask
-from sharp_cli.training.scenes.pair import ViewPair
 from sharp_cli.training.state import State, mean_weights
 from sharp_cli.training.step import to_device
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from sharp_cli.files import atomic_write
+from sharp_cli.formats.compressed_ply import compressed_ply
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.viewer.compressed import compressed_ply
+from sharp_cli.runtime.files import atomic_write
 from sharp_cli.viewer.page import page_with
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write, sha256_of
 from sharp_cli.model.config import SharpConfig
+from sharp_cli.runtime.files import atomic_write, sha256_of
 from sharp_cli.weights.read import read_weights
 
 FORMAT_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}

@@ -77,7 +77,7 @@ def test_marks_are_found_at_either_end_of_a_damaged_file(tmp_path: Path) -> None
 
 
 def test_an_input_of_the_same_name_elsewhere_is_another_one_unless_it_was_moved(photo: Path, tmp_path: Path) -> None:
-    from sharp_cli.files import sha256_of
+    from sharp_cli.runtime.files import sha256_of
 
     facts = make_marks(photo, sha256_of(photo).hexdigest(), {})
     result, other, moved = tmp_path / "a.ply", tmp_path / "other" / photo.name, tmp_path / "moved" / photo.name

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from test_evaluation_pairs import write_scene
 from test_evaluation_stereo import make_booster, make_middlebury
+from test_pairs import write_scene
 from typer.testing import CliRunner, Result
 
 from sharp_cli.cli import app
-from sharp_cli.evaluation.metrics import psnr, ssim
+from sharp_cli.metrics.metrics import psnr, ssim
 
 FEW_METRICS = {"psnr": psnr, "ssim": ssim}
 

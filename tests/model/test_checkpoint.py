@@ -19,7 +19,7 @@ from sharp_cli.model.checkpoint import (
     used_names,
 )
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.drawn import SMALL
+from sharp_cli.model.random_weights import SMALL
 
 
 def released(data: Path) -> dict[str, list[int]]:

@@ -6,7 +6,7 @@ import pytest
 
 from sharp_cli.errors import SharpError
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.drawn import SMALL
+from sharp_cli.model.random_weights import SMALL
 
 
 def test_the_released_model_is_the_default() -> None:

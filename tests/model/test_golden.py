@@ -19,9 +19,9 @@ from sharp_cli.gaussians.transform import transform
 from sharp_cli.model.base import normalize_depth
 from sharp_cli.model.checkpoint import check_tensors, empty_network, used_names
 from sharp_cli.model.depth import depth_from_disparity
-from sharp_cli.model.drawn import SMALL
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.model.precision import place_tensors
+from sharp_cli.model.random_weights import SMALL
 
 DATA = Path(__file__).parents[1] / "data"
 GOLDEN = DATA / "golden"

@@ -8,7 +8,7 @@ from torch import nn
 
 from sharp_cli.model.blocks import GroupNorm
 from sharp_cli.model.compose import inverse_softplus, scale_factor
-from sharp_cli.model.drawn import SMALL
+from sharp_cli.model.random_weights import SMALL
 from sharp_cli.model.vit import PointwiseLinear, VectorGELU, WindowAttention, build_vit
 
 

@@ -10,10 +10,10 @@ from sharp_cli.errors import SharpError
 from sharp_cli.model import precision as module
 from sharp_cli.model.checkpoint import empty_network
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.drawn import SMALL, draw_tensors
 from sharp_cli.model.low_memory import enable_low_memory, visit_for_calls
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.model.precision import choose_dtype, place_tensors
+from sharp_cli.model.random_weights import SMALL, draw_tensors
 
 CPU = torch.device("cpu")
 TINY = SharpConfig(**{**SMALL.to_dict(), "image_size": 128})  # 512 px inside: a second instead of three

@@ -14,10 +14,10 @@ import pytest
 from clips import FACTS, drawn_frames, write
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
 from sharp_cli.render.encode import encoder as encoding
 from sharp_cli.render.encode import open_encoder, read_facts
 from sharp_cli.render.encode.encoder import KINDS, READERS
+from sharp_cli.runtime.files import atomic_write
 
 FORMATS = list(READERS)
 

@@ -11,7 +11,7 @@ import torch
 from dense_rasterizer import draw_scene, turned_camera
 
 from sharp_cli.errors import SharpError
-from sharp_cli.render import cuda
+from sharp_cli.render.backends import cuda
 from sharp_cli.render.rasterizer import rasterize
 
 VIEWMAT, K = turned_camera()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sharp_cli.gaussians.covariance import covariances
-from sharp_cli.render.cpu.projection import _covariance_2d, _picture_axes, make_view
+from sharp_cli.render.backends.cpu.projection import _covariance_2d, _picture_axes, make_view
 from sharp_cli.training.losses.gaussians import (
     delta_loss,
     ndc_intrinsics,

@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sharp_cli.metrics.visibility import visibility_mask
 from sharp_cli.training.losses.image import alpha_loss, color_loss, fill_masked
-from sharp_cli.training.losses.visibility import visibility_mask
 
 
 def test_color_is_the_mean_absolute_difference() -> None:

@@ -21,6 +21,7 @@ from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.depth import depth_from_disparity
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.render.rasterizer import rasterize
+from sharp_cli.scenes.stream import ScenePairs, seeds
 from sharp_cli.training.config import OptimizerConfig, PseudoConfig, TrainConfig
 from sharp_cli.training.configfile import as_table, build, load_config, preset_names
 from sharp_cli.training.data import Deal, Ordered, held_out, training_samples
@@ -29,7 +30,6 @@ from sharp_cli.training.initial import draw_start, start_network
 from sharp_cli.training.losses.layers import layer_losses, surface_behind
 from sharp_cli.training.phases import picture_side
 from sharp_cli.training.pseudo import random_pose
-from sharp_cli.training.scenes.stream import ScenePairs, seeds
 from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay
 from sharp_cli.training.views import camera_from_ndc, render_views
 

@@ -168,7 +168,7 @@ def small_tensors() -> dict:
     import torch
 
     from sharp_cli.model.checkpoint import UNUSED
-    from sharp_cli.model.drawn import SMALL, draw_tensors
+    from sharp_cli.model.random_weights import SMALL, draw_tensors
 
     heads = {f"{prefix}{kind}": torch.ones(3) for prefix in UNUSED for kind in ("weight", "bias")}
     return {**draw_tensors(SMALL), **heads}
@@ -179,7 +179,7 @@ def small_pt(small_tensors: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """A pickle of the small network; it cannot hold a config, so the small one is the default meanwhile."""
     import torch
 
-    from sharp_cli.model.drawn import SMALL
+    from sharp_cli.model.random_weights import SMALL
     from sharp_cli.weights import read
 
     read_config = read.read_config

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from sharp_cli.cli.weights import app
 from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import UNUSED
-from sharp_cli.model.drawn import SMALL
+from sharp_cli.model.random_weights import SMALL
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import KNOWN, PREVIEW
 from sharp_cli.weights.read import read_weights

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import UNUSED, expected_shapes
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.drawn import SMALL
+from sharp_cli.model.random_weights import SMALL
 from sharp_cli.weights import catalog
 from sharp_cli.weights.read import read_weights
 

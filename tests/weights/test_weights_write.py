@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import UNUSED
-from sharp_cli.model.drawn import SMALL
+from sharp_cli.model.random_weights import SMALL
 from sharp_cli.weights.read import DTYPES, read_weights
 from sharp_cli.weights.write import convert, write_weights
 

@@ -14,13 +14,13 @@ from typing import Literal, get_args
 from av.error import FFmpegError
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_write
 from sharp_cli.render.encode.comment import from_comment, to_comment
 from sharp_cli.render.encode.frame import Frame, kind_of
 from sharp_cli.render.encode.gif import MOST_FPS, read_gif_comment, write_gif
 from sharp_cli.render.encode.mp4 import read_mp4_comment, write_mp4
 from sharp_cli.render.encode.png import frames_folder, read_png_comment, write_png
 from sharp_cli.render.encode.webp import read_webp_comment, write_webp
+from sharp_cli.runtime.files import atomic_write
 
 Format = Literal["mp4", "gif", "webp", "png"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin
 
 from sharp_cli.errors import SharpError
-from sharp_cli.files import atomic_folder
 from sharp_cli.render.encode.comment import from_comment
 from sharp_cli.render.encode.frame import Frame
+from sharp_cli.runtime.files import atomic_folder
 
 NAME = re.compile(r"frame_\d{5,}\.png")
 STRAY = {".DS_Store", "Thumbs.db", "desktop.ini"}

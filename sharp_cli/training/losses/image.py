@@ -44,7 +44,7 @@ def color_loss(rendered: Tensor, target: Tensor, mask: Tensor | None = None) -> 
 
     Args:
         rendered, target: (B, 3, H, W) sRGB.
-        mask: (B, 1, H, W), which pixels count: :func:`sharp_cli.training.losses.visibility.visibility_mask`.
+        mask: (B, 1, H, W), which pixels count: :func:`sharp_cli.metrics.visibility.visibility_mask`.
     """
     return masked_mean((rendered - target).abs(), mask)
 

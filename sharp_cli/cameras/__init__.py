@@ -1,0 +1,1 @@
+"""Cameras: views, trajectories, framing, and camera files."""

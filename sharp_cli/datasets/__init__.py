@@ -1,0 +1,1 @@
+"""View pairs and photos from files: posed folders, Middlebury, Booster."""

@@ -1,0 +1,1 @@
+"""Metrics of pictures and depth maps."""

@@ -1,0 +1,1 @@
+"""Rasterizer backends."""

@@ -1,0 +1,102 @@
+"""The CPU rasterizer as a differentiable torch function."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from sharp_cli.render.backends.cpu.binning import bin_splats
+from sharp_cli.render.backends.cpu.blending import blend, blend_backward
+from sharp_cli.render.backends.cpu.covariance import covariances
+from sharp_cli.render.backends.cpu.layout import CHUNK, Bins, Integers, Picture, Scene, View
+from sharp_cli.render.backends.cpu.projection import make_view, project_backward
+from sharp_cli.runtime.kernels import for_chunks
+
+TILES_AT_A_TIME = 4
+
+
+def render_cpu(
+    gaussians: dict[str, Tensor],
+    viewmats: Tensor,
+    Ks: Tensor,
+    width: int,
+    height: int,
+    *,
+    eps2d: float,
+    near: float,
+    far: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The CPU backend of :func:`sharp_cli.render.rasterizer.rasterize`; ``gaussians`` are its tensors by name.
+
+    Returns:
+        Σ w · colour (C, H, W, 3), the transmittance left over (C, H, W) and Σ w · z (C, H, W), on the CPU.
+    """
+    gaussians = {name: tensor.to("cpu", torch.float32).contiguous() for name, tensor in gaussians.items()}
+    if "covars" not in gaussians:
+        gaussians["covars"] = covariances(gaussians["quats"], gaussians["scales"])
+    cameras = zip(viewmats.detach().cpu(), Ks.detach().cpu(), strict=True)
+    views = [make_view(viewmat, K, width, height, eps2d, near, far) for viewmat, K in cameras]
+    pictures: tuple[Tensor, Tensor, Tensor] = _Render.apply(
+        *(gaussians[name] for name in Scene._fields), views, (height, width), torch.is_grad_enabled()
+    )
+    return pictures
+
+
+class _Seen(NamedTuple):
+    """What one camera saw, kept for the way back."""
+
+    bins: Bins
+    last: Integers
+
+
+class _Render(torch.autograd.Function):
+    """Scene and views → pictures, as :func:`render_cpu` returns them."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+        *gaussians, views, size, differentiable = arguments
+        scene = Scene(*(tensor.detach().numpy() for tensor in gaussians))
+        shape = (len(views), *size)
+        color, transmittance, depth = torch.empty(*shape, 3), torch.empty(shape), torch.empty(shape)
+        ctx.views, ctx.seen = views, []
+        for view, *arrays in zip(views, color.numpy(), transmittance.numpy(), depth.numpy(), strict=True):
+            seen = _render(scene, view, Picture(*arrays))
+            if differentiable:
+                ctx.seen.append(seen)
+        ctx.save_for_backward(*gaussians, transmittance)
+        return color, transmittance, depth
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *v_pictures: Tensor) -> tuple[Tensor | None, ...]:
+        *gaussians, transmittance = (tensor.detach() for tensor in ctx.saved_tensors)
+        gradients = [torch.zeros_like(tensor) for tensor in gaussians]
+        scene, v_scene = (Scene(*(t.numpy() for t in tensors)) for tensors in (gaussians, gradients))
+        arrays = (tensor.contiguous().numpy() for tensor in (transmittance, *v_pictures))
+        for view, seen, remaining, *v_arrays in zip(ctx.views, ctx.seen, *arrays, strict=True):
+            _add_gradients(scene, view, seen, remaining, Picture(*v_arrays), v_scene)
+        return *gradients, None, None, None
+
+
+def _render(scene: Scene, view: View, picture: Picture) -> _Seen:
+    bins = bin_splats(scene, view)
+    last = np.empty((view.height, view.width), np.int32)
+    for_chunks(blend, len(bins.starts) - 1, TILES_AT_A_TIME, bins, scene.colors, picture, last)
+    return _Seen(bins, last)
+
+
+def _add_gradients(
+    scene: Scene, view: View, seen: _Seen, transmittance: Any, v_picture: Picture, v_scene: Scene
+) -> None:
+    """Tiles write their share of a splat's gradient to places of their own, so that sums have one order."""
+    bins, last = seen
+    sides = (bins.boxes[:, 2:] - bins.boxes[:, :2]).astype(np.int64)
+    firsts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sides[:, 0] * sides[:, 1])])
+    sums = np.zeros((len(bins.order), 10), np.float32)
+    pixels = (bins, scene.colors, transmittance, last, v_picture)
+    for_chunks(blend_backward, len(bins.starts) - 1, TILES_AT_A_TIME, *pixels, firsts, sums)
+    for_chunks(project_backward, len(scene.means), CHUNK, scene, view, bins, firsts, sums, v_scene)

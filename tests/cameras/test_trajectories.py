@@ -1,0 +1,307 @@
+"""Camera paths: the published four to the last digit, ours closed and smooth, all of them around any splat."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from sharp_cli import Camera, Gaussians, SharpError
+from sharp_cli.cameras.framing import STRANGERS_CAMERA, depth_range, source_view
+from sharp_cli.cameras.published_paths import PublishedPath
+from sharp_cli.cameras.trajectories import Trajectory, published_trajectory, range_warning, trajectory
+from sharp_cli.cameras.views import Views
+
+PHOTO = Camera(640, 427, 550.0)
+LOOPING = sorted({*get_args(Trajectory)} - {"swipe", "still"})
+
+
+def splat(means: Tensor, camera: Camera | None = PHOTO, scale: float = 0.01, opacity: float = 1.0) -> Gaussians:
+    count = len(means)
+    return Gaussians(
+        means=means.float(),
+        scales=torch.full((count, 3), scale),
+        quats=torch.tensor([1.0, 0.0, 0.0, 0.0]).repeat(count, 1),
+        opacities=torch.full((count,), opacity),
+        colors=torch.full((count, 3), 0.5),
+        camera=camera,
+    )
+
+
+def cloud(center: tuple[float, float, float], extent: float = 1.0, count: int = 400) -> Tensor:
+    """Points in a box of the given half extent."""
+    random = torch.Generator().manual_seed(0)
+    return (torch.rand(count, 3, generator=random) * 2 - 1) * extent + torch.tensor(center)
+
+
+def eyes_of(views: Views) -> Tensor:
+    return torch.linalg.inv(views.viewmats.double())[:, :3, 3]
+
+
+def seen_at(views: Views, points: Tensor) -> Tensor:
+    """(views, points, 2) pixels, and all points must be in front."""
+    camera = torch.einsum("nij,pj->npi", views.viewmats[:, :3, :3].double(), points.double())
+    camera = camera + views.viewmats[:, None, :3, 3]
+    assert (camera[..., 2] > 0).all()
+    projected = torch.einsum("nij,npj->npi", views.Ks.double(), camera)
+    return projected[..., :2] / projected[..., 2:]
+
+
+@pytest.fixture(scope="module")
+def published(data: Path) -> dict[str, Any]:
+    return json.loads((data / "cameras.json").read_text())
+
+
+@pytest.mark.parametrize("name", get_args(PublishedPath))
+def test_published_cameras(published: dict[str, Any], name: str) -> None:
+    cases = [case for case in published["cases"] if case["type"] == name]
+    assert len(cases) == 10
+    for case in cases:
+        views = published_trajectory(
+            case["type"],
+            splat(torch.tensor(published["means"]), Camera(case["width"], case["height"], case["f_px"])),
+            frames=case["num_steps"],
+            repeat=case["num_repeats"],
+            max_disparity=case["max_disparity"],
+            max_zoom=case["max_zoom"],
+            look_at=case["lookat"],
+            distance=case["distance_m"],
+        )
+        assert (views.width, views.height) == (case["render_width"], case["render_height"])
+        torch.testing.assert_close(views.viewmats, torch.tensor(case["extrinsics"]), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(eyes_of(views), torch.tensor(case["eyes"]).double(), rtol=1e-6, atol=1e-6)
+        K = torch.tensor(case["intrinsics"])[:3, :3]
+        torch.testing.assert_close(views.Ks, K.expand(len(views), 3, 3), rtol=1e-6, atol=1e-6)
+
+
+def test_published_paths_for_films_differ_in_picture_and_closing_frame_only() -> None:
+    gaussians = splat(cloud((0, 0, 5)))
+    film = trajectory("rotate", gaussians, frames=12, repeat=2)
+    # 25 frames with the end included are 24 equal steps: the film's, and the closing frame.
+    exact = published_trajectory("rotate", gaussians, frames=25, repeat=1)
+    assert len(film) == 24
+    torch.testing.assert_close(eyes_of(film)[:12], eyes_of(exact)[:24:2])
+    torch.testing.assert_close(eyes_of(exact)[0], eyes_of(exact)[-1])
+    assert (film.width, film.height) == (640, 428)
+    assert film.Ks[0, :2, 2].tolist() == [320, 214]
+    assert exact.Ks[0, 0, 2] == 319.5
+    swipes = trajectory("swipe", gaussians), published_trajectory("swipe", gaussians)
+    torch.testing.assert_close(swipes[0].viewmats, swipes[1].viewmats)
+
+
+@pytest.mark.parametrize("name", LOOPING)
+@pytest.mark.parametrize("repeat", [1, 3])
+@pytest.mark.parametrize("look_at", ["point", "ahead"])
+def test_loops_have_no_jump_and_no_doubled_frame(name: Trajectory, repeat: int, look_at: Any) -> None:
+    views = trajectory(name, splat(cloud((0, 0, 5))), frames=48, repeat=repeat, look_at=look_at)
+    assert len(views) == 48 * repeat
+    eyes = eyes_of(views)
+    steps = (eyes.roll(-1, 0) - eyes).norm(dim=1)
+    # The step over the seam is an ordinary one: no longer than its neighbours allow, nor none at all.
+    assert steps[-1] > 0.01 * steps.max()
+    assert steps[-1] <= 1.1 * max(steps[-2], steps[0])
+    assert steps.max() < 0.2 * (eyes.amax(0) - eyes.amin(0)).norm()
+    assert steps.min() > 1e-3 * steps.max()
+
+
+@pytest.mark.parametrize("name", ["orbit", "dolly", "rotate", "rotate_forward"])
+def test_the_motion_is_smooth_over_the_seam(name: Trajectory) -> None:
+    eyes = eyes_of(trajectory(name, splat(cloud((0, 0, 5))), frames=48))
+    bends = (eyes.roll(-1, 0) - 2 * eyes + eyes.roll(1, 0)).norm(dim=1)
+    extent = (eyes.amax(0) - eyes.amin(0)).norm()
+    assert bends.max() < 0.04 * extent  # 4 (2π / 48)² / 2 at most, from rotate_forward's doubled frequency
+
+
+@pytest.mark.parametrize("name", ["rotate", "rotate_forward", "shake"])
+def test_the_published_loops_show_a_frame_twice(name: PublishedPath) -> None:
+    eyes = eyes_of(published_trajectory(name, splat(cloud((0, 0, 5))), frames=20))
+    torch.testing.assert_close(eyes[0], eyes[-1], atol=1e-6, rtol=0)
+
+
+def test_swipe_jumps_back_and_still_stands() -> None:
+    gaussians = splat(cloud((0, 0, 5)))
+    x = eyes_of(trajectory("swipe", gaussians, frames=10, repeat=2))[:, 0]
+    assert (x[:9] < x[1:10]).all()
+    torch.testing.assert_close(x[:10], x[10:])
+    assert x[0] == pytest.approx(-x[9])
+    still = trajectory("still", gaussians, frames=5)
+    torch.testing.assert_close(still.viewmats, torch.eye(4).repeat(5, 1, 1))
+
+
+def test_orbit_goes_once_around_the_source_view_and_faces_the_focus_point() -> None:
+    gaussians = splat(cloud((0, 0, 5)))
+    views = trajectory("orbit", gaussians, frames=36)
+    depths = depth_range(gaussians, source_view(gaussians))
+    eyes = eyes_of(views)
+    radius = 0.08 * (640**2 + 427**2) ** 0.5 / 550 * depths.near
+    torch.testing.assert_close(eyes[:, :2].norm(dim=1), torch.full((36,), radius).double(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(eyes.mean(0), torch.zeros(3).double(), atol=1e-6, rtol=0)
+    pixels = seen_at(views, torch.tensor([[0, 0, depths.focus]]))
+    torch.testing.assert_close(pixels[:, 0], torch.tensor([320.0, 214.0]).double().expand(36, 2), atol=1e-3, rtol=0)
+
+
+def test_the_nearest_content_moves_by_max_disparity() -> None:
+    gaussians = splat(cloud((0, 0, 5)))
+    near = depth_range(gaussians, source_view(gaussians)).near
+    for name in ("orbit", "swipe"):
+        views = trajectory(name, gaussians, frames=36, max_disparity=0.05, look_at="ahead")
+        x = seen_at(views, torch.tensor([[0, 0, near]]))[:, 0, 0]
+        moved = (x.max() - x.min()) / 2 / (640**2 + 427**2) ** 0.5
+        assert moved == pytest.approx(0.05, rel=0.02)
+
+
+def test_near_and_far_content_move_equally_around_the_focus_point() -> None:
+    near, far = torch.tensor([[0.0, 0.0, 2.0]]).repeat(50, 1), torch.tensor([[0.0, 0.0, 60.0]]).repeat(50, 1)
+    views = trajectory("orbit", splat(torch.cat([near, far])), frames=36)
+    moved = seen_at(views, torch.tensor([[0, 0, 2.0], [0, 0, 60.0]]))[..., 0] - views.width / 2
+    torch.testing.assert_close(moved[:, 0], -moved[:, 1], rtol=0.02, atol=0.1)
+    assert moved[:, 0].abs().max() > 20
+
+
+def test_dolly_goes_straight_forward_and_back() -> None:
+    gaussians = splat(cloud((0, 0, 5)))
+    views = trajectory("dolly", gaussians, frames=10, max_zoom=0.3)
+    eyes = eyes_of(views)
+    near = depth_range(gaussians, source_view(gaussians)).near
+    assert eyes[5, 2] == pytest.approx(0.3 * near, rel=1e-5)
+    assert eyes[0, 2] == 0
+    torch.testing.assert_close(eyes[1:5, 2], eyes[6:, 2].flip(0), rtol=1e-5, atol=1e-6)
+    assert not eyes[:, :2].any()
+    torch.testing.assert_close(views.viewmats[:, :3, :3], torch.eye(3).repeat(10, 1, 1))
+
+
+@pytest.mark.parametrize("name", get_args(Trajectory))
+def test_size_changes_the_picture_but_not_the_path(name: Trajectory) -> None:
+    gaussians = splat(cloud((0, 0, 5)))
+    default, small = (trajectory(name, gaussians, size=size) for size in (None, (300, 300)))
+    torch.testing.assert_close(default.viewmats, small.viewmats)
+    assert (small.width, small.height) == (300, 300)
+    assert small.Ks[0].flatten().tolist() == pytest.approx([550 * 300 / 640, 0, 150, 0, 550 * 300 / 640, 150, 0, 0, 1])
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(["orbit", "dolly", "rotate"]), st.floats(-6, 6))
+def test_our_paths_work_in_any_unit(name: Trajectory, exponent: float) -> None:
+    unit = 10.0**exponent
+    for camera, center in ((PHOTO, (0.0, 0.0, 5.0)), (None, (1.0, 2.0, -3.0))):
+        metres = trajectory(name, splat(cloud(center), camera), frames=8, look_at="ahead")
+        other = trajectory(name, splat(cloud(center) * unit, camera, scale=0.01 * unit), frames=8, look_at="ahead")
+        torch.testing.assert_close(eyes_of(other), eyes_of(metres) * unit, rtol=1e-4, atol=1e-4 * unit)
+
+
+# Splats without a camera
+
+
+@pytest.mark.parametrize("center", [(0.0, 0.0, 0.0), (40.0, -7.0, 3.0), (0.0, 0.0, -90.0), (0.0, 0.0, 500.0)])
+@pytest.mark.parametrize("extent", [1e-3, 1.0, 30.0])
+def test_a_splat_without_a_camera_is_framed(center: tuple[float, float, float], extent: float) -> None:
+    means = cloud(center, extent)
+    views = trajectory("still", splat(means, None, scale=extent / 100), frames=1)
+    pixels = seen_at(views, means.float())[0]
+    assert ((pixels >= 0) & (pixels <= torch.tensor([640, 480]))).all()
+    assert (pixels.amax(0) - pixels.amin(0)).max() > 480 / 2
+
+
+def test_strays_and_faint_floaters_do_not_push_the_camera_away() -> None:
+    means = cloud((0, 0, 0))
+    plain = source_view(splat(means, None)).viewmat
+    strays = torch.tensor([[5000.0, 0.0, 0.0], [0.0, 0.0, -9000.0], [float("nan"), 0.0, 0.0]])
+    with_strays = source_view(splat(torch.cat([means, strays]), None)).viewmat
+    torch.testing.assert_close(with_strays, plain, atol=0.1, rtol=0)
+    solid = splat(torch.cat([means, cloud((0, 0, -50), 40.0)]), None)
+    both = replace(solid, opacities=torch.tensor([1.0, 0.02]).repeat_interleave(len(means)))
+    torch.testing.assert_close(source_view(both).viewmat, plain)
+
+
+def test_a_scene_in_front_of_the_origin_is_seen_from_there() -> None:
+    # What the predictor writes, without the photo's camera: everything lies in a cone from the origin.
+    rays = torch.cat([cloud((0, 0, 0))[:, :2] * torch.tensor([0.6, 0.45]), torch.ones(400, 1)], dim=1)
+    depths = torch.linspace(1, 50, 400)[:, None]
+    source = source_view(splat(rays * depths, None))
+    assert source.camera == STRANGERS_CAMERA
+    assert torch.equal(source.viewmat, torch.eye(4).double())
+    elsewhere = source_view(splat(rays * depths + torch.tensor([0, 0, -60.0]), None))
+    assert elsewhere.viewmat[2, 3] > 60
+
+
+def test_paths_go_around_the_framing_view() -> None:
+    gaussians = splat(cloud((40, -7, 3)), None)
+    start = torch.linalg.inv(source_view(gaussians).viewmat)[:3, 3]
+    for name in ("orbit", "rotate"):
+        eyes = eyes_of(trajectory(name, gaussians, frames=24))
+        torch.testing.assert_close(eyes.mean(0), start, atol=1e-3, rtol=0)
+        assert (eyes - start).norm(dim=1).min() > 0.01
+    assert eyes_of(trajectory("dolly", gaussians, frames=24))[:, 2].max() > start[2]
+
+
+@pytest.mark.parametrize("name", get_args(Trajectory))
+@pytest.mark.parametrize("camera", [PHOTO, None])
+@pytest.mark.parametrize(
+    "means",
+    [
+        torch.zeros(0, 3),
+        torch.zeros(1, 3),
+        torch.tensor([[0.0, 0.0, -4.0]]),
+        torch.full((2, 3), float("nan")),
+        torch.tensor([[0.0, 0.0, 4.0]]).repeat(9, 1),
+    ],
+    ids=["empty", "at the origin", "behind", "not finite", "one place"],
+)
+@pytest.mark.parametrize("scale", [0.0, 0.01])
+def test_degenerate_scenes_give_finite_views(
+    name: Trajectory, camera: Camera | None, means: Tensor, scale: float
+) -> None:
+    views = trajectory(name, splat(means, camera, scale), frames=4)
+    assert len(views) == 4
+    assert views.viewmats.isfinite().all()
+    assert views.Ks.isfinite().all()
+
+
+# Wrong use
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"name": "loop"}, "no trajectory 'loop'; choose one of orbit, dolly"),
+        ({"look_at": "away"}, "no look-at 'away'; choose one of point, ahead"),
+        ({"frames": 0}, "at least one frame"),
+        ({"repeat": 0}, "at least one frame and one repeat"),
+        ({"max_disparity": -0.1}, "max-disparity must lie between 0 and 10"),
+        ({"max_disparity": float("nan")}, "max-disparity"),
+        ({"max_zoom": 1.0}, "max-zoom must be at least 0 and below 1"),
+        ({"size": 1}, "too small"),
+    ],
+)
+def test_wrong_use_is_told(wrong: dict[str, Any], sentence: str) -> None:
+    arguments = {"name": "orbit", "gaussians": splat(cloud((0, 0, 5))), **wrong}
+    with pytest.raises(SharpError, match=sentence):
+        trajectory(**arguments)
+
+
+def test_published_trajectory_knows_its_four_only() -> None:
+    with pytest.raises(SharpError, match="no trajectory 'orbit'; choose one of swipe, shake"):
+        published_trajectory("orbit", splat(cloud((0, 0, 5))))  # type: ignore[arg-type]
+
+
+def test_the_widest_path_still_looks_at_the_scene() -> None:
+    for name in get_args(Trajectory):
+        views = trajectory(name, splat(cloud((0, 0, 5))), max_disparity=10.0, max_zoom=0.999)
+        assert views.viewmats.isfinite().all()
+
+
+def test_a_warning_beyond_the_safe_range() -> None:
+    assert range_warning(0.08, 0.15) is None
+    assert range_warning(0.0, 0.0) is None
+    for exceeded in ((0.081, 0.0), (0.0, 0.2), (1.0, 0.9)):
+        warning = range_warning(*exceeded)
+        assert warning is not None
+        assert "0.08" in warning
+        assert "0.15" in warning

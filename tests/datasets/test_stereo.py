@@ -1,0 +1,197 @@
+"""Middlebury and Booster as folders on disk, made here by the formats' rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+from truths import paint
+
+from sharp_cli.datasets.booster import booster_samples
+from sharp_cli.datasets.middlebury import middlebury_samples
+from sharp_cli.datasets.pfm import read_pfm
+from sharp_cli.datasets.stereo import depth_from_disparity
+from sharp_cli.errors import SharpError
+from sharp_cli.evaluation.baselines import median_depth, photo_on_plane
+
+SHIFT = 7
+"""Disparity of the wall in these pictures [px]."""
+
+
+def write_pfm(path: Path, values: np.ndarray, scale: str = "-1.0") -> None:
+    order = "<f4" if scale.startswith("-") else ">f4"
+    header = f"Pf\n{values.shape[1]} {values.shape[0]}\n{scale}\n".encode()
+    path.write_bytes(header + values[::-1].astype(order).tobytes())
+
+
+def wall(width: int = 40, height: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """A wall seen from the left and, SHIFT pixels further left, from the right."""
+    y, x = np.mgrid[:height, : width + SHIFT] * 0.05
+    wide = paint(x, y)
+    return wide[:, :width], wide[:, SHIFT:]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(
+    values=arrays(np.float32, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.floats(width=32)),
+    scale=st.sampled_from(["-1.0", "1.0", "-0.003922", "1e-2", "-1"]),
+)
+def test_pfm_round_trip(values: np.ndarray, scale: str, tmp_path: Path) -> None:
+    write_pfm(tmp_path / "a.pfm", values, scale)
+    found = read_pfm(tmp_path / "a.pfm")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "no PFM"),
+        (b"P5\n2 2\n255\n" + bytes(4), "no PFM"),
+        (b"Pf\n2 2\n0\n" + bytes(16), "no PFM"),
+        (b"PF\n1 1\n-1\n" + bytes(12), "three channels"),
+        (b"Pf\n2 2\n-1\n" + bytes(15), "cut short"),
+        (b"Pf\n0 0\n-1\n", "cut short"),
+        (b"Pf\n999999 999999\n-1\n" + bytes(16), "cut short"),
+    ],
+)
+def test_what_is_no_pfm_is_told(content: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "a.pfm").write_bytes(content)
+    with pytest.raises(SharpError, match=told):
+        read_pfm(tmp_path / "a.pfm")
+    with pytest.raises(SharpError, match="cannot be read"):
+        read_pfm(tmp_path / "none.pfm")
+
+
+def test_depth_from_disparity_by_hand() -> None:
+    disparity = np.array([[10.0, 30.0, np.inf], [0.0, np.nan, -1.0]], np.float32)
+    # 1000 px · 0.2 m / (d + 10 px)
+    depth = depth_from_disparity(disparity, 1000.0, 0.2, 10.0)
+    np.testing.assert_allclose(depth, [[10.0, 5.0, 0.0], [0.0, 0.0, 0.0]])
+
+
+def make_middlebury(scene: Path, doffs: float = 4.0) -> None:
+    """f = 100 px, 50 mm apart, the wall at Z = 100 · 0.05 / (7 + doffs)."""
+    scene.mkdir(parents=True, exist_ok=True)
+    left, right = wall()
+    Image.fromarray(left).save(scene / "im0.png")
+    Image.fromarray(right).save(scene / "im1.png")
+    disparity = np.full(left.shape[:2], SHIFT, np.float32)
+    disparity[0, :5] = np.inf
+    write_pfm(scene / "disp0.pfm", disparity, "-0.003922")
+    write_pfm(scene / "disp1.pfm", disparity, "-0.003922")
+    (scene / "calib.txt").write_text(
+        f"cam0=[100 0 18.5; 0 100 14.5; 0 0 1]\ncam1=[100 0 {18.5 + doffs}; 0 100 14.5; 0 0 1]\n"
+        f"doffs={doffs}\nbaseline=50\nwidth=40\nheight=30\nndisp=64\nisint=0\nvmin=5\nvmax=60\ndyavg=0\ndymax=0\n"
+    )
+
+
+def test_middlebury_left_predicts_right(tmp_path: Path) -> None:
+    make_middlebury(tmp_path / "Wall-perfect")
+    make_middlebury(tmp_path / "More" / "Wall-imperfect", doffs=0.0)
+    samples = middlebury_samples(tmp_path)
+    assert [sample.name for sample in samples] == ["More/Wall-imperfect", "Wall-perfect"]
+    pair = samples[1].load()
+    assert median_depth(pair) == pytest.approx(5 / 11)
+    assert (pair.input.depth[0, :5] == 0).all()
+    np.testing.assert_allclose(pair.novel.viewmat[:3, 3], [-0.05, 0, 0])
+    np.testing.assert_allclose(pair.input.K, [[100, 0, 19], [0, 100, 15], [0, 0, 1]])  # centres at halves
+    check_that_the_plane_explains_the_right_view(samples)
+
+
+def check_that_the_plane_explains_the_right_view(samples: list) -> None:
+    """The wall is a plane: its picture moves by the disparity, and the edge goes on beyond. This pins f, B and both
+    principal points down together."""
+    for sample in samples:
+        pair = sample.load()
+        found = photo_on_plane(pair, median_depth(pair))
+        np.testing.assert_array_equal(found[:, :-SHIFT], pair.novel.image[:, :-SHIFT])
+        np.testing.assert_array_equal(found[:, -SHIFT:], np.repeat(pair.photo[:, -1:], SHIFT, axis=1))
+
+
+def test_middlebury_without_truth_has_no_depth(tmp_path: Path) -> None:
+    make_middlebury(tmp_path)
+    (sample,) = middlebury_samples(tmp_path)
+    assert sample.name == tmp_path.name
+    for name in ("disp0.pfm", "disp1.pfm"):
+        (tmp_path / name).unlink()
+    pair = sample.load()
+    assert not pair.input.depth.any()
+    assert median_depth(pair) is None
+
+
+@pytest.mark.parametrize(
+    ("calibration", "told"),
+    [
+        ("", "needs cam0"),
+        ("cam0=[1 0 0; 0 1 0; 0 0 1]\ncam1=[1 0; 0 1]\n", "needs cam1"),
+        ("cam0=[1 0 0; 0 1 0; 0 0 1]\ncam1=[1 0 0; 0 1 0; 0 0 1]\nbaseline=-3\n", "baseline"),
+        ("cam0=[nan 0 0; 0 1 0; 0 0 1]\n", "needs cam0"),
+    ],
+)
+def test_broken_calibrations_are_told(calibration: str, told: str, tmp_path: Path) -> None:
+    make_middlebury(tmp_path / "a")
+    (tmp_path / "a" / "calib.txt").write_text(calibration)
+    with pytest.raises(SharpError, match=told):
+        middlebury_samples(tmp_path)[0].load()
+
+
+def test_pictures_and_disparities_of_different_sizes_are_told(tmp_path: Path) -> None:
+    make_middlebury(tmp_path / "a")
+    write_pfm(tmp_path / "a" / "disp0.pfm", np.ones((15, 20), np.float32))
+    with pytest.raises(SharpError, match="40 × 30 pixels, its disparities 20 × 15"):
+        middlebury_samples(tmp_path)[0].load()
+
+
+MATRIX = """<{0} type_id="opencv-matrix"><rows>3</rows><cols>4</cols><dt>d</dt><data>
+    100. 0. {1} {2} 0. 100. 14.5
+    0. 0. 0. 1. 0.</data></{0}>"""
+
+
+def make_booster(scene: Path) -> None:
+    for camera in ("camera_00", "camera_02"):
+        (scene / camera).mkdir(parents=True)
+    for light in ("im0.png", "im1.png"):
+        for camera, picture in zip(("camera_00", "camera_02"), wall(), strict=True):
+            Image.fromarray(picture).save(scene / camera / light)
+    for name in ("disp_00.npy", "disp_02.npy"):
+        np.save(scene / name, np.full((30, 40), SHIFT, np.float32))
+    matrices = MATRIX.format("proj_matL", 18.5, "0."), MATRIX.format("proj_matR", 18.5, "-5.")
+    (scene / "calib_00-02.xml").write_text(
+        f'<?xml version="1.0"?>\n<opencv_storage>\n{matrices[0]}\n{matrices[1]}\n'
+        "<baselineLR>5.0000000000000000e+01</baselineLR>\n</opencv_storage>\n"
+    )
+
+
+def test_booster_under_each_light(tmp_path: Path) -> None:
+    make_booster(tmp_path / "balanced" / "Wall")
+    samples = booster_samples(tmp_path)
+    assert [sample.name for sample in samples] == ["balanced/Wall/im0", "balanced/Wall/im1"]
+    assert median_depth(samples[0].load()) == pytest.approx(5 / 7)
+    check_that_the_plane_explains_the_right_view(samples)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "told"),
+    [
+        ("<opencv_storage>", "as OpenCV writes it"),
+        ("<opencv_storage/>", "proj_matL needs"),
+        ("<a>" + MATRIX.format("proj_matL", 1, 0) + MATRIX.format("proj_matR", 1, 0) + "</a>", "baselineLR"),
+    ],
+)
+def test_broken_booster_calibrations_are_told(calibration: str, told: str, tmp_path: Path) -> None:
+    make_booster(tmp_path)
+    (tmp_path / "calib_00-02.xml").write_text(calibration)
+    with pytest.raises(SharpError, match=told):
+        booster_samples(tmp_path)[0].load()
+
+
+@pytest.mark.parametrize("find", [middlebury_samples, booster_samples])
+def test_a_folder_without_scenes_is_told(find: object, tmp_path: Path) -> None:
+    with pytest.raises(SharpError, match=r"has no .* scenes: each is a folder with"):
+        find(tmp_path)  # type: ignore[operator]
