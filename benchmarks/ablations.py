@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sharp_cli.datasets.view_pair import PairBatch, View, ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.metrics.metrics import abs_rel, align_depth, psnr, ssim
 from sharp_cli.model.base import BaseGaussians, base_gaussians, normalize_depth
@@ -37,8 +38,7 @@ from sharp_cli.model.gaussian_decoder import GEOMETRY, TEXTURE
 from sharp_cli.model.network import Prediction
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.runtime.memory import keep_freed_memory
-from sharp_cli.scenes import ScenePairs, View, ViewPair
-from sharp_cli.scenes.stream import PairBatch
+from sharp_cli.scenes import ScenePairs
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import load_config
 from sharp_cli.training.data import Ordered, collate, micro_batches

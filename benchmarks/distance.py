@@ -30,11 +30,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from sharp_cli.datasets.view_pair import ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.model.vit import WindowViT
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.runtime.memory import keep_freed_memory
-from sharp_cli.scenes import ScenePairs, Split, ViewPair
+from sharp_cli.scenes import ScenePairs, Split
 from sharp_cli.scenes.layouts import LAYOUTS
 from sharp_cli.training.config import OptimizerConfig, TrainConfig, TrainingPrecision
 from sharp_cli.training.initial import start_network

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sharp_cli.scenes import SceneConfig, ViewPair, make_pair, seeds
+from sharp_cli.datasets.view_pair import ViewPair
+from sharp_cli.scenes import SceneConfig, make_pair, seeds
 from sharp_cli.scenes.bank import load_bank
 from sharp_cli.scenes.layouts import LAYOUTS
 

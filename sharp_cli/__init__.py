@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from sharp_cli.version import __version__
 
 if TYPE_CHECKING:
     from sharp_cli.errors import SharpError
@@ -27,7 +27,16 @@ _HOMES = {
     "read_ply": "formats.ply",
     "write_ply": "formats.ply",
 }
-__all__ = ["Camera", "Gaussians", "Predictor", "SharpError", "load_predictor", "read_ply", "write_ply"]
+__all__ = [
+    "Camera",
+    "Gaussians",
+    "Predictor",
+    "SharpError",
+    "__version__",
+    "load_predictor",
+    "read_ply",
+    "write_ply",
+]
 
 
 def __getattr__(name: str) -> Any:

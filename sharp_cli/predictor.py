@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import sharp_cli
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.finite import all_finite
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
@@ -22,6 +21,7 @@ from sharp_cli.model.low_memory import enable_low_memory
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.model.precision import Precision, choose_dtype, place_tensors
 from sharp_cli.photo import Photo, as_photo
+from sharp_cli.version import __version__
 from sharp_cli.weights.read import Weights, read_weights
 from sharp_cli.weights.store import resolve
 
@@ -151,7 +151,7 @@ def predictor_from(
     if device.type == "cuda":
         network.to(memory_format=torch.channels_last)
     network.encoder.patch_encoder.chunk = CPU_WINDOW_CHUNK if device.type == "cpu" else None
-    facts = {"made_by": f"sharp-cli {sharp_cli.__version__}", "weights": weights.path.name}
+    facts = {"made_by": f"sharp-cli {__version__}", "weights": weights.path.name}
     facts |= {key: str(weights.record[key]) for key in ("name", "licence") if key in weights.record}
     return Predictor(network, device, facts, low_vram)
 

@@ -6,14 +6,14 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import sharp_cli
 from sharp_cli.batch.pipeline import Job, Outcome
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
+from sharp_cli.version import __version__
 
 INTERVAL = 1.0
 """Seconds between two writings while results come in; a record that takes long to write is written less often."""
@@ -37,10 +37,10 @@ class Manifest:
         self._start = self._written = time.monotonic()
         self._cost = 0.0  # seconds of the last writing
         self._record: dict[str, Any] = {
-            "sharp": sharp_cli.__version__,
+            "sharp": __version__,
             "command": command,
             "state": "running",
-            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": 0.0,
             "settings": settings,
             "items": [{"input": str(j.source), "output": str(j.target), "status": "pending"} for j in jobs],

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-import sharp_cli
 from sharp_cli.cli import convert, evaluate, export, inspect, render, train, view, weights
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.errors import SharpError
+from sharp_cli.version import __version__
 
 app = typer.Typer(
     name="sharp",
@@ -37,7 +37,7 @@ DEBUG = "--debug"
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"sharp {sharp_cli.__version__}")
+        typer.echo(f"sharp {__version__}")
         raise typer.Exit
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Device(str, Enum):
+class Device(StrEnum):
     """Where the network runs."""
 
     auto = "auto"
@@ -14,7 +14,7 @@ class Device(str, Enum):
     mps = "mps"
 
 
-class Precision(str, Enum):
+class Precision(StrEnum):
     """What the backbone computes in."""
 
     auto = "auto"
@@ -23,7 +23,7 @@ class Precision(str, Enum):
     fp16 = "fp16"
 
 
-class RenderDevice(str, Enum):
+class RenderDevice(StrEnum):
     """Where pictures are rendered."""
 
     auto = "auto"
@@ -31,7 +31,7 @@ class RenderDevice(str, Enum):
     cuda = "cuda"
 
 
-class Trajectory(str, Enum):
+class Trajectory(StrEnum):
     """Camera paths."""
 
     orbit = "orbit"
@@ -43,14 +43,14 @@ class Trajectory(str, Enum):
     rotate_forward = "rotate_forward"
 
 
-class LookAt(str, Enum):
+class LookAt(StrEnum):
     """Where the cameras of a path look."""
 
     point = "point"
     ahead = "ahead"
 
 
-class VideoFormat(str, Enum):
+class VideoFormat(StrEnum):
     """What a film is written as."""
 
     mp4 = "mp4"
@@ -59,13 +59,13 @@ class VideoFormat(str, Enum):
     png = "png"
 
 
-class Stereo(str, Enum):
+class Stereo(StrEnum):
     """How two eyes' pictures are put together."""
 
     sbs = "sbs"
 
 
-class PlyLayout(str, Enum):
+class PlyLayout(StrEnum):
     """Which elements a .ply file has."""
 
     standard = "standard"

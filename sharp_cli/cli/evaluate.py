@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +31,7 @@ PROTOCOL = "Protocol"
 STDOUT = "-"
 
 
-class DataSet(str, Enum):
+class DataSet(StrEnum):
     """What can be evaluated on."""
 
     synthetic = "synthetic"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ Name = Annotated[str, typer.Argument(help="Known weights, as `sharp weights list
 Weights = Annotated[str, typer.Argument(help="Known weights' name, or a .safetensors, .pt or .pth file.")]
 
 
-class Dtype(str, Enum):
+class Dtype(StrEnum):
     """What values are stored as."""
 
     fp32 = "fp32"

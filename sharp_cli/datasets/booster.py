@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from sharp_cli.datasets.samples import Sample
 from sharp_cli.datasets.stereo import Map, stereo_pair
+from sharp_cli.datasets.view_pair import ViewPair
 from sharp_cli.errors import SharpError
-from sharp_cli.scenes import ViewPair
 
 CALIBRATION = "calib_00-02.xml"
 LEFT, RIGHT = "camera_00", "camera_02"

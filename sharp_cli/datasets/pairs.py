@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sharp_cli.cameras.transforms import Frame, read_transforms
 from sharp_cli.datasets.posed import load_view, read_depth
 from sharp_cli.datasets.samples import Sample
+from sharp_cli.datasets.view_pair import ViewPair
 from sharp_cli.errors import SharpError
-from sharp_cli.scenes import ViewPair
 
 FILE = "transforms.json"
 SET_SIZE = 10

@@ -11,9 +11,9 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from sharp_cli.cameras.transforms import Frame, read_transforms
+from sharp_cli.datasets.view_pair import View, ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.photo import read_photo
-from sharp_cli.scenes.pair import View, ViewPair
 
 ORIGIN = np.eye(4)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sharp_cli.datasets.view_pair import ViewPair
 from sharp_cli.photo import FocalOverride, Photo, photo_from_array
-from sharp_cli.scenes import ViewPair
 
 
 @dataclass(frozen=True)

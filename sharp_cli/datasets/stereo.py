@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sharp_cli.datasets.view_pair import View, ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.photo import read_photo
-from sharp_cli.scenes import View, ViewPair
 
 Map = NDArray[np.float32]
 Matrix = NDArray[np.float64]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from sharp_cli.scenes import ViewPair
+from sharp_cli.datasets.view_pair import ViewPair
 
 Pixels = NDArray[np.uint8]
 

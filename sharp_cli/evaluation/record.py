@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import sharp_cli
 from sharp_cli.evaluation.evaluate import Outcome
 from sharp_cli.evaluation.results import Results, strict
+from sharp_cli.version import __version__
 
 
 def to_json(outcomes: Sequence[Outcome], results: Results, settings: dict[str, Any], state: str) -> str:
@@ -19,7 +19,7 @@ def to_json(outcomes: Sequence[Outcome], results: Results, settings: dict[str, A
         state: "finished", or "interrupted" if samples are missing.
     """
     record = {
-        "sharp": sharp_cli.__version__,
+        "sharp": __version__,
         "command": "evaluate",
         "state": state,
         "settings": settings,

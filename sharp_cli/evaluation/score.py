@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sharp_cli.datasets.view_pair import ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.baselines import median_depth, photo_on_plane, photo_unchanged
 from sharp_cli.evaluation.showing import Shown, place, scaled, show
@@ -16,7 +17,6 @@ from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.metrics.metrics import Metric, abs_rel, delta_accuracy, depth_scale, has_depth, psnr
 from sharp_cli.metrics.visibility import visibility_mask
 from sharp_cli.render.rasterizer import Backend
-from sharp_cli.scenes import ViewPair
 
 Scores = dict[str, dict[str, float]]
 """What was measured, by what: the pictures "novel", "photo", "plane" (all against the true novel view) and "input",

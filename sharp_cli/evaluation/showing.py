@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sharp_cli.datasets.samples import to_true_camera
+from sharp_cli.datasets.view_pair import View, ViewPair
 from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import view_colors
 from sharp_cli.render.pictures import to_srgb8
 from sharp_cli.render.rasterizer import Backend, rasterize
-from sharp_cli.scenes import View, ViewPair
 
 
 class Shown(NamedTuple):

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from sharp_cli.datasets.samples import Sample
-from sharp_cli.scenes import SceneConfig, View, ViewPair, make_pair
-from sharp_cli.scenes.stream import Split, seeds
+from sharp_cli.datasets.view_pair import View, ViewPair
+from sharp_cli.scenes import SceneConfig, make_pair
+from sharp_cli.scenes.dataset import Split, seeds
 
 SCENES = 64
 """How many scenes an evaluation has."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from sharp_cli.datasets.view_pair import View, ViewPair
 from sharp_cli.scenes.bank import Bank, load_bank
 from sharp_cli.scenes.builder import SceneBuilder
 from sharp_cli.scenes.config import DEFAULTS, SceneConfig
@@ -22,41 +20,13 @@ PEEK = 32
 """Side of the picture by which a camera's place is judged."""
 
 
-@dataclass(frozen=True, eq=False)
-class View:
-    """One posed picture with depth."""
-
-    image: NDArray[np.uint8]
-    """(H, W, 3) sRGB, 0..255."""
-    depth: NDArray[np.float32]
-    """(H, W) z of what the pixel's centre shows [m]: exact, not antialiased; the sky has the configuration's ``far``.
-    In views read from files, 0 where it is not known."""
-    K: NDArray[np.float64]
-    """(3, 3) intrinsics in pixels of this size, pixel centres at half integers."""
-    viewmat: NDArray[np.float64]
-    """(4, 4) from the input camera's frame to this one's; OpenCV: x right, y down, z forward."""
-
-
-@dataclass(frozen=True, eq=False)
-class ViewPair:
-    """What the network is trained on: it sees one view and has to explain both."""
-
-    input: View
-    """At the origin: its ``viewmat`` is the identity."""
-    novel: View
-    photo: NDArray[np.uint8]
-    """(H, W, 3) sRGB: the input picture as a phone would have stored it."""
-    layout: str = ""
-    """Which of ``LAYOUTS`` a drawn scene is; empty for pictures from files."""
-
-
 def make_pair(seed: int, size: int | tuple[int, int], config: SceneConfig = DEFAULTS) -> ViewPair:
     """Draw a scene and photograph it twice; the same arguments give the same bytes on one machine.
 
     Runs on as many threads as torch uses. The first call in a process takes some seconds more, to paint the textures.
 
     Args:
-        seed: any number ≥ 0; :func:`~sharp_cli.scenes.stream.seeds` has ranges for training and for tests.
+        seed: any number ≥ 0; :func:`~sharp_cli.scenes.dataset.seeds` has ranges for training and for tests.
         size: side in pixels, or (height, width).
     """
     height, width = (size, size) if isinstance(size, int) else size

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ def read_table(source: str, folder: Path, depth: int = 0) -> Table:
         known = ", ".join(preset_names())
         raise SharpError(f"There is no configuration {source!r}: give a .toml file, or one of the presets {known}.")
     try:
-        table = parse_toml(path.read_text("utf-8"))
+        table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SharpError(f"{path} is no TOML that can be read: {error}.") from error
     base = table.pop("base", None)
@@ -62,29 +61,17 @@ def read_table(source: str, folder: Path, depth: int = 0) -> Table:
     return below
 
 
-def parse_toml(text: str) -> Table:
-    """A TOML document's table. Raises ValueError."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        try:
-            tomllib = importlib.import_module("tomli")
-        except ImportError as error:
-            raise SharpError("Python 3.10 reads no TOML by itself: pip install 'sharp-cli[train]'.") from error
-    return tomllib.loads(text)
-
-
 def parse_setting(setting: str) -> Table:
     """``a.b=value`` as the table it stands for."""
     key, equals, value = setting.partition("=")
     if not equals or not key.strip():
         raise SharpError(f"{setting!r} sets nothing: write key=value, such as optimizer.lr=1e-4.")
     try:
-        return parse_toml(f"{key} = {value}")
+        return tomllib.loads(f"{key} = {value}")
     except ValueError:
         word = value.replace("\\", "\\\\").replace('"', '\\"')
         try:
-            return parse_toml(f'{key} = "{word}"')
+            return tomllib.loads(f'{key} = "{word}"')
         except ValueError as error:
             raise SharpError(f"{setting!r} is no setting: {error}.") from error
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 
 from sharp_cli.datasets.posed import load_photo, posed_pairs
+from sharp_cli.datasets.view_pair import PairBatch, ViewPair, stack_pairs
 from sharp_cli.errors import SharpError
-from sharp_cli.scenes.pair import ViewPair
-from sharp_cli.scenes.stream import PairBatch, ScenePairs, seeds, stack_pairs
+from sharp_cli.scenes.dataset import ScenePairs, seeds
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.distributed import World
 

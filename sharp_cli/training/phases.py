@@ -7,9 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sharp_cli.datasets.view_pair import PairBatch
 from sharp_cli.metrics.visibility import MARGIN, visibility_mask
 from sharp_cli.model.network import Prediction, SharpNetwork
-from sharp_cli.scenes.stream import PairBatch
 from sharp_cli.training.config import DepthConfig, TrainConfig
 from sharp_cli.training.freezing import LEFT_OUT
 from sharp_cli.training.losses.layers import layer_losses

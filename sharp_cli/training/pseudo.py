@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sharp_cli.datasets.view_pair import PairBatch
 from sharp_cli.model.network import SharpNetwork
-from sharp_cli.scenes.stream import PairBatch
 from sharp_cli.training.config import PseudoConfig, TrainConfig
 from sharp_cli.training.views import render_views
 

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import sharp_cli
 from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import checkpoint_name
 from sharp_cli.model.network import SharpNetwork
@@ -19,6 +18,7 @@ from sharp_cli.runtime.files import atomic_write
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import as_table, build
 from sharp_cli.training.schedule import Optimizers
+from sharp_cli.version import __version__
 from sharp_cli.weights.write import write_weights
 
 CHECKPOINTS, WEIGHTS = "checkpoints", "weights.safetensors"
@@ -154,7 +154,7 @@ def write_trained(
     Raises:
         SharpError: the file cannot be written.
     """
-    entry = {"made_by": f"sharp-cli {sharp_cli.__version__}", **training}
+    entry = {"made_by": f"sharp-cli {__version__}", **training}
     record = {**origin, "name": name, "training": [*origin.get("training", []), entry]}
     tensors = {checkpoint_name(key): tensor for key, tensor in network.state_dict().items()}
     write_weights(path, tensors, network.config, record)

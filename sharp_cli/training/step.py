@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sharp_cli.datasets.view_pair import PairBatch
 from sharp_cli.errors import SharpError
-from sharp_cli.scenes.stream import PairBatch
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import Ordered, Samples
 from sharp_cli.training.distributed import World

@@ -10,8 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import sharp_cli
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.version import __version__
 from sharp_cli.viewer.scene import describe
 
 HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) 
     scene = json.dumps({**describe(gaussians), **facts}).replace("<", "\\u003c")
     page = Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(name),
-        generator=f"sharp-cli {sharp_cli.__version__}",
+        generator=f"sharp-cli {__version__}",
         policy=POLICY.format(connect=connect),
         viewer_licence=(VENDOR / "LICENSE").read_text(encoding="utf-8"),
         css=(VENDOR / "index.css").read_text(encoding="utf-8"),

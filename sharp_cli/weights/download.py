@@ -16,9 +16,9 @@ import filelock
 import httpx
 from rich.filesize import decimal
 
-from sharp_cli import __version__
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import Progress, no_progress, sha256_of
+from sharp_cli.version import __version__
 from sharp_cli.weights.catalog import PREVIEW, Checkpoint
 from sharp_cli.weights.store import cache_folder, cached_path, find, part_path
 

@@ -6,14 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
-from truths import HEIGHT, WIDTH, camera, plane_view, pose
+from truths import HEIGHT, WIDTH, camera, plane_view, pose, write_scene
 
-from sharp_cli.cameras.transforms import write_transforms
-from sharp_cli.cameras.views import Views
 from sharp_cli.datasets import pairs
 from sharp_cli.datasets.pairs import DepthView, overlap, pair_samples
 from sharp_cli.errors import SharpError
@@ -65,25 +61,6 @@ def test_large_maps_are_judged_by_fewer_points() -> None:
     large = np.repeat(np.repeat(wall(np.eye(4)).depth, 10, axis=0), 10, axis=1)
     view = DepthView(large, np.diag([10.0, 10.0, 1.0]) @ K, pose(x=0.5 * 2.0 * WIDTH / 50))
     assert overlap(view, wall(np.eye(4))) == pytest.approx(0.5, abs=0.02)
-
-
-def write_scene(folder: Path, places: list[float], depth: bool = True) -> Path:
-    """Cameras side by side before a painted wall."""
-    folder.mkdir(parents=True, exist_ok=True)
-    views = [plane_view(pose(x=x), K, 2.0) for x in places]
-    for i, view in enumerate(views):
-        Image.fromarray(view.image).save(folder / f"{i}.png")
-        np.save(folder / f"{i}.npy", view.depth)
-    viewmats = torch.from_numpy(np.stack([view.viewmat for view in views])).float()
-    Ks = torch.from_numpy(K).float().expand(len(views), 3, 3)
-    file = folder / "transforms.json"
-    write_transforms(file, Views(viewmats, Ks, WIDTH, HEIGHT), [f"{i}.png" for i in range(len(views))])
-    if depth:
-        text = file.read_text()
-        for i in range(len(views)):
-            text = text.replace(f'"{i}.png",', f'"{i}.png", "depth_file_path": "{i}.npy",')
-        file.write_text(text)
-    return file
 
 
 def test_neighbours_become_pairs_both_ways_round(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from sharp_cli.datasets.posed import load_photo, posed_pairs, read_depth
+from sharp_cli.datasets.view_pair import View
 from sharp_cli.errors import SharpError
-from sharp_cli.scenes.pair import View
 
 OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 HEIGHT, WIDTH = 24, 32

@@ -12,6 +12,7 @@ import pytest
 from truths import HEIGHT, WIDTH, camera, own_truth, plane_pair, pose, some_gaussians
 
 from sharp_cli.datasets.samples import Sample, photo_of, to_true_camera
+from sharp_cli.datasets.view_pair import ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.evaluate import Outcome, evaluate, sum_up
 from sharp_cli.evaluation.record import to_json
@@ -24,8 +25,8 @@ from sharp_cli.evaluation.table import to_markdown
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.metrics.metrics import MAX_PSNR, psnr, ssim
 from sharp_cli.photo import Photo
-from sharp_cli.scenes import SceneConfig, ViewPair, make_pair
-from sharp_cli.scenes.stream import seeds
+from sharp_cli.scenes import SceneConfig, make_pair
+from sharp_cli.scenes.dataset import seeds
 
 METRICS = {"psnr": psnr, "ssim": ssim}
 CAMERAS = [camera(), camera(fy=65.0, cx=27.0, cy=29.5)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from test_evaluation_stereo import make_booster, make_middlebury
-from test_pairs import write_scene
+from truths import write_scene
 from typer.testing import CliRunner, Result
 
 from sharp_cli.cli import app

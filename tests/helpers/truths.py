@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
+from sharp_cli.cameras.transforms import write_transforms
+from sharp_cli.cameras.views import Views
 from sharp_cli.datasets.samples import photo_of
+from sharp_cli.datasets.view_pair import View, ViewPair
 from sharp_cli.evaluation.showing import place, show
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.scenes import View, ViewPair
 
 WIDTH, HEIGHT = 64, 48
 
@@ -78,3 +82,23 @@ def own_truth(gaussians: Gaussians, K: np.ndarray, viewmat: np.ndarray) -> ViewP
     made = ViewPair(views[0], views[1], views[0].image)
     assert photo_of(made).focal_px == K[0, 0]
     return made
+
+
+def write_scene(folder: Path, places: list[float], depth: bool = True) -> Path:
+    """Cameras side by side before a painted wall."""
+    K = camera()
+    folder.mkdir(parents=True, exist_ok=True)
+    views = [plane_view(pose(x=x), K, 2.0) for x in places]
+    for i, view in enumerate(views):
+        Image.fromarray(view.image).save(folder / f"{i}.png")
+        np.save(folder / f"{i}.npy", view.depth)
+    viewmats = torch.from_numpy(np.stack([view.viewmat for view in views])).float()
+    Ks = torch.from_numpy(K).float().expand(len(views), 3, 3)
+    file = folder / "transforms.json"
+    write_transforms(file, Views(viewmats, Ks, WIDTH, HEIGHT), [f"{i}.png" for i in range(len(views))])
+    if depth:
+        text = file.read_text()
+        for i in range(len(views)):
+            text = text.replace(f'"{i}.png",', f'"{i}.png", "depth_file_path": "{i}.npy",')
+        file.write_text(text)
+    return file

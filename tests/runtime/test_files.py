@@ -46,7 +46,8 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("maker", ["atomic_write(path)", "atomic_folder(path, print)"])
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path, maker: str) -> None:
     script = (
-        "import os, signal, sys; from pathlib import Path; from sharp_cli.runtime.files import atomic_folder, atomic_write\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from sharp_cli.runtime.files import atomic_folder, atomic_write\n"
         "path = Path(sys.argv[1])\n"
         f"with {maker} as part:\n"
         "    (part / 'frame' if part.is_dir() else part).write_text('half')\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,9 @@ import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from sharp_cli.datasets.view_pair import ViewPair, stack_pairs
 from sharp_cli.errors import SharpError
-from sharp_cli.scenes import SceneConfig, ScenePairs, ViewPair, make_pair, seeds, stack_pairs, stream
+from sharp_cli.scenes import SceneConfig, ScenePairs, make_pair, seeds
 from sharp_cli.scenes.bank import folder_crops, load_bank
 from sharp_cli.scenes.layouts import LAYOUTS
 from sharp_cli.scenes.pair import draw_layout
@@ -127,13 +127,6 @@ def test_every_kind_of_scene_fills_the_tracers_arrays(name: str) -> None:
         assert scene.material.max() < len(scene.materials) and framing.subject > 0
         assert scene.materials[:, 0].max() < len(bank.textures.texels)
         assert sorted(scene.leaf[scene.leaf >= 0]) == list(range(len(scene.kinds)))
-
-
-def test_a_stream_resumes_where_it_stopped() -> None:
-    config = SceneConfig(degrade=False)
-    whole = [as_bytes(pair) for pair in islice(stream("validation", 24, config), 5)]
-    rest = [as_bytes(pair) for pair in islice(stream("validation", 24, config, start=3), 2)]
-    assert rest == whole[3:]
 
 
 def test_workers_give_what_one_process_gives(pairs: list[ViewPair]) -> None:

@@ -21,7 +21,7 @@ from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.depth import depth_from_disparity
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.render.rasterizer import rasterize
-from sharp_cli.scenes.stream import ScenePairs, seeds
+from sharp_cli.scenes.dataset import ScenePairs, seeds
 from sharp_cli.training.config import OptimizerConfig, PseudoConfig, TrainConfig
 from sharp_cli.training.configfile import as_table, build, load_config, preset_names
 from sharp_cli.training.data import Deal, Ordered, held_out, training_samples

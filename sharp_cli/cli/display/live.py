@@ -12,7 +12,7 @@ from rich.text import Text
 from sharp_cli.cli.display.plain import plain
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 
 class Live:
