@@ -38,6 +38,7 @@ class DataSet(StrEnum):
     middlebury = "middlebury"
     booster = "booster"
     pairs = "pairs"
+    depth = "depth"
 
 
 def evaluate(
@@ -46,12 +47,12 @@ def evaluate(
         typer.Argument(
             metavar="DATA",
             help="synthetic: drawn scenes that no training sees. middlebury (2014), booster: as downloaded, left "
-            "predicts right. pairs: posed pictures with depth.",
+            "predicts right. pairs: posed pictures with depth. depth: photos with measured depth (index.csv).",
         ),
     ],
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="PATH", help="The data set's folder; for pairs a transforms.json, or a folder."),
+        typer.Argument(metavar="PATH", help="The data set's folder; pairs and depth also take a transforms.json."),
     ] = None,
     json_file: Annotated[
         Path | None,
@@ -83,16 +84,19 @@ def evaluate(
     """Compare predicted scenes with true pictures and depth, and with baselines that need no network.
 
     Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed; depth; and of drawn scenes
-    the same by their kind. A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for
-    wrong use, 130 after Ctrl-C.
+    the same by their kind. With depth as DATA: correlation of inverse depth, AbsRel and δ, beside a plane and a ramp.
+    A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for wrong use, 130 after
+    Ctrl-C.
     """
     if (path is None) != (data is DataSet.synthetic):
         told = "is drawn and takes no PATH" if path else "needs the PATH of its files"
         raise typer.BadParameter(f"{data.value} {told}.", param_hint="PATH")
     if path is not None and not path.exists():
         raise SharpError(f"{path} does not exist.")
+    if data is DataSet.depth and (mask or privileged_depth or sheets):
+        raise typer.BadParameter("depth takes no --mask, --privileged-depth or --sheets.", param_hint="DATA")
     import_torch()
-    samples = [] if path is None else find_samples(data, path)[:limit]
+    samples = [] if path is None or data is DataSet.depth else find_samples(data, path)[:limit]
     file = resolve(weights, download=download_shown)
 
     from sharp_cli.evaluation.synthetic import SCENES, synthetic_samples
@@ -105,8 +109,37 @@ def evaluate(
         make_folder(sheets)
     settings: dict[str, Any] = {"data": data.value, "path": path and str(path), "weights": weights}
     settings |= {"device": str(predictor.device), "precision": precision.value}
+    if data is DataSet.depth and path is not None:
+        evaluate_depth(predictor, path, settings, json_file=json_file, limit=limit, quiet=quiet)
+        return
     settings |= {"mask": mask, "privileged_depth": privileged_depth}
     if run(predictor, samples, settings, json_file=json_file, sheets=sheets, quiet=quiet).failed:
+        raise typer.Exit(1)
+
+
+def evaluate_depth(
+    predictor: Predictor,
+    folder: Path,
+    settings: dict[str, Any],
+    *,
+    json_file: Path | None,
+    limit: int | None,
+    quiet: bool,
+) -> None:
+    """Evaluate depth alone, and print or write what comes out.
+
+    Raises:
+        SharpError: no photo has measured depth, or a file cannot be written.
+        typer.Exit: with code 1, if a photo failed.
+    """
+    from sharp_cli.cli.evaluate_depth import run_depth
+
+    table, record, failed = run_depth(predictor, folder, settings, choose_backend(predictor), limit, quiet)
+    to_stdout = json_file is not None and str(json_file) == STDOUT
+    if json_file is not None and not to_stdout:
+        write_text(json_file, record)
+    typer.echo(record if to_stdout else table, nl=False)
+    if failed:
         raise typer.Exit(1)
 
 
