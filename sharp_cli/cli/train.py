@@ -17,7 +17,9 @@ TRAINING = "Training"
 def train(
     config: Annotated[
         str,
-        typer.Argument(help="A preset (preview-depth, preview, sharp-stage1, sharp-stage2, finetune) or a .toml file."),
+        typer.Argument(
+            help="A preset (preview, teacher, labels, distill, sharp-stage1, sharp-stage2, finetune) or a .toml file."
+        ),
     ],
     out: Annotated[
         Path,
@@ -45,12 +47,15 @@ def train(
     """
     import_torch()
     from sharp_cli.predictor import choose_device
-    from sharp_cli.training.configfile import load_config
-    from sharp_cli.training.loop import train as run
+    from sharp_cli.training.recipes import load_recipe, run_recipe
+
+    def tell(line: str) -> None:
+        if not quiet:
+            typer.echo(line, err=True)
 
     # --steps comes last, so that it wins over --set.
-    chosen = load_config(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
-    state = run(chosen, out, choose_device(device.value), quiet=quiet)
-    if state.step < chosen.steps:
+    chosen = load_recipe(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
+    finished = run_recipe(chosen, out, choose_device(device.value), quiet=quiet, tell=tell)
+    if not finished.complete:
         raise typer.Exit(130)
-    typer.echo(out / "weights.safetensors")
+    typer.echo(finished.result)
