@@ -32,8 +32,7 @@ def run(config: TeacherConfig | LabelsConfig | DistillConfig, folder: Path) -> P
 
 
 def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("train", "distill"):
-        monkeypatch.setattr(f"sharp_cli.training.teacher.{module}.VALIDATION", range(1))
+    monkeypatch.setattr("sharp_cli.training.teacher.material.VALIDATION", range(1))
     features, photos = tmp_path / "features", tmp_path / "photos"
     write_resnet(features)
     photos.mkdir()

@@ -106,8 +106,8 @@ def tiny(folder: Path, features: Path, **changes: object) -> TeacherConfig:
 def test_a_run_that_stops_goes_on_as_if_it_had_not(
     feature_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sharp_cli.training.teacher.train.VALIDATION", range(1))
-    monkeypatch.setattr("sharp_cli.training.teacher.train.MEASURED_SIDE", 64)
+    monkeypatch.setattr("sharp_cli.training.teacher.material.VALIDATION", range(1))
+    monkeypatch.setattr("sharp_cli.training.teacher.material.MEASURED_SIDE", 64)
     write_measured(tmp_path / "measured", {"room-1": "train", "room-2": "train"})
     config = tiny(tmp_path, feature_folder)
     told: list[str] = []

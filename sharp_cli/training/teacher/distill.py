@@ -7,7 +7,7 @@ remains has to tell the teacher's features as well as disparity. The decoders ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -20,31 +20,18 @@ from sharp_cli.training.config import OptimizerConfig, TrainConfig
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.schedule import build_optimizer, learning_rate
 from sharp_cli.training.state import WEIGHTS, without_folders, write_trained
-from sharp_cli.training.teacher.augment import crop, degrade, random_crops, recolor
+from sharp_cli.training.teacher.augment import degrade, recolor
 from sharp_cli.training.teacher.config import DistillConfig
-from sharp_cli.training.teacher.labels import Labels, read_labels
 from sharp_cli.training.teacher.losses import WEIGHTS as TERM_WEIGHTS
 from sharp_cli.training.teacher.losses import disparity_losses, floored
-from sharp_cli.training.teacher.pictures import Pictures, draw, draw_into, read_measured
+from sharp_cli.training.teacher.material import Material, load_material, validate_disparity
+from sharp_cli.training.teacher.pictures import Pictures
 from sharp_cli.training.teacher.reader import CELLS, Reader
 from sharp_cli.training.teacher.stage import Stage, run_stage
-from sharp_cli.training.teacher.train import MEASURED_SIDE, VALIDATION
 
-HELD_OUT = 20
-"""One photo in so many is for validation."""
 COLORS = 1.4
 """Colors change more than a teacher's do: its labels are of the unchanged picture."""
 CLIP = 5.0
-
-
-@dataclass(frozen=True)
-class Material:
-    """What an encoder is taught from, and what validation looks at."""
-
-    labels: Labels | None
-    synthetic: Pictures
-    measured: Pictures | None
-    held_out: dict[str, Pictures]
 
 
 def distill(
@@ -110,33 +97,10 @@ def keep_first_blocks(reader: Reader, network: SharpNetwork) -> None:
         parameter.requires_grad_(name.startswith((*trained, "norm.")))
 
 
-def load_material(config: DistillConfig) -> Material:
-    """Labels, pictures, and what is held out of them."""
-    drawn = config.drawn
-    numbers = range(drawn.first, drawn.first + drawn.pairs)
-    synthetic = draw_into(Path(drawn.folder), numbers, drawn.side, drawn.scenes, drawn.workers)
-    held_out = {"synthetic": draw("validation", VALIDATION, drawn.side, drawn.scenes, drawn.workers)}
-    labels = None
-    if config.labels:
-        every = read_labels(Path(config.labels))
-        apart = every.photos % HELD_OUT == 0
-        held_out["photos"] = Pictures(every.images[apart], every.log_disparities[apart].float().exp())
-        labels = Labels(*(value[~apart] for value in every))
-    measured = None
-    if config.measured.folder:
-        found = config.measured
-        photos = read_measured(Path(found.folder), found.split, MEASURED_SIDE, found.focal)
-        kept = len(photos.images) - round(found.held_out * len(photos.images))
-        measured = Pictures(photos.images[:kept], photos.disparities[:kept])
-        if kept < len(photos.images):
-            held_out["measured"] = Pictures(photos.images[kept:], photos.disparities[kept:])
-    return Material(labels, synthetic, measured, held_out)
-
-
 def distill_losses(model: nn.Module, config: DistillConfig, material: Material) -> dict[str, Tensor]:
     """Weighted terms of the loss of a reader on the next batch."""
     assert isinstance(model, Reader)
-    images, disparities, features = _batch(model, config, material)
+    images, disparities, features = material.batch(config, model.side, CELLS * model.grid, model.grid)
     kept = _choose_patches(config, len(images), model.grid**2)
     with torch.autocast("cpu", torch.bfloat16):
         cells, told = model(degrade(recolor(images, COLORS)), kept)
@@ -153,47 +117,12 @@ def distill_losses(model: nn.Module, config: DistillConfig, material: Material) 
     return {**losses, "features": config.feature_weight * error}
 
 
-def _batch(reader: Reader, config: DistillConfig, material: Material) -> tuple[Tensor, Tensor, Tensor | None]:
-    """(B, 3, S, S) crops, labeled photos first, their (B, H, H) disparities, and the photos' (N, D, G, G) features."""
-    images, disparities, features = [], [], None
-    cells = CELLS * reader.grid
-    if (labels := material.labels) is not None:
-        places = torch.randint(len(labels.images), (config.batch,))
-        where, share = random_crops(config.batch, config.smallest)
-        images.append(crop(labels.images[places].float() / 255, where, reader.side))
-        told = crop(labels.log_disparities[places][:, None].float(), where, cells, "nearest")[:, 0]
-        disparities.append(told.exp() / share[:, None, None])
-        features = crop(labels.features[places].float(), where, reader.grid)
-    for pictures, count in ((material.synthetic, config.synthetic_batch), (material.measured, config.measured_batch)):
-        if pictures is not None and count:
-            found, near = pictures.pick(torch.randint(len(pictures.images), (count,)))
-            where, share = random_crops(count, config.smallest)
-            images.append(crop(found, where, reader.side))
-            disparities.append(crop(near, where, cells, "nearest")[:, 0] / share[:, None, None])
-    return torch.cat(images), torch.cat(disparities), features
-
-
 def _choose_patches(config: DistillConfig, count: int, patches: int) -> Tensor | None:
     share = config.kept[int(torch.randint(len(config.kept), ()))]
     return torch.rand(count, patches).argsort(dim=1)[:, : int(share * patches)] if share < 1 else None
 
 
-@torch.no_grad()
-def validate(model: nn.Module, held_out: dict[str, Pictures]) -> dict[str, float]:
+def validate(reader: nn.Module, held_out: dict[str, Pictures]) -> dict[str, float]:
     """Shape error and correlation of whole pictures, by what they are."""
-    assert isinstance(model, Reader)
-    found: dict[str, float] = {}
-    side = CELLS * model.grid
-    for name, pictures in held_out.items():
-        sums = {"shape": 0.0, "correlation": 0.0}
-        for places in torch.arange(len(pictures.images)).split(64):
-            images, disparities = pictures.pick(places)
-            images = F.interpolate(images, (model.side, model.side), mode="bilinear", antialias=True)
-            disparities = F.interpolate(disparities, (side, side), mode="nearest")[:, 0]
-            known = disparities > 0
-            log_disparity, _ = model.to_map(model(images)[0])
-            terms = disparity_losses(log_disparity, floored(disparities, known), known)
-            sums["shape"] += float(terms["shape"].sum())
-            sums["correlation"] += float((1 - terms["correlation"]).sum())
-        found |= {f"{name} {term}": value / len(pictures.images) for term, value in sums.items()}
-    return found
+    assert isinstance(reader, Reader)
+    return validate_disparity(lambda images: reader.to_map(reader(images)[0])[0], held_out, reader.side)

@@ -9,22 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.training.schedule import Optimizers
-from sharp_cli.training.teacher.augment import crop, degrade, random_crops, recolor
+from sharp_cli.training.teacher.augment import degrade, recolor
 from sharp_cli.training.teacher.config import TeacherConfig
 from sharp_cli.training.teacher.decoder import Teacher, start_teacher
 from sharp_cli.training.teacher.losses import WEIGHTS, disparity_losses, floored
-from sharp_cli.training.teacher.pictures import Pictures, draw, draw_into, read_measured
+from sharp_cli.training.teacher.material import load_measured, load_synthetic, look, validate_disparity
+from sharp_cli.training.teacher.pictures import Pictures
 from sharp_cli.training.teacher.stage import CHECKPOINT, Stage, read_checkpoint, run_stage
 
-VALIDATION = range(1000, 1150)
-"""Numbers of the synthetic pairs that validation looks at."""
-MEASURED_SIDE = 288
-"""Photos with measured depth are kept larger than synthetic pictures, for their crops [px]."""
 LAST_RATE = 0.02
 """The learning rate falls along a cosine to about this share of its highest value."""
 CLIP = 2.0
@@ -47,7 +43,8 @@ def train_teacher(
         SharpError: features, pictures or a checkpoint cannot be used.
     """
     keep_freed_memory()
-    synthetic, measured, held_out = load_pictures(config)
+    synthetic, held_out = load_synthetic(config.drawn)
+    measured = load_measured(config.measured, held_out)
     torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was drawn does not
     teacher = start_teacher(config.kind, Path(config.features))
     names = ["decoder"] + (["features"] if any(True for _ in teacher.features.parameters()) else [])
@@ -73,43 +70,20 @@ def train_teacher(
         ema=config.ema,
         clip=CLIP,
         save_every=config.save_every,
-        validate=lambda model: validate(model, held_out),
+        validate=lambda model: validate_disparity(model, held_out, config.drawn.side),
         tell=tell,
         stop=stop,
     )
 
 
-def load_pictures(config: TeacherConfig) -> tuple[Pictures, Pictures | None, dict[str, Pictures]]:
-    """Synthetic pictures, photos with measured depth or None, and what validation looks at."""
-    drawn = config.drawn
-    numbers = range(drawn.first, drawn.first + drawn.pairs)
-    synthetic = draw_into(Path(drawn.folder), numbers, drawn.side, drawn.scenes, drawn.workers)
-    held_out = {"synthetic": draw("validation", VALIDATION, drawn.side, drawn.scenes, drawn.workers)}
-    if not config.measured.folder:
-        return synthetic, None, held_out
-    found = config.measured
-    photos = read_measured(Path(found.folder), found.split, MEASURED_SIDE, found.focal)
-    kept = len(photos.images) - round(found.held_out * len(photos.images))
-    if kept < len(photos.images):
-        held_out["measured"] = Pictures(photos.images[kept:], photos.disparities[kept:])
-    return synthetic, Pictures(photos.images[:kept], photos.disparities[:kept]), held_out
-
-
 def training_batch(config: TeacherConfig, synthetic: Pictures, measured: Pictures | None) -> tuple[Tensor, Tensor]:
     """Changed crops: (B, 3, S, S) in [0, 1] and (B, S/2, S/2) disparities, 0 where not known."""
-    parts = [look(synthetic, config.batch, config.smallest, config.drawn.side)]
+    side = config.drawn.side
+    parts = [look(synthetic, config.batch, config.smallest, side, side // 2)]
     if measured is not None and config.measured_batch:
-        parts.append(look(measured, config.measured_batch, config.smallest, config.drawn.side))
+        parts.append(look(measured, config.measured_batch, config.smallest, side, side // 2))
     images, disparities = (torch.cat(values) for values in zip(*parts, strict=True))
     return degrade(recolor(images)), disparities
-
-
-def look(pictures: Pictures, count: int, smallest: float, side: int) -> tuple[Tensor, Tensor]:
-    """Random crops of random pictures at ``side`` pixels, and their disparities as those of longer lenses."""
-    images, disparities = pictures.pick(torch.randint(len(pictures.images), (count,)))
-    where, share = random_crops(count, smallest)
-    near = crop(disparities, where, side // 2, "nearest")[:, 0] / share[:, None, None]
-    return crop(images, where, side), near
 
 
 def weighted_losses(log_disparity: Tensor, disparities: Tensor) -> dict[str, Tensor]:
@@ -117,24 +91,6 @@ def weighted_losses(log_disparity: Tensor, disparities: Tensor) -> dict[str, Ten
     known = disparities > 0
     terms = disparity_losses(log_disparity, floored(disparities, known), known)
     return {name: WEIGHTS[name] * term.mean() for name, term in terms.items()}
-
-
-@torch.no_grad()
-def validate(model: nn.Module, held_out: dict[str, Pictures], side: int = 192) -> dict[str, float]:
-    """Shape error and correlation of whole pictures, by what they are."""
-    found: dict[str, float] = {}
-    for name, pictures in held_out.items():
-        sums = {"shape": 0.0, "correlation": 0.0}
-        for places in torch.arange(len(pictures.images)).split(32):
-            images, disparities = pictures.pick(places)
-            images = F.interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)
-            disparities = F.interpolate(disparities, (side // 2, side // 2), mode="nearest")[:, 0]
-            known = disparities > 0
-            terms = disparity_losses(model(images), floored(disparities, known), known)
-            sums["shape"] += float(terms["shape"].sum())
-            sums["correlation"] += float((1 - terms["correlation"]).sum())
-        found |= {f"{name} {term}": value / len(pictures.images) for term, value in sums.items()}
-    return found
 
 
 def load_teacher(folder: Path, features: Path) -> Teacher:
