@@ -12,10 +12,15 @@ import torch
 from sharp_cli.errors import SharpError
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import build, merge, parse_setting, read_table
-from sharp_cli.training.teacher.config import DistillConfig, LabelsConfig, TeacherConfig
+from sharp_cli.training.teacher.config import DistillConfig, LabelsConfig, SightConfig, TeacherConfig
 
 StageConfig = TeacherConfig | LabelsConfig | DistillConfig
-RECIPES: dict[str, type[StageConfig]] = {"teacher": TeacherConfig, "labels": LabelsConfig, "distill": DistillConfig}
+RECIPES: dict[str, type[StageConfig]] = {
+    "teacher": TeacherConfig,
+    "labels": LabelsConfig,
+    "distill": DistillConfig,
+    "sight": SightConfig,
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,10 @@ def run_recipe(
             from sharp_cli.training.teacher.train import train_teacher
 
             return Finished(train_teacher(config, folder, tell, stopped.is_set), folder / "checkpoint.pt")
+        if isinstance(config, SightConfig):
+            from sharp_cli.training.teacher.sight import teach_sight
+
+            return Finished(teach_sight(config, folder, tell, stopped.is_set), folder / "weights.safetensors")
         if isinstance(config, DistillConfig):
             from sharp_cli.training.teacher.distill import distill
 

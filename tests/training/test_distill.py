@@ -14,17 +14,25 @@ from PIL import Image
 from sharp_cli.errors import SharpError
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.initial import start_network
-from sharp_cli.training.recipes import run_recipe
-from sharp_cli.training.teacher.config import DistillConfig, DrawnConfig, LabelsConfig, MeasuredConfig, TeacherConfig
+from sharp_cli.training.recipes import StageConfig, run_recipe
+from sharp_cli.training.teacher.config import (
+    DistillConfig,
+    DrawnConfig,
+    LabelsConfig,
+    MeasuredConfig,
+    SightConfig,
+    TeacherConfig,
+)
 from sharp_cli.training.teacher.distill import keep_first_blocks
 from sharp_cli.training.teacher.labels import Labels, read_labels, write_labels
 from sharp_cli.training.teacher.reader import CELLS, Reader
+from sharp_cli.training.teacher.sight import choose_values, layer_terms, predict
 from sharp_cli.weights.read import read_weights
 
 CPU = torch.device("cpu")
 
 
-def run(config: TeacherConfig | LabelsConfig | DistillConfig, folder: Path) -> Path:
+def run(config: StageConfig, folder: Path) -> Path:
     told: list[str] = []
     finished = run_recipe(config, folder, CPU, quiet=True, tell=told.append)
     assert finished.complete and told
@@ -70,6 +78,12 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
     assert entry["config"]["recipe"] == "distill"
     assert entry["config"]["init"] == tiny_weights.name
     assert str(tmp_path) not in str(entry)
+    sight = SightConfig(
+        init=str(tmp_path / "distilled" / "weights.safetensors"), labels=str(file), drawn=drawn, steps=1, batch=1,
+        synthetic_batch=1, vit_lr=0.1,
+    )  # fmt: skip
+    recorded = read_weights(run(sight, tmp_path / "sight")).record["training"]
+    assert [entry["config"]["recipe"] for entry in recorded] == ["distill", "sight"]
     alone = DistillConfig(init=str(tiny_weights), drawn=drawn, steps=1, synthetic_batch=2, encoder="patch")
     assert run(alone, tmp_path / "alone").is_file()
 
@@ -80,6 +94,23 @@ def test_the_patch_encoder_keeps_its_first_blocks(tiny_weights: Path) -> None:
     keep_first_blocks(reader, network)
     trained = {name for name, value in reader.encoder.named_parameters() if value.requires_grad}
     assert all(name.startswith("norm.") for name in trained)
+
+
+@pytest.mark.parametrize("side", [1, 2, 4])
+def test_sight_trains_what_its_pictures_run_through(tiny_weights: Path, side: int) -> None:
+    network, _ = start_network(TrainConfig(init=str(tiny_weights)))
+    choose_values(network.train(), SightConfig(side=side, vit_lr=0.1))  # type: ignore[arg-type]
+    predict(network, torch.rand(1, 3, 128 * side, 128 * side)).mean().backward()
+    for name, value in network.named_parameters():
+        assert (value.grad is not None) == value.requires_grad, name
+    assert network.encoder.image_encoder.patch_embed.proj.weight.requires_grad
+    assert not network.encoder.patch_encoder.patch_embed.proj.weight.requires_grad
+
+
+def test_exact_layers_cost_nothing() -> None:
+    true = (torch.rand(1, 1, 1) + 0.5).expand(2, 32, 32)
+    terms = layer_terms(true[:, None].expand(2, 2, 32, 32), true)
+    assert all(float(terms[name]) < 1e-3 for name in ("scale", "shape", "near", "edges", "hidden"))
 
 
 def test_cells_lie_where_their_patches_are(tiny_weights: Path) -> None:

@@ -128,5 +128,5 @@ def test_a_run_that_stops_goes_on_as_if_it_had_not(
 def test_recipes_are_told_apart_by_their_key(tmp_path: Path) -> None:
     assert isinstance(load_recipe("teacher", ["steps=7", "drawn.pairs=5"]), TeacherConfig)
     (tmp_path / "other.toml").write_text('recipe = "cake"\n')
-    with pytest.raises(SharpError, match="recipe can be one of teacher, labels, distill"):
+    with pytest.raises(SharpError, match="recipe can be one of teacher, labels, distill, sight"):
         load_recipe(str(tmp_path / "other.toml"))

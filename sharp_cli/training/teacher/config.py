@@ -119,3 +119,25 @@ class DistillConfig:
     ema: float = 0.997
     seed: int = 1
     save_every: int = 300
+
+
+@dataclass(frozen=True)
+class SightConfig(DistillConfig):
+    """The network's whole way from picture to disparity, taught by the same material as an encoder alone."""
+
+    recipe: Literal["sight"] = "sight"  # type: ignore[assignment]
+    side: Literal[1, 2, 4] = 1
+    """Of the pictures in windows: 1 runs the coarsest maps alone, 2 the two coarsest, 4 everything."""
+    steps: int = 500
+    batch: int = 22
+    synthetic_batch: int = 18
+    measured_batch: int = 8
+    smallest: float = 0.5
+    lr: float = 8e-4
+    vit_lr: float = 0.0
+    """Of the ViTs, as a multiple of ``lr``; 0 keeps them as they are. The patch encoder's first blocks stay in any
+    case."""
+    warmup: int = 30
+    ema: float = 0.99
+    seed: int = 3
+    save_every: int = 100
