@@ -115,11 +115,6 @@ def test_pictures_and_disparities_of_different_sizes_are_told(tmp_path: Path) ->
         middlebury_samples(tmp_path)[0].load()
 
 
-MATRIX = """<{0} type_id="opencv-matrix"><rows>3</rows><cols>4</cols><dt>d</dt><data>
-    100. 0. {1} {2} 0. 100. 14.5
-    0. 0. 0. 1. 0.</data></{0}>"""
-
-
 def test_booster_under_each_light(tmp_path: Path) -> None:
     make_booster(tmp_path / "balanced" / "Wall")
     samples = booster_samples(tmp_path)

@@ -8,6 +8,10 @@ import numpy as np
 from PIL import Image
 from truths import paint
 
+MATRIX = """<{0} type_id="opencv-matrix"><rows>3</rows><cols>4</cols><dt>d</dt><data>
+    100. 0. {1} {2} 0. 100. 14.5
+    0. 0. 0. 1. 0.</data></{0}>"""
+
 SHIFT = 7
 """Disparity of the wall in these pictures [px]."""
 
