@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from stereo_folders import SHIFT, make_booster, make_middlebury, write_pfm
+from stereo_folders import MATRIX, SHIFT, make_booster, make_middlebury, write_pfm
 
 from sharp_cli.datasets.booster import booster_samples
 from sharp_cli.datasets.middlebury import middlebury_samples
