@@ -111,6 +111,7 @@ def test_render_films_the_photo_in_motion(film: np.ndarray) -> None:
     assert np.abs(film[len(film) // 2] - film[0].astype(float)).mean() > 1, "the camera moves"
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(find_chromium() is None, reason="needs Chromium or Chrome on the PATH")
 def test_the_exported_page_shows_the_photo_in_a_browser(place: Path, tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["export", str(place / "coffee.ply")])

@@ -62,6 +62,7 @@ def fill(folder: Path, count: int) -> None:
 
 
 @posix
+@pytest.mark.slow
 def test_broken_photos_are_told_one_by_one_and_a_killed_run_goes_on(tiny_weights: Path, tmp_path: Path) -> None:
     count = 15
     fill(tmp_path / "in", count)
