@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import Floats, SplatColumns, from_columns, to_columns
+from sharp_cli.formats.columns import SplatColumns, from_columns, to_columns
 from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_three
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
@@ -30,7 +30,7 @@ HEADER_4_BYTES = 32
 STREAM = struct.Struct("<QQ")
 """Version 4: compressed and plain size of a stream."""
 
-FRACTIONAL_BITS = 12
+FRACTIONAL_BITS, FEWEST_BITS = 12, 8
 LARGEST_FIXED = (1 << 23) - 1
 MAX_DEGREE = {1: 3, 2: 3, 3: 3, 4: 4}
 COLOR_GAIN = 0.15
@@ -53,7 +53,7 @@ def write_spz(path: Path, gaussians: Gaussians, version: int = 3) -> None:
     if version not in (3, 4):
         raise SharpError(f"cannot write .spz version {version} (choose 3 or 4)")
     columns = to_columns(gaussians, max_degree=MAX_DEGREE[version])
-    bits = _fractional_bits(columns.means)
+    columns, bits = _fit_positions(columns)
     degree = 0 if columns.sh is None else math.isqrt(columns.sh.shape[1] + 1) - 1
     arrays = [array.tobytes() for array in _encode(columns, bits)]
     if version == 3:
@@ -106,10 +106,18 @@ def load_zstd() -> Any:
         raise SharpError(".spz version 4 needs zstd (pip install zstandard)") from error
 
 
-def _fractional_bits(means: Floats) -> int:
-    """12, or fewer if a position lies beyond what 24 bits with 12 of fraction hold (2,048 m)."""
-    farthest = float(np.abs(means).max(initial=0.0))
-    return int(min(FRACTIONAL_BITS, max(0, math.floor(math.log2(LARGEST_FIXED / max(farthest, 1.0))))))
+def _fit_positions(columns: SplatColumns) -> tuple[SplatColumns, int]:
+    """Columns whose positions fit into 24 bits, and the bits of fraction: 12, or down to 8 for scenes beyond 2,048 m.
+
+    What lies beyond 32 km is drawn in along its ray, and made smaller alike, so it looks the same from the origin.
+    """
+    farthest = float(np.abs(columns.means).max(initial=1.0))
+    bits = int(max(FEWEST_BITS, min(FRACTIONAL_BITS, math.floor(math.log2(LARGEST_FIXED / farthest)))))
+    ratio = np.minimum(1, LARGEST_FIXED / (1 << bits) / np.maximum(np.abs(columns.means).max(axis=1, initial=0), 1e-9))
+    if (ratio < 1).any():
+        means, logs = columns.means * ratio[:, None], columns.log_scales + np.log(ratio)[:, None]
+        columns = columns._replace(means=means, log_scales=logs)
+    return columns, bits
 
 
 def _encode(columns: SplatColumns, bits: int) -> list[npt.NDArray[Any]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from splats import grid_splat, hostile_splat, random_splat
@@ -59,9 +60,20 @@ def test_spz_keeps_values_to_its_steps(write: Writer, degree: int, tmp_path: Pat
 
 def test_spz_far_away_gives_up_fraction_instead_of_clamping(tmp_path: Path) -> None:
     gaussians = random_splat(10)
-    gaussians.means[0, 2] = 50_000.0
+    gaussians.means[0, 2] = 20_000.0
     write_spz(tmp_path / "a.spz", gaussians)
-    assert float(read_spz(tmp_path / "a.spz").means[0, 2]) == pytest.approx(50_000, abs=0.01)
+    assert float(read_spz(tmp_path / "a.spz").means[0, 2]) == pytest.approx(20_000, abs=0.01)
+
+
+def test_spz_draws_in_along_the_ray_what_is_farther_than_it_can_hold(tmp_path: Path) -> None:
+    gaussians = random_splat(10)
+    gaussians.means[0] = torch.tensor([1e5, 2e5, 1e6])
+    gaussians.scales[0] = 100.0
+    write_spz(tmp_path / "a.spz", gaussians)
+    found = read_spz(tmp_path / "a.spz")
+    torch.testing.assert_close(found.means[0] / found.means[0, 2], torch.tensor([0.1, 0.2, 1.0]))
+    torch.testing.assert_close(found.scales[0] / found.means[0, 2], torch.full((3,), 1e-4), rtol=0.04, atol=0)
+    torch.testing.assert_close(found.means[1:], gaussians.means[1:], atol=0.5 / 256, rtol=0)
 
 
 def test_splat_keeps_values_and_puts_the_most_visible_first(tmp_path: Path) -> None:
