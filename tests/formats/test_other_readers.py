@@ -40,7 +40,7 @@ Write = Callable[[Path, Gaussians], None]
 WRITERS: dict[str, Write] = {"splat": write_splat_file, "spz": write_spz, "sog": write_sog}
 READERS: dict[str, Read] = {"splat": read_splat_file, "spz": read_spz, "sog": read_sog}
 STEPS = {
-    "splat": {"means": 1e-6, "log_scales": 1e-4, "opacities": 0.004, "dc": 0.01, "degrees": 2.0},
+    "splat": {"means": 1e-6, "log_scales": 1e-4, "opacities": 0.004, "dc": 0.015, "degrees": 2.0},
     "spz": {"means": 2e-4, "log_scales": 0.035, "opacities": 0.003, "dc": 0.02, "degrees": 0.3},
     "sog": {"means": 5e-4, "log_scales": 0.12, "opacities": 0.005, "dc": 0.05, "degrees": 2.0},
 }
