@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sharp_cli.gaussians.gaussians import Gaussians
     from sharp_cli.photo import FocalOverride, Photo
     from sharp_cli.predictor import Predictor
-    from sharp_cli.render.film import Film
+    from sharp_cli.render.film import FilmSettings
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ def marks_of(photo: Path, recipe: Recipe, weights_sha256: str) -> dict[str, str]
     return make_marks(photo, sha256_of(photo).hexdigest(), recipe.settings(weights_sha256))
 
 
-def film_target(target: Path, film: Film) -> Path:
+def film_target(target: Path, film: FilmSettings) -> Path:
     """Where the film of a splat goes that is made along with it."""
     return target.with_name(f"{target.stem}.{film.format}")
 
 
-def results_of(film: Film | None) -> Callable[[Path], list[Path]]:
+def results_of(film: FilmSettings | None) -> Callable[[Path], list[Path]]:
     """All that is written for a photo, by the name of its splat."""
     return lambda target: [target] if film is None else [target, film_target(target, film)]
 
@@ -81,7 +81,7 @@ def is_splat_free(target: Path, source: Path) -> bool:
     return target.suffix != ".ply" or is_free(target, source, read_facts)
 
 
-def check_splat(job: Job, marks: Mapping[str, str], film: Film | None = None) -> Literal["splat", "film"]:
+def check_splat(job: Job, marks: Mapping[str, str], film: FilmSettings | None = None) -> Literal["splat", "film"]:
     """What is to be made of a photo: its splat, or only the film of the splat that is there.
 
     Raises:
@@ -106,7 +106,7 @@ def converting(
     weights_sha256: Future[str],
     load: Callable[[], Predictor],
     *,
-    film: Film | None = None,
+    film: FilmSettings | None = None,
     overwrite: bool = False,
 ) -> Stages[Prepared, Callable[[], Gaussians]]:
     """The stages that turn photos into splats.
@@ -176,14 +176,14 @@ def converting(
     return Stages(read, compute, write)
 
 
-def _check_film(target: Path, film: Film) -> None:
+def _check_film(target: Path, film: FilmSettings) -> None:
     """Look at what stands where the film of a splat is to go; raises as :func:`check_splat`."""
     from sharp_cli.batch.splats import check_film, film_marks
 
     check_film(film_target(target, film), film, film_marks(target, film) if holds(target.is_file) else {})
 
 
-def _film(outcome: Outcome, gaussians: Gaussians, film: Film) -> None:
+def _film(outcome: Outcome, gaussians: Gaussians, film: FilmSettings) -> None:
     """Film a splat that is now at its target; given up when the run is interrupted."""
     from sharp_cli.batch.splats import film_marks
     from sharp_cli.render.film import choose_views, shoot

@@ -15,7 +15,7 @@ from sharp_cli.cameras.views import Views
 from sharp_cli.formats.ply import read_ply
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.encode import frame_name, read_facts
-from sharp_cli.render.film import Film, choose_views, depth_target, shoot
+from sharp_cli.render.film import FilmSettings, choose_views, depth_target, shoot
 from sharp_cli.render.rasterizer import Backend
 from sharp_cli.runtime.files import sha256_of
 from sharp_cli.runtime.timing import Stopwatch
@@ -32,12 +32,12 @@ class Loaded(NamedTuple):
     marks: dict[str, str]
 
 
-def ending_of(film: Film) -> str:
+def ending_of(film: FilmSettings) -> str:
     """What a film's name ends in."""
     return FRAMES if film.format == "png" else f".{film.format}"
 
 
-def film_marks(source: Path, film: Film) -> dict[str, str]:
+def film_marks(source: Path, film: FilmSettings) -> dict[str, str]:
     """The marks of a splat's film.
 
     Raises:
@@ -49,17 +49,17 @@ def film_marks(source: Path, film: Film) -> dict[str, str]:
     return make_marks(source, sha256_of(source).hexdigest(), settings)
 
 
-def results_of(film: Film) -> Callable[[Path], list[Path]]:
+def results_of(film: FilmSettings) -> Callable[[Path], list[Path]]:
     """All that a splat's film is written to."""
     return lambda target: [target, depth_target(target)] if film.depth else [target]
 
 
-def is_film_free(film: Film) -> Callable[[Path, Path], bool]:
+def is_film_free(film: FilmSettings) -> Callable[[Path, Path], bool]:
     """Whether a name can be given to a splat's film: no film of another splat stands there."""
     return lambda target, source: is_free(target, source, partial(read_facts, format=film.format))
 
 
-def check_film(target: Path, film: Film, marks: Mapping[str, str]) -> None:
+def check_film(target: Path, film: FilmSettings, marks: Mapping[str, str]) -> None:
     """Look at what stands where a film, and its depth, are to go.
 
     Raises:
@@ -78,7 +78,7 @@ def check_film(target: Path, film: Film, marks: Mapping[str, str]) -> None:
 
 
 def filming(
-    film: Film,
+    film: FilmSettings,
     backend: Backend,
     shown: Callable[[Job, int, int], None],
     *,
@@ -126,7 +126,7 @@ def filming(
     return Stages(read, compute, lambda outcome, loaded, frames: None)
 
 
-def _pictures(film: Film, count: int, target: Path, cameras: Path) -> list[str] | None:
+def _pictures(film: FilmSettings, count: int, target: Path, cameras: Path) -> list[str] | None:
     """The frames' files as a transforms.json names them, where every view is a file."""
     if film.format != "png" or film.eye_distance is not None:
         return None

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sharp_cli.cli.display.report import Report
     from sharp_cli.photo import FocalOverride
     from sharp_cli.predictor import Predictor
-    from sharp_cli.render.film import Film
+    from sharp_cli.render.film import FilmSettings
 
 PHOTO = "Photo"
 
@@ -141,11 +141,11 @@ def convert(
         run_batch("convert", jobs, stages, report, settings, json_file=json_file, fail_fast=fail_fast)
 
 
-def default_film() -> Film:
+def default_film() -> FilmSettings:
     """What `sharp render` does without options."""
-    from sharp_cli.render.film import Film
+    from sharp_cli.render.film import FilmSettings
 
-    return Film()
+    return FilmSettings()
 
 
 def choose_focal(px: float | None, mm: float | None, fov: float | None) -> FocalOverride | None:

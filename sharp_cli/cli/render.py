@@ -107,9 +107,9 @@ def render(
     from sharp_cli.cameras.trajectories import range_warning
     from sharp_cli.cameras.transforms import read_transforms
     from sharp_cli.cli.display.report import Report
-    from sharp_cli.render.film import Film
+    from sharp_cli.render.film import FilmSettings
 
-    path = Film(
+    path = FilmSettings(
         trajectory=trajectory.value,
         frames=1 if trajectory is Trajectory.still and kind == "png" else max(1, round(seconds * fps)),
         repeat=repeat,
@@ -119,7 +119,7 @@ def render(
     )
     if cameras is not None:
         read_transforms(cameras)  # one sentence, rather than one for every splat
-        path = Film(cameras=cameras)
+        path = FilmSettings(cameras=cameras)
     film = replace(
         path,
         fps=fps,

@@ -31,7 +31,7 @@ OTHERS_EPS2D = 0.3
 
 
 @dataclass(frozen=True)
-class Film:
+class FilmSettings:
     """What to film, and how."""
 
     trajectory: Trajectory = "orbit"
@@ -57,7 +57,7 @@ class Film:
     """sRGB behind the splat, 0..255."""
 
 
-def choose_views(film: Film, gaussians: Gaussians) -> Views:
+def choose_views(film: FilmSettings, gaussians: Gaussians) -> Views:
     """The cameras of a film.
 
     Raises:
@@ -129,7 +129,7 @@ def depth_target(target: Path) -> Path:
 
 @torch.inference_mode()
 def shoot(
-    film: Film,
+    film: FilmSettings,
     gaussians: Gaussians,
     views: Views,
     target: Path,

@@ -41,7 +41,9 @@ def camera_from_ndc(K: Tensor, width: int, height: int) -> Tensor:
     return matrix
 
 
-def render_views(gaussians: NdcGaussians, K: Tensor, viewmats: Tensor, Ks: Tensor, width: int, height: int) -> Renders:
+def render_ndc_views(
+    gaussians: NdcGaussians, K: Tensor, viewmats: Tensor, Ks: Tensor, width: int, height: int
+) -> Renders:
     """Render each scene's Gaussians to its views; differentiable.
 
     Args:
