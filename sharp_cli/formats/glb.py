@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.formats.columns import SplatColumns, to_columns
+from sharp_cli.formats.metadata import to_metadata
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.version import __version__
@@ -25,7 +27,7 @@ TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
 JSON_CHUNK, BINARY_CHUNK = b"JSON", b"BIN\0"
 
 
-def write_glb(path: Path, gaussians: Gaussians) -> None:
+def write_glb(path: str | PathLike[str], gaussians: Gaussians) -> None:
     """Write a ``.glb`` file; spherical harmonics up to degree 3 go along.
 
     Raises:
@@ -50,10 +52,11 @@ def write_glb(path: Path, gaussians: Gaussians) -> None:
         "max": attributes["POSITION"].max(axis=0, initial=-np.inf).tolist(),
     }
     document = _document(list(attributes), views, accessors, len(binary))
+    document["asset"]["extras"] = to_metadata(gaussians)
     text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     head = struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(binary))
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
         file.write(head + struct.pack("<I4s", len(text), JSON_CHUNK) + text)
         file.write(struct.pack("<I4s", len(binary), BINARY_CHUNK) + binary)
 

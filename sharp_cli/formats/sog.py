@@ -10,8 +10,10 @@ import io
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,9 @@ from PIL import Image
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.codebook import fit_codebook, fit_palette, quantize
 from sharp_cli.formats.columns import Floats, SplatColumns, from_columns, morton_order, to_columns
+from sharp_cli.formats.metadata import to_metadata, with_metadata
 from sharp_cli.formats.quaternions import largest_first, with_largest
+from sharp_cli.formats.reading import drop_bad_rows, reading
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.version import __version__
@@ -40,7 +44,7 @@ GAUSSIANS_PER_BYTE, FEW = 4, 1 << 20
 Pixels = npt.NDArray[np.uint8]
 
 
-def write_sog(path: Path, gaussians: Gaussians) -> None:
+def write_sog(path: str | PathLike[str], gaussians: Gaussians) -> None:
     """Write a ``.sog`` file.
 
     Raises:
@@ -57,30 +61,39 @@ def write_sog(path: Path, gaussians: Gaussians) -> None:
     if max(width, height) > LARGEST_SIDE:
         raise SharpError(f"{len(columns.means):,} Gaussians are too many for .sog (write .ply or .spz)")
     meta, images = _encode(columns)
+    meta["asset"]["sharp"] = to_metadata(gaussians)
     with ThreadPoolExecutor(2) as pool:
         encoded = dict(zip(images, pool.map(lambda name: _to_webp(images[name], width, height), images), strict=True))
-    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    with atomic_write(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, content in [(META, json.dumps(meta).encode()), *encoded.items()]:
             archive.writestr(zipfile.ZipInfo(name), content)
 
 
-def read_sog(path: Path) -> Gaussians:
+def read_sog(path: str | PathLike[str]) -> Gaussians:
     """Read a ``.sog`` file of version 2.
 
     Raises:
-        SharpError: not such a file, damaged, or larger than its size allows. Without the file's name.
-        OSError: the file cannot be read.
+        SharpError: it cannot be read, is not such a file, is damaged, or promises more than its size allows.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            meta = json.loads(_member(archive, META, META_BYTES))
-            if not isinstance(meta, dict) or meta.get("version") != 2:
-                raise SharpError("is not a .sog file of version 2")
-            return from_columns(_decode(archive, meta, path.stat().st_size))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise SharpError(f"is not a complete .sog file: {error}") from error
-    except (KeyError, TypeError, ValueError, IndexError, RecursionError, OverflowError) as error:
-        raise SharpError(f"is a damaged .sog file: {type(error).__name__} {error}") from error
+    with reading(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                meta = json.loads(_member(archive, META, META_BYTES))
+                if not isinstance(meta, dict) or meta.get("version") != 2:
+                    raise SharpError("not a .sog file of version 2")
+                columns = _decode(archive, meta, file.stat().st_size)
+                return with_metadata(from_columns(drop_bad_rows(columns, path)), _metadata(meta))
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+            raise SharpError(f"not a complete .sog file: {error}") from error
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            raise SharpError(f"damaged .sog file: {type(error).__name__} {error}") from error
+
+
+def _metadata(meta: Mapping[str, Any]) -> dict[str, str]:
+    """What we stored beside the Gaussians; nothing in other tools' files."""
+    asset = meta.get("asset")
+    stored = asset.get("sharp") if isinstance(asset, dict) else None
+    return {str(key): str(value) for key, value in stored.items()} if isinstance(stored, dict) else {}
 
 
 def _grid_width(gaussians: Gaussians) -> int | None:
@@ -151,7 +164,7 @@ def _to_webp(rows: Pixels, width: int, height: int) -> bytes:
 def _decode(archive: zipfile.ZipFile, meta: Mapping[str, Any], file_bytes: int) -> SplatColumns:
     count = meta["count"]
     if not isinstance(count, int) or not 0 <= count <= max(FEW, GAUSSIANS_PER_BYTE * file_bytes):
-        raise SharpError(f"is a damaged .sog file: {count} Gaussians cannot be in {file_bytes:,} bytes")
+        raise SharpError(f"damaged .sog file: {count} Gaussians cannot be in {file_bytes:,} bytes")
     most = 2 * max(FEW, GAUSSIANS_PER_BYTE * file_bytes)
 
     def image(kind: str, index: int, channels: int, needed: int = count) -> Pixels:
@@ -160,7 +173,7 @@ def _decode(archive: zipfile.ZipFile, meta: Mapping[str, Any], file_bytes: int) 
     def book(kind: str) -> Floats:
         values = np.asarray(meta[kind]["codebook"], np.float32)
         if values.shape != (256,):
-            raise SharpError(f"is a damaged .sog file: its {kind} codebook has the shape {values.shape}")
+            raise SharpError(f"damaged .sog file: its {kind} codebook has the shape {values.shape}")
         return values
 
     low, high = (np.asarray(meta["means"][name], np.float64).reshape(3) for name in ("mins", "maxs"))
@@ -171,7 +184,7 @@ def _decode(archive: zipfile.ZipFile, meta: Mapping[str, Any], file_bytes: int) 
     quats = image("quats", 0, 4)
     largest = quats[:, 3].astype(np.int64) - 252
     if count and largest.min() < 0:
-        raise SharpError("is a damaged .sog file: a rotation without its largest component")
+        raise SharpError("damaged .sog file: a rotation without its largest component")
     colors = image("sh0", 0, 4)
     return SplatColumns(
         means=means,
@@ -186,7 +199,7 @@ def _decode(archive: zipfile.ZipFile, meta: Mapping[str, Any], file_bytes: int) 
 def _decode_harmonics(meta: Mapping[str, Any], book: Floats, image: Any) -> Floats:
     bands, entries = meta["bands"], meta["count"]
     if bands not in (1, 2, 3) or not isinstance(entries, int) or not 0 < entries <= PALETTE:
-        raise SharpError(f"is a damaged .sog file: {entries} palette entries of {bands} bands")
+        raise SharpError(f"damaged .sog file: {entries} palette entries of {bands} bands")
     coefficients = (bands + 1) ** 2 - 1
     needed = math.ceil(entries / PALETTE_COLUMNS) * PALETTE_COLUMNS * coefficients
     centroids = book[image("shN", 0, 3, needed)].reshape(-1, coefficients, 3)
@@ -201,10 +214,10 @@ def _image(archive: zipfile.ZipFile, name: str, channels: int, needed: int, most
     try:
         with Image.open(io.BytesIO(content), formats=["WEBP", "PNG"]) as picture:
             if not needed <= picture.width * picture.height <= most:
-                raise SharpError(f"is a damaged .sog file: {name} is {picture.width} × {picture.height}")
+                raise SharpError(f"damaged .sog file: {name} is {picture.width} × {picture.height}")
             pixels = np.asarray(picture.convert("RGBA" if channels == 4 else "RGB"))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SharpError(f"is a damaged .sog file: {name}: {error}") from error
+        raise SharpError(f"damaged .sog file: {name}: {error}") from error
     return pixels.reshape(-1, channels)[:needed]
 
 
@@ -213,5 +226,5 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     with archive.open(name) as member:
         content = member.read(most + 1)
     if len(content) > most:
-        raise SharpError(f"is a damaged .sog file: {name} is larger than {most:,} bytes")
+        raise SharpError(f"damaged .sog file: {name} is larger than {most:,} bytes")
     return content

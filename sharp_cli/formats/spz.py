@@ -6,20 +6,23 @@ are: the format's text says otherwise, but the tools that write and read it do t
 
 from __future__ import annotations
 
-import gzip
+import json
 import math
 import struct
 import sys
 import zlib
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SplatColumns, from_columns, to_columns
+from sharp_cli.formats.metadata import to_metadata, with_metadata
 from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_three
+from sharp_cli.formats.reading import drop_bad_rows, reading
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 
@@ -37,10 +40,25 @@ COLOR_GAIN = 0.15
 EXPANSION, SMALL = 64, 1 << 26
 """A file may expand to this many times its size, or to ``SMALL`` bytes if that is more; real files stay below 5."""
 
+GZIP = b"\x1f\x8b"
+GZIP_COMMENT = GZIP + bytes([8, 16, 0, 0, 0, 0, 0, 255])
+"""The start of a gzip file whose header holds a comment, which ends in a zero byte (RFC 1952)."""
+MOST_COMMENT = 1 << 20
+
 Bytes = npt.NDArray[np.uint8]
 
 
-def write_spz(path: Path, gaussians: Gaussians, version: int = 3) -> None:
+class Arrays(NamedTuple):
+    """The arrays of a file and what its header says of them."""
+
+    rows: int
+    degree: int
+    bits: int
+    version: int
+    arrays: list[Bytes]
+
+
+def write_spz(path: str | PathLike[str], gaussians: Gaussians, version: int = 3) -> None:
     """Write an ``.spz`` file.
 
     Args:
@@ -58,7 +76,7 @@ def write_spz(path: Path, gaussians: Gaussians, version: int = 3) -> None:
     arrays = [array.tobytes() for array in _encode(columns, bits)]
     if version == 3:
         header = HEADER.pack(MAGIC, 3, len(columns.means), degree, bits, 0, 0)
-        content = gzip.compress(b"".join([header, *arrays]), 6, mtime=0)
+        content = _zip(b"".join([header, *arrays]), to_metadata(gaussians))
     else:
         zstd = load_zstd()
         streams = [array for array in arrays if array]
@@ -67,25 +85,25 @@ def write_spz(path: Path, gaussians: Gaussians, version: int = 3) -> None:
         header += struct.pack("<I", HEADER_4_BYTES) + bytes(12)
         sizes = [STREAM.pack(len(small), len(plain)) for small, plain in zip(packed, streams, strict=True)]
         content = b"".join([header, *sizes, *packed])
-    with atomic_write(path) as temporary:
+    with atomic_write(Path(path)) as temporary:
         temporary.write_bytes(content)
 
 
-def read_spz(path: Path) -> Gaussians:
+def read_spz(path: str | PathLike[str]) -> Gaussians:
     """Read an ``.spz`` file of version 1, 2, 3 or 4.
 
     Raises:
-        SharpError: not such a file, damaged, or larger than its size allows. Without the file's name.
-        OSError: the file cannot be read.
+        SharpError: it cannot be read, is not such a file, is damaged, or promises more than its size allows.
     """
-    content = path.read_bytes()
-    if content[:2] == b"\x1f\x8b":
-        count, degree, bits, version, arrays = _unzip(content)
-    elif content[:4] == struct.pack("<I", MAGIC):
-        count, degree, bits, version, arrays = _unpack_streams(content)
-    else:
-        raise SharpError("is not an .spz file: its first bytes are wrong")
-    return from_columns(_decode(count, degree, bits, version, arrays))
+    with reading(path) as file:
+        content = file.read_bytes()
+        if content.startswith(GZIP):
+            arrays, metadata = _unzip(content), _read_comment(content)
+        elif content.startswith(struct.pack("<I", MAGIC)):
+            arrays, metadata = _unpack_streams(content), {}
+        else:
+            raise SharpError("it does not start as an .spz file")
+        return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path)), metadata)
 
 
 def load_zstd() -> Any:
@@ -134,7 +152,8 @@ def _encode(columns: SplatColumns, bits: int) -> list[npt.NDArray[Any]]:
     return arrays
 
 
-def _decode(count: int, degree: int, bits: int, version: int, arrays: list[Bytes]) -> SplatColumns:
+def _decode(file: Arrays) -> SplatColumns:
+    count, degree, bits, version, arrays = file
     positions, alphas, colors, scales, rotations = arrays[:5]
     if version == 1:
         means = positions.view("<f2").astype(np.float32).reshape(count, 3)
@@ -169,23 +188,44 @@ def _array_bytes(count: int, degree: int, version: int) -> list[int]:
     return [count * size for size in each]
 
 
+def _zip(content: bytes, metadata: dict[str, str]) -> bytes:
+    """A gzip file with metadata as JSON in its header's comment, where readers pass over it."""
+    packer = zlib.compressobj(6, wbits=-15)
+    body = packer.compress(content) + packer.flush()
+    comment = json.dumps(metadata, ensure_ascii=True).encode() + b"\0"
+    return b"".join([GZIP_COMMENT, comment, body, struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)])
+
+
+def _read_comment(content: bytes) -> dict[str, str]:
+    """What :func:`_zip` stored; nothing for other tools' files."""
+    if not content.startswith(GZIP_COMMENT[:4]):
+        return {}
+    start = len(GZIP_COMMENT)
+    end = content.find(b"\0", start, start + MOST_COMMENT)
+    try:
+        metadata = json.loads(content[start : max(end, start)])
+    except (ValueError, RecursionError):
+        return {}
+    return {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+
+
 def _check_header(content: bytes, file_bytes: int) -> tuple[int, int, int, int]:
     """Count, degree, fractional bits and version of a header whose arrays can be in a file of this size."""
     if len(content) < HEADER.size:
-        raise SharpError("is not a complete .spz file: it ends in its header")
+        raise SharpError("it ends in its header")
     magic, version, count, degree, bits, _, _ = HEADER.unpack_from(content)
     if magic != MAGIC:
-        raise SharpError("is not an .spz file: its first bytes are wrong")
+        raise SharpError("it does not start as an .spz file")
     if version not in MAX_DEGREE:
-        raise SharpError(f"is an .spz file of version {version}, which is unknown (known are 1 to 4)")
+        raise SharpError(f".spz version {version} is unknown (sharp reads 1 to 4)")
     if degree > MAX_DEGREE[version] or bits > 24:
-        raise SharpError(f"is a damaged .spz file: degree {degree}, {bits} fractional bits")
+        raise SharpError(f"damaged .spz file: degree {degree}, {bits} fractional bits")
     if sum(_array_bytes(count, degree, version)) > max(SMALL, EXPANSION * file_bytes):
-        raise SharpError(f"is a damaged .spz file: {count:,} Gaussians cannot be in {file_bytes:,} bytes")
+        raise SharpError(f"damaged .spz file: {count:,} Gaussians cannot be in {file_bytes:,} bytes")
     return count, degree, bits, version
 
 
-def _unzip(content: bytes) -> tuple[int, int, int, int, list[Bytes]]:
+def _unzip(content: bytes) -> Arrays:
     stream = zlib.decompressobj(wbits=31)
     try:
         head = stream.decompress(content, HEADER.size)
@@ -194,32 +234,32 @@ def _unzip(content: bytes) -> tuple[int, int, int, int, list[Bytes]]:
         # One byte more than promised shows a file that holds more.
         body = stream.decompress(stream.unconsumed_tail, sum(sizes) + 1)
     except zlib.error as error:
-        raise SharpError(f"is a damaged .spz file: {error}") from error
+        raise SharpError(f"damaged .spz file: {error}") from error
     if len(body) != sum(sizes):
-        raise SharpError(f"is a damaged .spz file: {len(body):,} bytes instead of {sum(sizes):,}")
+        raise SharpError(f"damaged .spz file: {len(body):,} bytes instead of {sum(sizes):,}")
     ends = np.cumsum(sizes)
     arrays = [np.frombuffer(body, np.uint8, size, end - size) for size, end in zip(sizes, ends, strict=True)]
-    return count, degree, bits, version, arrays
+    return Arrays(count, degree, bits, version, arrays)
 
 
-def _unpack_streams(content: bytes) -> tuple[int, int, int, int, list[Bytes]]:
+def _unpack_streams(content: bytes) -> Arrays:
     count, degree, bits, version = _check_header(content, len(content))
     if version != 4 or len(content) < HEADER_4_BYTES:
-        raise SharpError("is a damaged .spz file: only version 4 is not compressed as a whole")
+        raise SharpError("damaged .spz file: only version 4 is not compressed as a whole")
     streams, start = content[15], struct.unpack_from("<I", content, 16)[0]
     sizes = [size for size in _array_bytes(count, degree, version) if size]
     at = start + streams * STREAM.size
     if streams != len(sizes) or at > len(content):
-        raise SharpError(f"is a damaged .spz file: {streams} streams instead of {len(sizes)}")
+        raise SharpError(f"damaged .spz file: {streams} streams instead of {len(sizes)}")
     zstd, arrays = load_zstd(), []
     for index, expected in enumerate(sizes):
         small, plain = STREAM.unpack_from(content, start + index * STREAM.size)
         if plain != expected or at + small > len(content):
-            raise SharpError("is a damaged .spz file: a stream's size does not fit")
+            raise SharpError("damaged .spz file: a stream's size does not fit")
         arrays.append(_decompress(zstd, content[at : at + small], expected))
         at += small
     arrays += [np.zeros(0, np.uint8)] * (6 - len(arrays))
-    return count, degree, bits, version, arrays
+    return Arrays(count, degree, bits, version, arrays)
 
 
 def _decompress(zstd: Any, content: bytes, expected: int) -> Bytes:
@@ -231,7 +271,7 @@ def _decompress(zstd: Any, content: bytes, expected: int) -> Bytes:
         else:
             plain = zstd.ZstdDecompressor().decompress(content, max_length=expected + 1)
     except Exception as error:  # zstandard's and the standard library's own kinds
-        raise SharpError(f"is a damaged .spz file: {error}") from error
+        raise SharpError(f"damaged .spz file: {error}") from error
     if len(plain) != expected:
-        raise SharpError(f"is a damaged .spz file: a stream of {len(plain):,} bytes instead of {expected:,}")
+        raise SharpError(f"damaged .spz file: a stream of {len(plain):,} bytes instead of {expected:,}")
     return np.frombuffer(plain, np.uint8)

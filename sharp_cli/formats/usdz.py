@@ -5,6 +5,7 @@ The stage is y up with meters as its unit, so positions and rotations are turned
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,7 @@ from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 
 
-def write_usdz(path: Path, gaussians: Gaussians) -> None:
+def write_usdz(path: str | PathLike[str], gaussians: Gaussians) -> None:
     """Write a ``.usdz`` file; drops spherical harmonics.
 
     Raises:
@@ -52,7 +53,7 @@ def write_usdz(path: Path, gaussians: Gaussians) -> None:
         extent = Vt.Vec3fArray([Gf.Vec3f(*map(float, low)), Gf.Vec3f(*map(float, high))])
         prim.CreateAttribute("extent", Sdf.ValueTypeNames.Float3Array).Set(extent)
         stage.Save()
-        with atomic_write(path) as temporary:
+        with atomic_write(Path(path)) as temporary:
             package = Path(folder) / "splat.usdz"
             if not UsdUtils.CreateNewUsdzPackage(str(layer), str(package)):
                 raise SharpError(f"cannot write {path}: OpenUSD could not pack it")

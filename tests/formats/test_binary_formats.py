@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from sharp_cli.formats.codebook import fit_codebook, fit_palette, quantize
 from sharp_cli.formats.columns import SplatColumns, morton_order, to_columns
 from sharp_cli.formats.glb import write_glb
 from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_three
+from sharp_cli.formats.registry import read_splat, write_splat
 from sharp_cli.formats.sog import read_sog, write_sog
 from sharp_cli.formats.splat import read_splat_file, write_splat_file
 from sharp_cli.formats.spz import read_spz, write_spz
@@ -206,3 +208,33 @@ def test_a_palette_has_even_groups() -> None:
     assert palette.shape == (64, 5)
     assert set(np.bincount(groups)) <= {15, 16}
     assert ((palette[groups] - vectors) ** 2).mean() < 0.7 * vectors.var()
+
+
+@pytest.mark.parametrize("suffix", ["spz", "sog"])
+def test_camera_and_provenance_go_along(suffix: str, tmp_path: Path) -> None:
+    gaussians = replace(grid_splat(8), facts={"weights": "tiny", "license": "for \u201cresearch\u201d only"})
+    path = tmp_path / f"a.{suffix}"
+    write_splat(path, gaussians)
+    found = read_splat(path)
+    assert found.camera == gaussians.camera
+    assert found.facts == gaussians.facts
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_what_is_not_a_file_of_the_format_says_so(suffix: str, tmp_path: Path) -> None:
+    (tmp_path / f"a.{suffix}").write_bytes(b"not a splat")
+    (tmp_path / f"b.{suffix}").mkdir()
+    for name in ("a", "b", "none"):
+        with pytest.raises(SharpError, match=f"cannot read .*{name}.{suffix}"):
+            read_splat(tmp_path / f"{name}.{suffix}")
+
+
+def test_rows_that_are_not_finite_are_dropped(tmp_path: Path) -> None:
+    write_splat_file(tmp_path / "a.splat", random_splat(5))
+    content = bytearray((tmp_path / "a.splat").read_bytes())
+    content[:4] = b"\xff" * 4
+    (tmp_path / "a.splat").write_bytes(content)
+    assert len(read_splat_file(tmp_path / "a.splat")) == 4
+    (tmp_path / "a.splat").write_bytes(content[:32])
+    with pytest.raises(SharpError, match="finite"):
+        read_splat_file(tmp_path / "a.splat")
