@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
+from sharp_cli.formats.metadata import is_sound, parse_camera
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
@@ -24,9 +25,6 @@ from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import MAX_DEGREE, SH_C0
 
 LOG = logging.getLogger(__name__)
-
-MAX_SIDE = 10**6
-"""Pixels; a larger camera is damage."""
 
 MAX_ELEMENT_ROWS = 64
 """Of the elements that hold a camera; the published tool's largest has 16."""
@@ -171,16 +169,13 @@ def is_linear(file: BinaryIO, header: Header) -> bool:
 def read_camera(file: BinaryIO, header: Header) -> Camera | None:
     """The photo's camera, from the published tool's elements or our comments; None if it is missing or absurd."""
     size, intrinsic = _numbers(file, header, "image_size"), _numbers(file, header, "intrinsic")
+    if size is None or intrinsic is None:
+        return parse_camera(header.facts)
     try:
-        if size is not None and intrinsic is not None:
-            camera = Camera(int(size[0]), int(size[1]), float(intrinsic[0]))
-        else:
-            width, height = header.facts["image_size"].split()
-            camera = Camera(int(width), int(height), float(header.facts["focal_px"]))
-    except (KeyError, ValueError, IndexError, OverflowError):
+        camera = Camera(int(size[0]), int(size[1]), float(intrinsic[0]))
+    except (ValueError, IndexError, OverflowError):
         return None
-    sound = 0 < camera.width <= MAX_SIDE and 0 < camera.height <= MAX_SIDE
-    return camera if sound and 0 < camera.focal_px < math.inf else None
+    return camera if is_sound(camera) else None
 
 
 def _numbers(file: BinaryIO, header: Header, name: str) -> npt.NDArray[np.float32] | None:
