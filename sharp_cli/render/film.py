@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -127,7 +127,6 @@ def depth_target(target: Path) -> Path:
     return target.with_name(f"{target.stem}-depth{target.suffix}")
 
 
-@torch.inference_mode()
 def shoot(
     film: FilmSettings,
     gaussians: Gaussians,
@@ -140,17 +139,55 @@ def shoot(
 ) -> None:
     """Render a film into its file or folder, and its depth into :func:`depth_target`.
 
-    Nothing is left of a film that did not come to its end.
+    Args and errors: see :func:`open_film`.
+
+    Args:
+        shown: called after each frame with the number of finished frames and of all.
+    """
+    with open_film(film, gaussians, views, target, facts, backend=backend) as frames:
+        for done in frames:
+            shown(done, len(views))
+
+
+@contextmanager
+def open_film(
+    film: FilmSettings,
+    gaussians: Gaussians,
+    views: Views,
+    target: Path,
+    facts: Mapping[str, str],
+    *,
+    backend: Backend = "auto",
+) -> Iterator[Iterator[int]]:
+    """Render a film step by step: the ``with`` block gets an iterator that renders a frame at each step.
+
+    The iterator yields the number of finished frames. Use it up: the end of the block completes the film and its depth
+    and gives them their names. If the block raises, nothing is left of them.
 
     Args:
         views: from :func:`choose_views`.
-        facts: how it is made, kept in the result.
-        shown: told the number of finished frames and of all, after each frame.
+        facts: how the film is made, kept in the result.
 
     Raises:
-        SharpError: no CUDA where it is asked for, or a result that the format cannot hold.
-        OSError: a result cannot be written.
+        SharpError: CUDA was asked for and is missing, or the format cannot hold the film.
+        OSError: a file cannot be written.
     """
+    with ExitStack() as stack:
+
+        def encoder(path: Path) -> Encoder:
+            return stack.enter_context(open_encoder(path, film.format, fps=film.fps, facts=facts))
+
+        results = [encoder(target)]
+        if film.depth:
+            results.append(encoder(depth_target(target)))
+        yield _frames(film, gaussians, views, results, backend)
+
+
+@torch.inference_mode()
+def _frames(
+    film: FilmSettings, gaussians: Gaussians, views: Views, results: list[Encoder], backend: Backend
+) -> Iterator[int]:
+    """Render into the film's encoder, and the depth's if there is one."""
     background = srgb_to_linear(torch.tensor((0, 0, 0) if film.alpha else film.background) / 255)
     eyes = [views] if film.eye_distance is None else list(eyes_of(views, film.eye_distance))
     pictures = zip(*(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True)
@@ -164,19 +201,11 @@ def shoot(
             return to_depth16(picture.depth[0], picture.alpha[0])
         return to_depth_colors(picture.depth[0], picture.alpha[0], limits)
 
-    with ExitStack() as stack:
-
-        def encoder(path: Path) -> Encoder:
-            return stack.enter_context(open_encoder(path, film.format, fps=film.fps, facts=facts))
-
-        results = [(encoder(target), color_frame)]
-        if film.depth:
-            results.append((encoder(depth_target(target)), depth_frame))
-        for done, seen in enumerate(pictures, start=1):
-            for result, to_frame in results:
-                frames = [to_frame(picture) for picture in seen]
-                result.add(frames[0] if len(frames) == 1 else side_by_side(*frames))
-            shown(done, len(views))
+    for done, seen in enumerate(pictures, start=1):
+        for result, to_frame in zip(results, (color_frame, depth_frame), strict=False):
+            frames = [to_frame(picture) for picture in seen]
+            result.add(frames[0] if len(frames) == 1 else side_by_side(*frames))
+        yield done
 
 
 def _on_cuda(gaussians: Gaussians) -> Gaussians:
