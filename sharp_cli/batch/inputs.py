@@ -46,8 +46,8 @@ def find_inputs(
     """The files that words stand for: sorted by path, each file once however often and by whatever name it is met.
 
     Folders are searched to the bottom for files with one of the ``suffixes`` (lower case), through symbolic links too,
-    but each real folder once; hidden files and folders and ``SYSTEM_FOLDERS`` are skipped. A pattern (``*``, ``?``, ``[…]``, ``**``)
-    counts where no file has that very name, and its files are chosen like a folder's. A file that is named outright
+    but each real folder once; hidden files and folders and ``SYSTEM_FOLDERS`` are skipped. A pattern (``*``, ``?``,
+    ``[…]``, ``**``) counts where no file has that very name, and its files are chosen like a folder's. A file that is named outright
     counts whatever its ending. What leads to nothing is in the list as well, with its problem.
 
     Args:

@@ -18,7 +18,7 @@ class Shape(NamedTuple):
 
 
 def transform(means: Tensor, scales: Tensor, quats: Tensor, matrix: Tensor) -> Shape:
-    """Apply a linear map M: means become M μ, covariances M Σ Mᵀ (spec/network.md §8).
+    """Apply a linear map M: means become M μ, covariances M Σ Mᵀ (docs/network.md §8).
 
     Args:
         means, scales, quats: (N, 3), (N, 3), (N, 4); quaternions of any length.

@@ -24,7 +24,7 @@ from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srg
 from sharp_cli.render.rasterizer import Backend, Rendering, rasterize
 
 NEAR = 0.01
-"""Nearest depth drawn in scenes of metres (spec/network.md §10)."""
+"""Nearest depth drawn in scenes of metres (docs/network.md §10)."""
 
 OTHERS_EPS2D = 0.3
 """Splats that were trained elsewhere expect this much blur [px²]; the predictor's expect none."""
