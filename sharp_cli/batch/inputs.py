@@ -47,8 +47,8 @@ def find_inputs(
 
     Folders are searched to the bottom for files with one of the ``suffixes`` (lower case), through symbolic links too,
     but each real folder once; hidden files and folders and ``SYSTEM_FOLDERS`` are skipped. A pattern (``*``, ``?``,
-    ``[…]``, ``**``) counts where no file has that very name, and its files are chosen like a folder's. A file that is named outright
-    counts whatever its ending. What leads to nothing is in the list as well, with its problem.
+    ``[…]``, ``**``) counts where no file has that very name, and its files are chosen like a folder's. A file that
+    is named outright counts whatever its ending. What leads to nothing is in the list as well, with its problem.
 
     Args:
         words: files, folders and patterns.
