@@ -15,7 +15,7 @@ from sharp_cli.gaussians.gaussians import Camera, Gaussians
 Array = npt.NDArray[np.float64]
 
 STRANGERS_CAMERA = Camera(640, 480, 512.0)
-"""For splats that know no camera (spec/network.md §9): 64° wide."""
+"""For splats that know no camera (docs/network.md §9): 64° wide."""
 
 SOLID = 0.1
 """Gaussians less opaque than this say little about where a scene is: floaters are mostly fainter."""

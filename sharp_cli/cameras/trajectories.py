@@ -103,7 +103,7 @@ def published_trajectory(
     look_at: LookAt = "point",
     distance: float = 0.0,
 ) -> Views:
-    """Exactly the cameras that the published tool films, closing frames, picture size and all (spec/network.md §10).
+    """Exactly the cameras that the published tool films, closing frames, picture size and all (docs/network.md §10).
 
     Args:
         distance: z of the path [m], 0 in the published tool; otherwise as for :func:`trajectory`.

@@ -92,7 +92,7 @@ def intrinsics(camera: Camera) -> Tensor:
 def look_at(eyes: Tensor, targets: Tensor, up: tuple[float, float, float] = UP) -> Tensor:
     """World-to-camera matrices of cameras at ``eyes`` that see ``targets`` in the picture's centre.
 
-    Right is forward × up and down is forward × right (spec/network.md §10).
+    Right is forward × up and down is forward × right (docs/network.md §10).
 
     Args:
         eyes: (n, 3).

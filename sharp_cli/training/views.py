@@ -25,7 +25,7 @@ class Renders(NamedTuple):
 
 
 def camera_from_ndc(K: Tensor, width: int, height: int) -> Tensor:
-    """The linear map from the network's normalised space to the camera's (spec/network.md §8).
+    """The linear map from the network's normalised space to the camera's (docs/network.md §8).
 
     Args:
         K: (B, 3, 3) intrinsics [px] of the view that the network saw, wherever its principal point lies.

@@ -94,8 +94,7 @@ def _even(frame: Frame) -> Frame:
     height, width = frame.shape[:2]
     if height % 2 == width % 2 == 0:
         return frame
-    padded: Frame = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return padded
+    return cast(Frame, np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
 
 
 def _picture(frame: Frame, index: int, rate: Fraction) -> av.VideoFrame:
