@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from sharp_cli.batch.provenance import check_place, is_done, is_free, is_marked, make_provenance, settings_text
 from sharp_cli.batch.task import Job, StopRun, Work
 from sharp_cli.errors import SharpError
-from sharp_cli.photo.opening import SUFFIXES
+from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.runtime.files import sha256_of
 from sharp_cli.runtime.timing import Stopwatch
 from sharp_cli.weights.catalog import Checkpoint, published_sha256
@@ -140,7 +140,7 @@ class ConvertTask:
     """
 
     noun, doing, ending = "photos", "network", ".ply"
-    suffixes = SUFFIXES
+    suffixes = PHOTO_SUFFIXES
 
     def __init__(
         self,

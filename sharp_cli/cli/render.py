@@ -19,7 +19,6 @@ from sharp_cli.runtime.files import holds
 if TYPE_CHECKING:
     from sharp_cli.batch.render import RenderTask
     from sharp_cli.batch.task import Job
-    from sharp_cli.render.rasterizer import Backend
 
 
 def render(
@@ -68,6 +67,7 @@ def render(
     from sharp_cli.batch.render import RenderTask
     from sharp_cli.cameras.trajectories import range_warning
     from sharp_cli.cameras.transforms import read_transforms
+    from sharp_cli.render.backends.choose import choose_backend
     from sharp_cli.render.film import FilmSettings
 
     if cameras is not None:
@@ -86,7 +86,7 @@ def render(
     with Report(len(jobs), task, batch) as report:
         if cameras is None and (warning := range_warning(max_disparity, max_zoom)):
             report.line(warning, style="yellow")
-        task.backend = choose_backend(device, report)
+        task.backend = choose_backend(device.value, warn=lambda reason: report.line(reason, style="yellow"))
         summary = run_batch("render", task, jobs, report, {**settings, "overwrite": overwrite}, batch)
     finish(summary)
 
@@ -107,25 +107,3 @@ def check_cameras_file(path: Path, task: RenderTask, jobs: list[Job]) -> None:
         check_side_output(path, task, jobs, overwrite=task.overwrite)
     except SharpError as error:
         raise typer.BadParameter(str(error), param_hint="--save-cameras") from error
-
-
-def choose_backend(device: RenderDevice, report: Report) -> Backend:
-    """The rasterizer for a device. With auto, a CUDA device without a working gsplat is reported and not used.
-
-    Raises:
-        SharpError: CUDA was asked for and is missing.
-    """
-    import torch
-
-    if device is RenderDevice.cpu or (device is RenderDevice.auto and not torch.cuda.is_available()):
-        return "cpu"
-    from sharp_cli.render.backends.cuda import load_gsplat
-
-    try:
-        load_gsplat()
-    except SharpError as error:
-        if device is RenderDevice.cuda:
-            raise
-        report.line(f"rendering on the CPU: {error}", style="yellow")
-        return "cpu"
-    return "cuda"

@@ -72,7 +72,7 @@ class FocalOverride:
 
 
 def mm_to_px(mm: float, width: int, height: int) -> float:
-    """35 mm equivalent [mm] to pixels of a width × height photo: equal diagonals (spec/network.md §1)."""
+    """35 mm equivalent [mm] to pixels of a width × height photo: equal diagonals (docs/network.md §1)."""
     return mm * math.hypot(width, height) / FULL_FRAME_DIAGONAL
 
 

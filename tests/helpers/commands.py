@@ -34,20 +34,21 @@ def sharp(
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "surrogateescape", write_through=True) for _ in range(2))
     handlers = {number: signal.getsignal(number) for name in SIGNALS if (number := getattr(signal, name, None))}
     code: object = 0
-    with chdir(cwd or "."), redirect_stdout(out), redirect_stderr(err), patch.dict(os.environ, env or {}):
-        with patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))):
-            try:
-                main(list(map(str, words)))
-            except SystemExit as exit:
-                code = exit.code or 0
-            except Exception:
-                traceback.print_exc()
-                code = 1
-            finally:
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
-    texts = (stream.buffer.getvalue().decode("utf-8", "surrogateescape") for stream in (out, err))  # type: ignore[attr-defined]
-    return Finished(code if isinstance(code, int) else 1, *texts)
+    surroundings = patch.dict(os.environ, env or {}), patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    with chdir(cwd or "."), redirect_stdout(out), redirect_stderr(err), surroundings[0], surroundings[1]:
+        try:
+            main(list(map(str, words)))
+        except SystemExit as exit:
+            code = exit.code or 0
+        except Exception:
+            traceback.print_exc()
+            code = 1
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    for stream in (out, err):
+        stream.seek(0)
+    return Finished(code if isinstance(code, int) else 1, out.read(), err.read())
 
 
 def sharp_process(*words: object, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Finished:
