@@ -28,11 +28,6 @@ from sharp_cli.errors import SharpError
 warnings.filterwarnings("ignore", module=r"PIL\b")
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".avif", ".bmp", ".gif", ".heic", ".heif"}
-)
-"""Lower-case endings that mark photos in a folder. A file given by name is judged by its content alone."""
-
 FORMATS = "JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF or HEIC"
 
 MAX_PIXELS = 300_000_000
