@@ -18,7 +18,7 @@ DOCUMENTS = sorted(
 CURRENT = [path for path in DOCUMENTS if "history" not in path.parts]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
-FILE = re.compile(r"`([\w./-]+\.(?:py|toml|json|md))`")
+FILE = re.compile(r"(?<!\[)`([\w./-]+\.(?:py|toml|json|md))`")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 
