@@ -105,7 +105,7 @@ def test_a_cropped_splat_is_merged_on_its_grid_before_it_is_cropped() -> None:
     fitted = fit(wall, Fit(max_gaussians=64, max_depth=2.5))
     assert len(fitted) <= 64 and float(fitted.means[:, 2].max()) <= 2.5
     # 256 Gaussians were cropped to; as few as 64 can cover them only if they grew.
-    assert float(fitted.scales.amax(dim=1).mean()) > 1.5 * float(wall.scales[:256].amax(dim=1).mean())
+    assert float(fitted.scales.amax(dim=1).mean()) > 1.2 * float(wall.scales[:256].amax(dim=1).mean())
 
 
 def test_fitting_without_wishes_changes_nothing() -> None:
