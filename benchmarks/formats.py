@@ -23,8 +23,8 @@ from sharp_cli.cameras.trajectories import trajectory
 from sharp_cli.formats.columns import to_columns
 from sharp_cli.formats.registry import FORMATS, read_splat, write_splat
 from sharp_cli.gaussians.fitting import reduce_count
-from sharp_cli.render.film import render_views
 from sharp_cli.render.pictures import to_srgb8
+from sharp_cli.render.views import render_views
 
 RUNS = 3
 

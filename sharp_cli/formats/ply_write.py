@@ -12,6 +12,7 @@ from plyfile import PlyData, PlyElement
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.metadata import blending_fact
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, FULL_COEFFICIENTS, PlyLayout, vertex_names
 from sharp_cli.gaussians.color import linear_to_srgb
@@ -63,6 +64,7 @@ def fact_comments(gaussians: Gaussians, with_camera: bool = True) -> list[str]:
         if camera := gaussians.camera:
             facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
         facts["color_space"] = "srgb"
+    facts |= blending_fact(gaussians)
     return [f"{COMMENT} {key} {escape(value)}" for key, value in facts.items()]
 
 
