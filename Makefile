@@ -4,7 +4,7 @@ BIN := .venv/bin
 SETUP := .venv/.set-up
 DEMO := build/demo
 
-.PHONY: demo test setup lint clean
+.PHONY: demo test test-slow test-gpu setup lint clean
 
 demo: setup
 	$(BIN)/sharp convert examples/coffee.png --out $(DEMO)/coffee.ply --weights preview
@@ -15,7 +15,13 @@ demo: setup
 	@echo "Your own photo:       $(BIN)/sharp convert PHOTO --weights preview"
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-slow: setup
+	$(BIN)/python -m pytest -m "slow"
+
+test-gpu: setup
+	$(BIN)/python -m pytest -m "gpu"
 
 lint: setup
 	$(BIN)/ruff check .

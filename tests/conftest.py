@@ -14,9 +14,23 @@ DATA = Path(__file__).parent / "data"
 # Whoever starts the suite in the background hands it an ignored Ctrl-C, which the commands under test would inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Machines are shared and first examples may compile: how long one takes says nothing.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# The same examples every time; no deadline, since machines are shared and first examples may compile.
+settings.register_profile("reproducible", deadline=None, derandomize=True)
+# By hand: pytest --hypothesis-profile thorough. What it finds becomes an @example.
+settings.register_profile("thorough", deadline=None, max_examples=2000)
+settings.load_profile("reproducible")
+
+TIERS = ("gpu", "browser", "slow", "cli")
+"""Markers that name a test's tier; a test without any of them is a unit test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the command line are the tier ``cli``; every test without a tier is ``unit``."""
+    for item in items:
+        if "cli" in item.path.stem or item.path.parent.name == "cli" or item.path.stem == "test_main_job":
+            item.add_marker("cli")
+        if not any(item.get_closest_marker(tier) for tier in TIERS):
+            item.add_marker("unit")
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
 Array = npt.NDArray[np.float64]
 
 STRANGERS_CAMERA = Camera(640, 480, 512.0)
-"""For splats that know no camera (spec/network.md §9): 64° wide."""
+"""For splats that know no camera (docs/network.md §9): 64° wide."""
 
 SOLID = 0.1
 """Gaussians less opaque than this say little about where a scene is: floaters are mostly fainter."""
+
+
+LEAST_DEPTH, LARGEST_DEPTH = 1e-9, 1e12
 
 
 class SourceView(NamedTuple):
@@ -65,7 +69,11 @@ def positive_depths(gaussians: Gaussians, viewmat: Tensor) -> Array:
 
 
 def depth_range(gaussians: Gaussians, view: SourceView) -> DepthRange:
-    """Near end and focus depth of what a view shows; 1 and 1 where it shows nothing."""
+    """Near end and focus depth of what a view shows; 1 and 1 if it shows nothing.
+
+    Raises:
+        SharpError: depths so small or large that float32 does not hold what rendering computes from them.
+    """
     means = _positions(gaussians) @ view.viewmat[:3, :3].numpy().T + view.viewmat[:3, 3].numpy()
     depths = means[_solid(gaussians) & _in_picture(view.camera, means), 2]
     if not len(depths):
@@ -73,6 +81,11 @@ def depth_range(gaussians: Gaussians, view: SourceView) -> DepthRange:
     if not len(depths):
         return DepthRange(1.0, 1.0)
     near, front, back = np.quantile(depths, [0.001, 0.1, 0.9])
+    if not LEAST_DEPTH <= near <= back <= LARGEST_DEPTH:
+        raise SharpError(
+            f"cannot place cameras: the splat's depths range from {near:.3g} to {back:.3g} (scale it to between "
+            f"{LEAST_DEPTH:g} and {LARGEST_DEPTH:g})"
+        )
     return DepthRange(float(near), float(2 / (1 / front + 1 / back)))
 
 

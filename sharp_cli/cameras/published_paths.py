@@ -1,4 +1,4 @@
-"""The published tool's four camera paths and its rule for the picture (spec/network.md §10)."""
+"""The published tool's four camera paths and its rule for the picture (docs/network.md §10)."""
 
 from __future__ import annotations
 

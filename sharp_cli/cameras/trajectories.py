@@ -40,6 +40,8 @@ SAFE_MAX_DISPARITY = 0.08
 SAFE_MAX_ZOOM = 0.15
 """How far the eye may go towards the nearest content, as a part of that way."""
 LARGEST_DISPARITY = 10.0
+MOST_FRAMES = 1_000_000
+"""Nine hours at 30 frames per second; their cameras take 100 MB."""
 
 
 class Reach(NamedTuple):
@@ -72,7 +74,7 @@ def trajectory(
         max_disparity: how far the nearest content moves in the picture, in picture diagonals, 0 to 10.
         max_zoom: how far the eye goes towards the nearest content, 0 to below 1 of the way.
         look_at: see :data:`LookAt`.
-        size: long side, or (width, height) [px]. Default: the photo's, at most 1920 px long; always even.
+        size: long side, or (width, height) [px]. Default: the photo's, at most 1920 px long.
 
     Raises:
         SharpError: a name that does not exist, or a number out of its range.
@@ -101,7 +103,7 @@ def published_trajectory(
     look_at: LookAt = "point",
     distance: float = 0.0,
 ) -> Views:
-    """Exactly the cameras that the published tool films, closing frames, picture size and all (spec/network.md §10).
+    """Exactly the cameras that the published tool films, closing frames, picture size and all (docs/network.md §10).
 
     Args:
         distance: z of the path [m], 0 in the published tool; otherwise as for :func:`trajectory`.
@@ -167,6 +169,12 @@ def _check(
             raise SharpError(f"There is no {what} '{value}'; choose one of {', '.join(known)}.")
     if frames < 1 or repeat < 1:
         raise SharpError(f"A trajectory needs at least one frame and one repeat, not {frames} and {repeat}.")
+    if frames * repeat > MOST_FRAMES:
+        raise SharpError(
+            f"a film of {frames * repeat:,} frames is too long (choose at most {MOST_FRAMES:,}: shorter, fewer frames "
+            "per second, or fewer rounds)",
+            code="usage",
+        )
     if not 0 <= max_disparity <= LARGEST_DISPARITY:
         raise SharpError(f"max-disparity must lie between 0 and {LARGEST_DISPARITY:g}, not at {max_disparity}.")
     if not 0 <= max_zoom < 1:

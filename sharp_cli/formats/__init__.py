@@ -1,1 +1,1 @@
-"""Splat files: one module per format, each a reader and/or writer of the Gaussians value type."""
+"""Splat files: one module per format, and one registry that chooses the format by the file's suffix."""

@@ -1,20 +1,29 @@
-"""SuperSplat's compressed ``.ply``: 16 bytes a splat, and what the browser needs to read no more than that.
+"""SuperSplat's compressed ``.ply``: 16 bytes per Gaussian, plus harmonics up to degree 3 at a byte each.
 
-Splats stand in chunks of 256 neighbours. A chunk's ranges are kept as floats, its splats as fractions of them, in
-four 32-bit words each: position (11, 10, 11 bits), rotation (2, 10, 10, 10), log scale (11, 10, 11), and sRGB colour
-with opacity (8, 8, 8, 8). The format is defined by its reader in the PlayCanvas engine (``SplatCompressedIterator``).
+Gaussians lie in chunks of 256 neighbors. Each chunk stores its ranges as floats, and its Gaussians as fractions of the
+ranges in four 32-bit words: position (11, 10, 11 bits), rotation (2, 10, 10, 10), log scale (11, 10, 11), and sRGB
+color with opacity (8, 8, 8, 8). The PlayCanvas engine's reader (``SplatCompressedIterator``) defines the format.
 """
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from sharp_cli.formats.ply_write import SMALLEST_SCALE
-from sharp_cli.gaussians.color import linear_to_srgb
+from sharp_cli.errors import SharpError
+from sharp_cli.formats.chunks import CHUNK, in_chunks
+from sharp_cli.formats.ply_header import Element, Header, check_size
+from sharp_cli.formats.ply_rows import read_blocks
+from sharp_cli.formats.ply_write import SMALLEST_SCALE, fact_comments
+from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.runtime.files import atomic_write
 
-CHUNK = 256
 AXES, CHANNELS = ("x", "y", "z"), ("r", "g", "b")
 RANGES = [
     f"{end}_{kind}{name}"
@@ -25,52 +34,112 @@ RANGES = [
 WORDS = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
 
 MOST_HARMONICS = 15
+HARMONICS = (3, 8, 15)
+"""Coefficients per channel of degrees 1, 2 and 3."""
+HARMONICS_LIMIT = 4.0
+"""Coefficients lie within ± this."""
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.uint32]
 
 
+def write_compressed_ply(path: str | PathLike[str], gaussians: Gaussians) -> None:
+    """Write Gaussians in SuperSplat's compressed form. The file appears only when it is complete.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    content = compressed_ply(gaussians)
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_bytes(content)
+
+
 def compressed_ply(gaussians: Gaussians) -> bytes:
-    """The file's bytes; splats are in another order than in ``gaussians``."""
-    order = _neighbours_together(gaussians)
-    means = gaussians.means.cpu().numpy()[order]
-    scales = gaussians.scales.cpu().clamp(min=SMALLEST_SCALE).log().numpy()[order]
-    colors = linear_to_srgb(gaussians.colors.cpu()).numpy()[order]
-    opacities = gaussians.opacities.cpu().numpy()[order, None]
+    """The bytes of the file. The order of ``gaussians`` is lost.
+
+    Gaussians with a zero quaternion, which are never drawn, are left out. Where far outliers need chunks of their own,
+    the chunk before them is filled up with Gaussians of opacity 0.
+    """
+    shown = np.flatnonzero((gaussians.quats != 0).any(dim=1).cpu().numpy())
+    means = gaussians.means.detach().cpu().numpy()[shown]
+    padded = in_chunks(means, photo=gaussians.camera is not None)
+    order = shown[padded.order]
+    means = means[padded.order]
+    scales = gaussians.scales.detach().cpu().clamp(min=SMALLEST_SCALE).log().numpy()[order]
+    colors = linear_to_srgb(gaussians.colors.detach().cpu()).numpy()[order]
+    opacities = np.where(padded.real, gaussians.opacities.detach().cpu().numpy()[order], np.float32(0))
 
     in_chunk, ranges = zip(*map(_within_chunks, (means, scales, colors)), strict=True)
     words = [
         _pack(in_chunk[0], (11, 10, 11)),
-        _pack_rotations(gaussians.quats.cpu().numpy()[order]),
+        _pack_rotations(gaussians.quats.detach().cpu().numpy()[order]),
         _pack(in_chunk[1], (11, 10, 11)),
-        _pack(np.concatenate([in_chunk[2], opacities], axis=1), (8, 8, 8, 8)),
+        _pack(np.concatenate([in_chunk[2], opacities[:, None]], axis=1), (8, 8, 8, 8)),
     ]
-    sh = _harmonics(gaussians, order)
-    header = _header(len(order), 0 if sh is None else sh.shape[1])
+    sh = _pack_harmonics(gaussians, order)
+    header = _header(gaussians, len(order), 0 if sh is None else sh.shape[1])
     body = [np.concatenate(ranges, axis=1).astype("<f4"), np.stack(words, axis=1).astype("<u4")]
     return b"".join([header, *(part.tobytes() for part in body), b"" if sh is None else sh.tobytes()])
 
 
-def _neighbours_together(gaussians: Gaussians) -> npt.NDArray[np.int64]:
-    """An order along a space-filling (Morton) curve, on which neighbours in space follow one another.
+def is_compressed(vertex: Element) -> bool:
+    """Whether a ``vertex`` element holds packed Gaussians."""
+    return "packed_position" in vertex.names
 
-    Splats of a photo are sorted by where they stand in its picture, and at which depth: precision then follows depth.
-    Ranks instead of values make the curve's cells equally full, however far the sky is.
+
+def unpack(file: BinaryIO, header: Header, vertex: Element) -> Gaussians:
+    """Read the Gaussians of an open compressed file, without camera and facts.
+
+    Raises:
+        SharpError: truncated, or not all of the format is there; the reason only, without the file's name.
     """
-    means = gaussians.means.cpu().double().numpy()
-    if gaussians.camera and (means[:, 2] > 0).all():
-        means = np.concatenate([means[:, :2] / means[:, 2:], means[:, 2:]], axis=1)
-    code = np.zeros(len(means), np.int64)
-    for axis, values in enumerate(means.T):
-        ranks = np.empty(len(means), np.int64)
-        ranks[values.argsort(kind="stable")] = np.arange(len(means)) * 1024 // max(len(means), 1)
-        for bit in range(10):
-            code |= (ranks >> bit & 1) << (3 * bit + axis)
-    return code.argsort(kind="stable")
+    check_size(header, file)
+    words = _integers(file, header, vertex, WORDS)
+    chunk = header.find("chunk")
+    if chunk is None or not {*RANGES[:12]} <= {*chunk.names} or chunk.count < -(-vertex.count // CHUNK):
+        raise SharpError("the compressed splat is damaged: its chunks do not fit its Gaussians")
+    rows = np.concatenate([*read_blocks(file, header, chunk)] or [np.empty(0, [(n, "<f4") for n in chunk.names])])
+    ranges = {name: rows[name].astype(np.float32) for name in chunk.names if name in RANGES}
+    which = np.arange(vertex.count) // CHUNK
+
+    def spread(fractions: Floats, kind: str, names: tuple[str, ...]) -> Floats:
+        if f"min_{kind}{names[0]}" not in ranges:  # the first files have no ranges of color: 0 to 1
+            return fractions
+        low, high = (np.stack([ranges[f"{end}_{kind}{name}"] for name in names], 1) for end in ("min", "max"))
+        with np.errstate(over="ignore", invalid="ignore"):  # such rows are dropped later
+            return low[which] * (1 - fractions) + high[which] * fractions
+
+    color = _unpack(words["packed_color"], (8, 8, 8, 8))
+    with np.errstate(over="ignore"):
+        scales = np.exp(spread(_unpack(words["packed_scale"], (11, 10, 11)), "scale_", AXES))
+    return Gaussians(
+        means=torch.from_numpy(spread(_unpack(words["packed_position"], (11, 10, 11)), "", AXES)),
+        scales=torch.from_numpy(scales),
+        quats=torch.from_numpy(_unpack_rotations(words["packed_rotation"])),
+        opacities=torch.from_numpy(np.ascontiguousarray(color[:, 3])),
+        colors=srgb_to_linear(torch.from_numpy(spread(np.ascontiguousarray(color[:, :3]), "", CHANNELS))),
+        sh=_unpack_harmonics(file, header, vertex.count),
+    )
+
+
+def _integers(file: BinaryIO, header: Header, element: Element, names: tuple[str, ...]) -> dict[str, Integers]:
+    """Properties of an element as whole numbers."""
+    kinds = {p.name: p.type for p in element.properties if p.length_type is None}
+    if any(kinds.get(name, "f")[0] == "f" for name in names):
+        raise SharpError(f"the compressed splat is damaged: {', '.join(names)} must be whole numbers")
+    columns = {name: np.empty(element.count, np.uint32) for name in names}
+    start = 0
+    for rows in read_blocks(file, header, element):
+        for name in names:
+            columns[name][start : start + len(rows)] = rows[name].astype(np.uint32)
+        start += len(rows)
+    return columns
 
 
 def _within_chunks(values: Floats) -> tuple[Floats, Floats]:
     """(N, 3) values as fractions of their chunk's ranges, and the (chunks, 6) ranges: three minima, three maxima."""
+    if not len(values):
+        return values, np.empty((0, 6), np.float32)
     starts = np.arange(0, len(values), CHUNK)
     low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
     extents = np.maximum(high - low, np.finfo(np.float32).tiny)
@@ -87,9 +156,21 @@ def _pack(fractions: Floats, bits: tuple[int, ...]) -> Integers:
     return word
 
 
+def _unpack(words: Integers, bits: tuple[int, ...]) -> Floats:
+    """The inverse of :func:`_pack`: (N, k) values in [0, 1]."""
+    fractions = np.empty((len(words), len(bits)), np.float32)
+    shift = 32
+    for column, width in enumerate(bits):
+        shift -= width
+        largest = (1 << width) - 1
+        fractions[:, column] = (words >> np.uint32(shift) & np.uint32(largest)) / np.float32(largest)
+    return fractions
+
+
 def _pack_rotations(quats: Floats) -> Integers:
-    """(N, 4) rotations → (N,) words: which component is the largest, and the three others in their order."""
-    quats = quats / np.maximum(np.linalg.norm(quats, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    """(N, 4) rotations → (N,) words: which component is the largest, and the other three in their order."""
+    quats = quats / np.maximum(np.abs(quats).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    quats /= np.linalg.norm(quats, axis=1, keepdims=True)  # of numbers around 1, whose squares do not overflow
     largest = np.abs(quats).argmax(axis=1)
     rows = np.arange(len(quats))
     quats = quats * np.where(quats[rows, largest] < 0, -1, 1)[:, None]
@@ -97,17 +178,42 @@ def _pack_rotations(quats: Floats) -> Integers:
     return _pack(others / np.sqrt(2) + 0.5, (10, 10, 10)) | largest.astype(np.uint32) << np.uint32(30)
 
 
-def _harmonics(gaussians: Gaussians, order: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | None:
-    """(N, 3 K) direction-dependent colour in [−4, 4] as bytes, channel by channel; the format ends at degree 3."""
+def _unpack_rotations(words: Integers) -> Floats:
+    """(N,) words → (N, 4) unit quaternions."""
+    fractions = _unpack(words, (2, 10, 10, 10))
+    others = (fractions[:, 1:] - np.float32(0.5)) * np.float32(np.sqrt(2))
+    missing = (words >> np.uint32(30))[:, None] == np.arange(4, dtype=np.uint32)
+    quats = np.empty((len(words), 4), np.float32)
+    quats[~missing] = others.ravel()
+    quats[missing] = np.sqrt(np.maximum(0, 1 - (others**2).sum(axis=1)))
+    return quats
+
+
+def _pack_harmonics(gaussians: Gaussians, order: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | None:
+    """(N, 3 K) direction-dependent color in [−4, 4] as bytes, channel by channel; the format ends at degree 3."""
     if gaussians.sh is None:
         return None
     values = gaussians.sh[:, :MOST_HARMONICS].cpu().numpy()[order].transpose(0, 2, 1).reshape(len(order), -1)
-    return ((values + 4) * (255 / 8) + 0.5).clip(0, 255).astype(np.uint8)
+    return ((values + HARMONICS_LIMIT) * (255 / (2 * HARMONICS_LIMIT)) + 0.5).clip(0, 255).astype(np.uint8)
 
 
-def _header(count: int, harmonics: int) -> bytes:
-    lines = ["ply", "format binary_little_endian 1.0", f"element chunk {-(-count // CHUNK)}"]
-    lines += [f"property float {name}" for name in RANGES]
+def _unpack_harmonics(file: BinaryIO, header: Header, count: int) -> torch.Tensor | None:
+    """(N, K, 3) coefficients from the ``sh`` element; None if there is none."""
+    element = header.find("sh")
+    if element is None or not element.properties:
+        return None
+    names = tuple(f"f_rest_{k}" for k in range(len(element.properties)))
+    if element.count != count or {*element.names} != {*names} or len(names) not in [3 * k for k in HARMONICS]:
+        raise SharpError("the compressed splat is damaged: its harmonics do not fit its Gaussians")
+    columns = _integers(file, header, element, names)
+    step = np.float32(2 * HARMONICS_LIMIT / 255)
+    values = np.stack([columns[name] * step - np.float32(HARMONICS_LIMIT) for name in names], axis=1)
+    return torch.from_numpy(np.ascontiguousarray(values.reshape(count, 3, -1).transpose(0, 2, 1), dtype=np.float32))
+
+
+def _header(gaussians: Gaussians, count: int, harmonics: int) -> bytes:
+    lines = ["ply", "format binary_little_endian 1.0", *(f"comment {fact}" for fact in fact_comments(gaussians))]
+    lines += [f"element chunk {-(-count // CHUNK)}", *(f"property float {name}" for name in RANGES)]
     lines += [f"element vertex {count}", *(f"property uint {name}" for name in WORDS)]
     if harmonics:
         lines += [f"element sh {count}", *(f"property uchar f_rest_{k}" for k in range(harmonics))]

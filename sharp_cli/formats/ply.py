@@ -1,7 +1,7 @@
-"""3DGS ``.ply`` files: what viewers share, the original's full form, and the published tool's (spec/network.md §9).
+"""3DGS ``.ply`` files: the common layout, the original's full one, and the published tool's (docs/network.md §9).
 
-``ply_header`` (what a file promises) → ``ply_rows`` (its values) → ``ply_read``; ``ply_write`` is the way back, and
-``ply_layout`` holds the names that both use.
+Reading goes ``ply_header`` (what a file declares) → ``ply_rows`` (its values) → ``ply_read``, and ``compressed_ply`` if
+the rows are packed. ``ply_write`` is the way back; ``ply_layout`` holds the names that both use.
 """
 
 from sharp_cli.formats.ply_header import read_facts

@@ -1,7 +1,7 @@
-"""The header of a .ply file: what it promises, checked against the file's size. Imports neither numpy nor torch.
+"""The header of a .ply file: what it declares, checked against the file's size. Imports neither numpy nor torch.
 
-Reading does without plyfile, which writes our files: it refuses comments that are not ASCII, and is fast only where it
-maps the file into memory, so that one which shrinks meanwhile kills the process.
+plyfile writes our files, but reading does without it: plyfile refuses comments that are not ASCII, and it is fast only
+when it maps the file into memory, where a file that shrinks meanwhile kills the process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.foreign import name_foreign
 
 Format = Literal["ascii", "binary_little_endian", "binary_big_endian"]
 
@@ -28,8 +29,12 @@ TYPES = {
 """The format's names of its types → kind and number of bytes, in numpy's spelling."""
 
 FIRST_BYTES = 1 << 13
-MAX_HEADER_BYTES = 1 << 20
+MAX_HEADER_BYTES = 1 << 26
+"""Longer headers are neither read nor written."""
 MAX_ROWS = 10**15
+
+BIG_FILE, LEAST_FILLED = 1 << 28, 1 / 64
+"""A file this large of which less than this part is on the disk is all holes, and would only fill the memory."""
 
 COMMENT = "sharp"
 """First word of the comments that carry facts: ``comment sharp KEY VALUE``."""
@@ -56,7 +61,7 @@ class Element:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the properties."""
+        """The properties' names."""
         return tuple(p.name for p in self.properties)
 
     @property
@@ -66,7 +71,7 @@ class Element:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a binary row; its lists, if any, counted as empty."""
+        """Bytes of a binary row; its lists, if any, count as empty."""
         return sum(int((p.length_type or p.type)[1]) for p in self.properties)
 
 
@@ -79,22 +84,22 @@ class Header:
     comments: tuple[str, ...]
     """Comments that are not facts."""
     facts: dict[str, str]
-    """What ``comment sharp KEY VALUE`` lines tell: all that this program wrote into comments."""
+    """The ``comment sharp KEY VALUE`` lines: everything that this program wrote into comments."""
     size: int
     """Bytes up to the first value."""
 
     def find(self, name: str) -> Element | None:
-        """The element of a name."""
+        """The element with this name."""
         return next((element for element in self.elements if element.name == name), None)
 
     @property
     def size_is_exact(self) -> bool:
-        """Whether :attr:`smallest_size` is the only possible one."""
+        """Whether :attr:`smallest_size` is the only possible size."""
         return self.format != "ascii" and not any(element.has_lists for element in self.elements)
 
     @property
     def smallest_size(self) -> int:
-        """Least bytes of the whole file: with empty lists, and one digit for every ASCII value."""
+        """The least bytes of the whole file: with empty lists, and one digit for every ASCII value."""
         if self.format == "ascii":  # a separator after each value, except perhaps the last
             values = sum(element.count * len(element.properties) for element in self.elements)
             return self.size + max(2 * values - 1, 0)
@@ -102,95 +107,116 @@ class Header:
 
 
 def read_facts(path: str | PathLike[str]) -> dict[str, str]:
-    """The facts in the header of a complete .ply file that this program wrote; none for other tools' files.
+    """The facts in the header of a complete .ply file that this program wrote; empty for other tools' files.
+
+    Raises:
+        SharpError: as :func:`read_header`.
+    """
+    return read_header(path).facts
+
+
+def read_header(path: str | PathLike[str]) -> Header:
+    """The header of a complete .ply file.
 
     Only the header is read, and compared with the file's size: cheap enough for thousands of files. Of an ASCII file
     only the header can be checked this way, of one with lists the smallest possible size.
 
     Raises:
-        SharpError: not a .ply file, or not exactly as long as its header promises.
+        SharpError: not a .ply file, or not exactly as long as its header declares.
     """
     with open_ply(path) as (file, header):
+        check_size(header, file)
         size = file.seek(0, os.SEEK_END)
-        check_size(header, size)
         if size > header.smallest_size and header.size_is_exact:
-            raise SharpError(f"is longer than its header promises: {size:,} instead of {header.smallest_size:,} bytes.")
-    return header.facts
+            raise SharpError(
+                f"the file is longer than its header declares: {size:,}, not {header.smallest_size:,} bytes"
+            )
+    return header
 
 
-def check_size(header: Header, size: int) -> None:
-    """Refuse a file that is too short for what its header promises.
+def check_size(header: Header, file: BinaryIO) -> None:
+    """Refuse a file that is too short for what its header declares, or that has almost nothing on the disk.
 
     Raises:
-        SharpError: without its subject, the file's name.
+        SharpError: the reason only, without the file's name.
     """
-    if size < header.smallest_size:
+    facts = os.fstat(file.fileno())
+    if facts.st_size < header.smallest_size:
         raise SharpError(
-            f"is not a complete .ply file: its header promises at least {header.smallest_size:,} bytes, "
-            f"and it has {size:,}."
+            f"the .ply file is truncated: its header declares at least {header.smallest_size:,} bytes, "
+            f"and it has {facts.st_size:,} (copy or export it again)"
         )
+    blocks = getattr(facts, "st_blocks", None)
+    if facts.st_size > BIG_FILE and blocks is not None and 512 * blocks < LEAST_FILLED * facts.st_size:
+        raise SharpError("the file is almost all holes, without data on the disk (copy or export it again)")
 
 
 @contextmanager
 def open_ply(path: str | PathLike[str]) -> Iterator[tuple[BinaryIO, Header]]:
-    """Open a .ply file and read its header; the file then stands at the first value.
+    """Open a .ply file and read its header; the file is then positioned at the first value.
 
     Raises:
-        SharpError: the file cannot be opened or read, or its header is none. Every SharpError from within the ``with``
-            block gets the path for its subject, so it begins with a verb.
+        SharpError: the file cannot be opened or read, or has no valid header. Every SharpError from within the ``with``
+            block gets "cannot read PATH: " in front, so it gives the reason only.
     """
     try:
         with _open_file(Path(path)) as file:
-            header = parse_header(_first_bytes(file))
+            header = parse_header(_first_bytes(file), Path(path).suffix.lower())
             file.seek(header.size)
             yield file, header
     except SharpError as error:
-        raise SharpError(f"{path} {error}") from error.__cause__
+        raise SharpError(f"cannot read {path}: {error}") from error.__cause__
     except MemoryError as error:
-        raise SharpError(f"{path} needs more memory than there is.") from error
+        raise SharpError(f"cannot read {path}: not enough memory") from error
     except OSError as error:
-        raise SharpError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise SharpError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _open_file(path: Path) -> BinaryIO:
     try:
         mode = path.stat().st_mode
     except ValueError as error:  # a null byte in the name
-        raise SharpError(f"cannot be read: {error}.") from error
+        raise SharpError(str(error)) from error
     if not stat.S_ISREG(mode):
-        raise SharpError("is a folder, not a .ply file." if stat.S_ISDIR(mode) else "is not a regular file.")
+        raise SharpError("folder, not a .ply file" if stat.S_ISDIR(mode) else "not a regular file")
     return path.open("rb")
 
 
 def _first_bytes(file: BinaryIO) -> bytes:
     """The header and possibly more, or all that a header may take."""
     start = file.read(FIRST_BYTES)
-    while b"end_header" not in start and len(start) < MAX_HEADER_BYTES and (more := file.read(len(start))):
+    if not start.startswith(b"ply"):
+        return start
+    searched = 0
+    while start.find(b"end_header", searched) < 0 and len(start) < MAX_HEADER_BYTES:
+        searched = max(0, len(start) - len(b"end_header"))
+        if not (more := file.read(len(start))):
+            break
         start += more
-    return start + file.read(2)  # the last line's end may be missing still
+    return start + file.read(2)  # the end of the last line may still be missing
 
 
-def parse_header(start: bytes) -> Header:
-    """Understand the first bytes of a .ply file.
+def parse_header(start: bytes, suffix: str = ".ply") -> Header:
+    """Parse the first bytes of a .ply file; ``suffix`` helps to name a file that is something else.
 
     Raises:
-        SharpError: they are no complete .ply header; the sentence lacks its subject, the file's name.
+        SharpError: not a complete .ply header; the reason only, without the file's name.
     """
     first = re.match(rb"ply[ \t]*(\r\n|\n|\r)", start)
     if first is None:
-        raise SharpError("is not a .ply file." if start else "is empty, so not a .ply file.")
+        raise SharpError(name_foreign(start, suffix))
     newline = first[1]
     end = re.search(newline + rb"end_header[ \t]*" + newline, start)
     if end is None:
-        raise SharpError("is not a complete .ply file: its header does not end.")
+        raise SharpError("the .ply file is truncated: its header does not end (copy or export it again)")
     lines = start[first.end() : end.start()].replace(newline, b"\n").decode("utf-8", "replace").split("\n")
-    told = [line for line in lines if _is_comment(line)]
-    facts = (line[len(FACT) :].partition(" ") for line in told if line.startswith(FACT))
+    remarks = [line for line in lines if _is_comment(line)]
+    facts = (line[len(FACT) :].partition(" ") for line in remarks if line.startswith(FACT))
     form, elements = _declarations([line for line in lines if not _is_comment(line)])
     return Header(
         format=form,
         elements=elements,
-        comments=tuple(line.partition(" ")[2] for line in told if not line.startswith(FACT)),
+        comments=tuple(line.partition(" ")[2] for line in remarks if not line.startswith(FACT)),
         facts={key: unescape(value) for key, _, value in facts},
         size=end.end(),
     )
@@ -202,12 +228,12 @@ def escape(value: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """The inverse of :func:`escape`; what that never writes is left as it stands."""
+    """The inverse of :func:`escape`; anything that it never writes stays as it is."""
     return ESCAPED.sub(lambda found: found[0].encode("ascii").decode("unicode_escape"), text)
 
 
 def _declarations(lines: list[str]) -> tuple[Format, tuple[Element, ...]]:
-    """Format and elements from the lines that are no comments."""
+    """Format and elements from the lines that are not comments."""
     form: Format | None = None
     counts: dict[str, int] = {}
     properties: dict[str, dict[str, Property]] = {}
@@ -228,9 +254,9 @@ def _declarations(lines: list[str]) -> tuple[Format, tuple[Element, ...]]:
                 last[name] = Property(name, TYPES[kind], TYPES[length])
             case _:
                 shown = escape(line if len(line) < 60 else f"{line[:57]}...")
-                raise SharpError(f"has a .ply header with the line '{shown}', which is not understood.")
+                raise SharpError(f"the .ply header has a line that sharp does not understand: '{shown}'")
     if form is None:
-        raise SharpError("is not a complete .ply file: its header names no format.")
+        raise SharpError("the .ply header names no format")
     return form, tuple(Element(name, counts[name], tuple(properties[name].values())) for name in counts)
 
 

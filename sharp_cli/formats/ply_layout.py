@@ -1,4 +1,4 @@
-"""Names and constants that reader and writer of 3DGS ``.ply`` files share (spec/network.md §9)."""
+"""Names and constants that the reader and the writer of 3DGS ``.ply`` files share (docs/network.md §9)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 
 PlyLayout = Literal["standard", "full", "sharp"]
-"""``standard``: the ``vertex`` element alone, with ``f_rest`` only where colours depend on direction; opens everywhere.
-``full``: every property of the original 3D Gaussian Splatting, with normals and harmonics of degree 3 at least, zero
-where there are none: four times as large, for old viewers that insist on them.
+"""``standard``: the ``vertex`` element alone, with ``f_rest`` only if colors depend on the direction; opens everywhere.
+``full``: every property of the original 3D Gaussian Splatting, with normals and harmonics of degree 3 or more, zero
+if there are none: four times as large, for old viewers that insist on them.
 ``sharp``: the published tool's elements after ``vertex``, which several viewers refuse; no harmonics."""
 
 GROUPS = {
@@ -19,29 +19,36 @@ GROUPS = {
     "scales": ("scale_0", "scale_1", "scale_2"),
     "quats": ("rot_0", "rot_1", "rot_2", "rot_3"),
 }
-"""What a file must hold for each part of the Gaussians."""
+"""The properties that hold each part of the Gaussians."""
 
 VERTEX = np.dtype([(name, "<f4") for group in GROUPS.values() for name in group])
 """A row of a file without harmonics."""
 
+RGB = ("red", "green", "blue")
+"""Plain sRGB colors, which some exporters write instead of ``f_dc``: bytes, or floats in [0, 1]."""
+
 NORMALS = ("nx", "ny", "nz")
 
 FULL_COEFFICIENTS = 15
-"""Per colour: degrees 1 to 3."""
+"""Per color channel: degrees 1 to 3."""
 
-CAMERA_FACTS = ("image_size", "focal_px", "color_space")
-"""Comments that become a camera and colours, not facts."""
+CAMERA_FACTS = ("image_size", "focal_px", "color_space", "blending")
+"""Comments that become the camera, the color space and the blending, not facts."""
+
+PROVENANCE = ("source", "source_folder", "source_sha256", "source_stat", "settings", "gaussians")
+"""Comments on how this one file was made. They are not facts of the Gaussians: what is read, changed and written again
+is another file."""
 
 PUBLISHED_ELEMENTS = ("extrinsic", "intrinsic", "image_size", "frame", "disparity", "color_space", "version")
 
 
 def rest_names(coefficients: int) -> tuple[str, ...]:
-    """The properties of harmonics, ordered like the last two axes of (N, K, 3); files number them colour by colour."""
+    """The harmonics' properties, ordered as the last two axes of (N, K, 3); files number them channel by channel."""
     return tuple(f"f_rest_{c * coefficients + k}" for k in range(coefficients) for c in range(3))
 
 
 def vertex_names(layout: PlyLayout, coefficients: int) -> tuple[str, ...]:
-    """The vertex properties of a layout in their order, for harmonics of so many coefficients per colour."""
+    """The vertex properties of a layout in their order, for this many harmonic coefficients per color channel."""
     colors = GROUPS["colors"] + tuple(f"f_rest_{i}" for i in range(3 * coefficients))
     normals = NORMALS if layout == "full" else ()
     return (*GROUPS["means"], *normals, *colors, *GROUPS["opacities"], *GROUPS["scales"], *GROUPS["quats"])

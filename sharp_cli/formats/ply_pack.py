@@ -1,4 +1,4 @@
-"""Rows of a ``.ply`` without harmonics, for Gaussians on a CPU: bit for bit what torch makes of them, in one pass."""
+"""Rows of a ``.ply`` without harmonics, for Gaussians on the CPU: the same bits as torch computes, in one pass."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIDDLE, CONSTANT = np.float32(0.5), np.float32(SH_C0)
 
 
 def pack(means: Tensor, colors: Tensor, logits: Tensor, logs: Tensor, quats: Tensor, rows: Tensor) -> None:
-    """Write n Gaussians into rows (n, 14): position, colour, opacity, scales, rotation.
+    """Write n Gaussians into rows (n, 14): position, color, opacity, scales, rotation.
 
     Args:
         means, colors, quats: (n, 3), (n, 3) linear RGB, (n, 4), as in the Gaussians; all float32 on the CPU.

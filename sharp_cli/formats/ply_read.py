@@ -1,10 +1,13 @@
-"""Reading 3DGS ``.ply`` files: ours, the published tool's and others' (spec/network.md §9)."""
+"""Reading 3DGS ``.ply`` files: ours, the published tool's and others' (docs/network.md §9)."""
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,134 +15,184 @@ import torch
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.compressed_ply import is_compressed, unpack
+from sharp_cli.formats.metadata import is_sound, parse_blending, parse_camera
 from sharp_cli.formats.ply_header import Element, Header, open_ply
-from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, rest_names
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, PROVENANCE, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import MAX_DEGREE, SH_C0
 
-MAX_SIDE = 10**6
-"""Pixels; a camera beyond it is damage."""
+LOG = logging.getLogger(__name__)
 
 MAX_ELEMENT_ROWS = 64
 """Of the elements that hold a camera; the published tool's largest has 16."""
 
 
-def read_ply(path: str | PathLike[str]) -> Gaussians:
-    """Read a 3DGS file of any layout, binary or ASCII, ours or another tool's.
+class PlyContent(NamedTuple):
+    """What a splat file holds, and which of its rows are odd."""
 
-    Values are sRGB unless the file says linear. In a linear file the harmonics, if any, are linear too; they are
-    brought to sRGB by the curve's slope at the colour without direction, which is right as long as they are small.
-    Harmonics that are zero throughout are left out. Infinite logits and scales whose logarithm is −∞, as some
-    tools write them, are read as the opacities 0 and 1 and the scale 0. A file that does not know its camera gives
-    ``camera=None``.
+    gaussians: Gaussians
+    rows: int
+    """In the file, with those that were dropped."""
+    dropped: dict[str, int]
+    """Rows with NaN or infinite values, by the part of the Gaussians that has them; a row may count in several."""
+    infinite: dict[str, int]
+    """Rows with an infinite logit (``opacities``) or a scale of zero (``scales``), which have a meaning."""
+
+
+def read_ply(path: str | PathLike[str], *, warn: Callable[[str], None] = LOG.warning) -> Gaussians:
+    """Read a 3DGS file of any layout, binary or ASCII, ours or another tool's, compressed or not.
+
+    Colors are sRGB unless the file says linear. In a linear file the harmonics, if any, are linear too; they are
+    converted to sRGB by the curve's slope at the constant color, which is right as long as they are small. Harmonics
+    that are all zero are left out. Infinite logits and scales whose logarithm is −∞, as some tools write them, become
+    the opacities 0 and 1 and the scale 0. Rows with other values that are not finite are dropped. A file without a
+    camera gives ``camera=None``.
+
+    Args:
+        warn: gets one sentence with the number of rows that were dropped, if any.
 
     Raises:
-        SharpError: not a .ply file, truncated, no splat or one of an unknown kind, or values that are not finite.
+        SharpError: not a .ply file, truncated, no splat or one of an unknown kind, or no row with finite values.
     """
     with open_ply(path) as (file, header):
-        element = splat_element(header)
-        coefficients = rest_coefficients(element)
-        columns = read_columns(file, header, element, {**GROUPS, "sh": rest_names(coefficients)})
-        values = {group: torch.from_numpy(column) for group, column in columns.items()}
-        colors = values["colors"].mul_(SH_C0).add_(0.5)
-        sh = values["sh"].view(-1, coefficients, 3) if _extremes(values["sh"]) != (0, 0) else None
-        if is_linear(file, header):
-            sh = None if sh is None else sh.mul_(_slope_to_srgb(colors)[:, None])
-        else:
-            colors = srgb_to_linear(colors)
-        gaussians = Gaussians(
-            means=values["means"],
-            scales=values["scales"].exp_(),
-            quats=values["quats"],
-            opacities=values["opacities"][:, 0].sigmoid_(),
-            colors=colors,
-            sh=sh,
-            camera=read_camera(file, header),
-            facts={key: value for key, value in header.facts.items() if key not in CAMERA_FACTS},
-        )
-        _check_finite(gaussians)
-    return gaussians
+        content = read_content(file, header)
+    if dropped := content.rows - len(content.gaussians):
+        warn(f"{path}: dropped {dropped:,} of {content.rows:,} Gaussians, whose values are not finite")
+    return content.gaussians
+
+
+def read_content(file: BinaryIO, header: Header) -> PlyContent:
+    """Read the splat of an open file.
+
+    Raises:
+        SharpError: as :func:`read_ply`; the reason only, without the file's name.
+    """
+    element = splat_element(header)
+    infinite: dict[str, int] = {}
+    packed = is_compressed(element)
+    gaussians = unpack(file, header, element) if packed else _gaussians(file, header, element, infinite)
+    facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS + PROVENANCE}
+    ours = bool(header.facts) or any(header.find(name) for name in ("color_space", "intrinsic"))
+    blending = parse_blending(header.facts, ours)
+    gaussians = replace(gaussians, camera=read_camera(file, header), facts=facts, blending=blending)
+    kept, dropped = _drop_bad_rows(gaussians)
+    if len(gaussians) and not len(kept):
+        parts = ", ".join(dropped)
+        raise SharpError(f"none of its {len(gaussians):,} Gaussians has finite values (NaN or infinite in {parts})")
+    return PlyContent(kept, len(gaussians), dropped, infinite)
+
+
+def _gaussians(file: BinaryIO, header: Header, element: Element, infinite: dict[str, int]) -> Gaussians:
+    coefficients = rest_coefficients(element)
+    names = {**GROUPS, "colors": color_names(element), "sh": rest_names(coefficients)}
+    columns = read_columns(file, header, element, names)
+    values = {group: torch.from_numpy(column) for group, column in columns.items()}
+    for group in ("opacities", "scales"):
+        if any(map(math.isinf, _extremes(values[group]))):
+            infinite[group] = int(values[group].isinf().any(dim=1).sum())
+    colors = values["colors"].mul_(SH_C0).add_(0.5) if names["colors"] != RGB else _plain_colors(element, values)
+    sh = values["sh"].view(-1, coefficients, 3) if _extremes(values["sh"]) != (0, 0) else None
+    if is_linear(file, header):
+        sh = None if sh is None else sh.mul_(_slope_to_srgb(colors)[:, None])
+    else:
+        colors = srgb_to_linear(colors)
+    return Gaussians(
+        means=values["means"],
+        scales=values["scales"].exp_(),
+        quats=values["quats"],
+        opacities=values["opacities"][:, 0].sigmoid_(),
+        colors=colors,
+        sh=sh,
+    )
 
 
 def splat_element(header: Header) -> Element:
     """The ``vertex`` element.
 
     Raises:
-        SharpError: there is none, or it is no Gaussian splat that can be read; without its subject, the file's name.
+        SharpError: there is none, or it is not a Gaussian splat that can be read; the reason only.
     """
     vertex = header.find("vertex")
     if header.find("codebook_centers"):
-        raise SharpError("is a splat compressed with codebooks, which cannot be read; export it uncompressed.")
+        raise SharpError("a splat compressed with codebooks, which is not supported (export it uncompressed)")
     if vertex is None:
-        raise SharpError("is a .ply file without a 'vertex' element, so it holds no splat.")
-    if "packed_position" in vertex.names:
-        raise SharpError(
-            "is a compressed splat (packed_position, as SuperSplat writes it), which cannot be read; "
-            "export it as an uncompressed .ply."
-        )
-    missing = [name for group in GROUPS.values() for name in group if name not in vertex.names]
+        raise SharpError("a .ply file without a 'vertex' element, so it holds no splat")
+    if is_compressed(vertex):
+        return vertex
+    needed = {name for group in ({**GROUPS, "colors": color_names(vertex)}).values() for name in group}
+    missing = [name for group in GROUPS.values() for name in group if name not in vertex.names and name in needed]
     if missing == ["scale_2"]:
-        raise SharpError("holds flat 2D Gaussians, without scale_2, which cannot be read.")
+        raise SharpError("flat 2D Gaussians (there is no scale_2), which are not supported")
     if missing:
-        kind = "a mesh" if header.find("face") else "a point cloud"
-        told = f"holds {kind}" if {"opacity", "scale_0", "rot_0"} <= {*missing} else "is a .ply file"
-        raise SharpError(f"{told}, not a Gaussian splat: its vertices lack {', '.join(missing)}.")
+        kind = "mesh" if header.find("face") else "point cloud"
+        kind = kind if {"opacity", "scale_0", "rot_0"} <= {*missing} else ".ply file"
+        raise SharpError(f"a {kind}, not a Gaussian splat: its vertices have no {', '.join(missing)}")
     if vertex.has_lists:
-        raise SharpError("is no Gaussian splat: its vertices hold lists.")
-    needed = {name for group in GROUPS.values() for name in group}
+        raise SharpError("not a Gaussian splat: its vertices hold lists")
     for p in vertex.properties:
-        if p.type[0] != "f" and (p.name in needed or p.name.startswith("f_rest_")):
-            raise SharpError(f"holds {p.name} as whole numbers, as only compressed splats do, which cannot be read.")
+        if p.type[0] != "f" and p.name not in RGB and (p.name in needed or p.name.startswith("f_rest_")):
+            raise SharpError(f"{p.name} is stored as whole numbers by a compression that is not supported")
     return vertex
 
 
+def color_names(vertex: Element) -> tuple[str, ...]:
+    """The properties that hold the constant color: ``f_dc``, or ``red``, ``green``, ``blue`` if there is no f_dc."""
+    plain = "f_dc_0" not in vertex.names and {*RGB} <= {*vertex.names}
+    return RGB if plain else GROUPS["colors"]
+
+
 def rest_coefficients(vertex: Element) -> int:
-    """How many harmonics each colour of each Gaussian has beside the constant one.
+    """How many harmonics each color channel has beside the constant one.
 
     Raises:
-        SharpError: not as many as whole degrees have; without its subject, the file's name.
+        SharpError: not as many as whole degrees have; the reason only, without the file's name.
     """
     names = {name for name in vertex.names if name.startswith("f_rest_")}
     coefficients = len(names) // 3
     degree = math.isqrt(coefficients + 1) - 1
     if names != {*rest_names(coefficients)} or (degree + 1) ** 2 != coefficients + 1 or degree > MAX_DEGREE:
         raise SharpError(
-            f"has {len(names)} f_rest properties, which are not spherical harmonics of degree 1 (9 of them), "
-            f"2 (24), 3 (45) or another up to {MAX_DEGREE}."
+            f"{len(names)} f_rest properties are not spherical harmonics of degree 1 (9 of them), "
+            f"2 (24), 3 (45) or another up to {MAX_DEGREE}"
         )
     return coefficients
 
 
 def is_linear(file: BinaryIO, header: Header) -> bool:
-    """Whether colours are linear RGB in the file; sRGB is the rule."""
+    """Whether colors are linear RGB in the file; sRGB is the rule."""
     if (stored := _numbers(file, header, "color_space")) is not None:
         return stored.size > 0 and bool(stored[0] != 0)
     return header.facts.get("color_space") == "linear"
 
 
 def read_camera(file: BinaryIO, header: Header) -> Camera | None:
-    """The photo's camera, from the published tool's elements or our comments; None where it is missing or absurd."""
+    """The photo's camera, from the published tool's elements or our comments; None if it is missing or absurd."""
     size, intrinsic = _numbers(file, header, "image_size"), _numbers(file, header, "intrinsic")
+    if size is None or intrinsic is None:
+        return parse_camera(header.facts)
     try:
-        if size is not None and intrinsic is not None:
-            camera = Camera(int(size[0]), int(size[1]), float(intrinsic[0]))
-        else:
-            width, height = header.facts["image_size"].split()
-            camera = Camera(int(width), int(height), float(header.facts["focal_px"]))
-    except (KeyError, ValueError, IndexError, OverflowError):
+        camera = Camera(int(size[0]), int(size[1]), float(intrinsic[0]))
+    except (ValueError, IndexError, OverflowError):
         return None
-    sound = 0 < camera.width <= MAX_SIDE and 0 < camera.height <= MAX_SIDE
-    return camera if sound and 0 < camera.focal_px < math.inf else None
+    return camera if is_sound(camera) else None
 
 
 def _numbers(file: BinaryIO, header: Header, name: str) -> npt.NDArray[np.float32] | None:
-    """The first property of a small element; None where there is no such element."""
+    """The first property of a small element; None if there is no such element."""
     element = header.find(name)
     if element is None or not element.properties or element.has_lists or element.count > MAX_ELEMENT_ROWS:
         return None
     return read_columns(file, header, element, {name: element.names[:1]})[name][:, 0]
+
+
+def _plain_colors(element: Element, values: dict[str, Tensor]) -> Tensor:
+    """Red, green and blue as sRGB in [0, 1]: whole numbers fill the range of their type."""
+    kinds = {p.name: p.type for p in element.properties}
+    full = [1 if kinds[name][0] == "f" else 2 ** (8 * int(kinds[name][1])) - 1 for name in RGB]
+    return values["colors"].div_(torch.tensor(full, dtype=torch.float32))
 
 
 def _slope_to_srgb(linear: Tensor) -> Tensor:
@@ -147,15 +200,23 @@ def _slope_to_srgb(linear: Tensor) -> Tensor:
     return torch.where(linear <= 0.0031308, 12.92, 1.055 / 2.4 * linear.clamp(min=0.0031308) ** (1 / 2.4 - 1))
 
 
-def _check_finite(gaussians: Gaussians) -> None:
-    for group in (*GROUPS, "sh"):
-        values = getattr(gaussians, group)
-        if values is not None and not all(map(math.isfinite, _extremes(values))):
-            raise SharpError(f"holds values that are not finite in {group}.")
+def _drop_bad_rows(gaussians: Gaussians) -> tuple[Gaussians, dict[str, int]]:
+    """Without rows that have values that are not finite, and the number of such rows by part."""
+    parts = {group: values for group in (*GROUPS, "sh") if (values := getattr(gaussians, group)) is not None}
+    bad = {
+        group: ~values.isfinite().view(len(values), -1).all(dim=1)
+        for group, values in parts.items()
+        if not all(map(math.isfinite, _extremes(values)))
+    }
+    if not bad:
+        return gaussians, {}
+    good = ~torch.stack([*bad.values()]).any(dim=0)
+    kept = {group: values[good] for group, values in parts.items()}
+    return replace(gaussians, **kept), {group: int(rows.sum()) for group, rows in bad.items()}
 
 
 def _extremes(values: Tensor) -> tuple[float, float]:
-    """Least and largest value, NaN if there is one: without the copies that other ways to look make of everything."""
+    """Least and largest value, NaN if there is one: without the copies that other ways make of everything."""
     if not values.numel():
         return 0.0, 0.0
     low, high = values.aminmax()

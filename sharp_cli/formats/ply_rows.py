@@ -1,21 +1,27 @@
-"""The values of a .ply file's elements: binary of either byte order or ASCII, a block of rows at a time."""
+"""The values of a .ply file's elements: binary of either byte order or ASCII, one block of rows at a time."""
 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.ply_header import Element, Header, check_size
+from sharp_cli.formats.ply_header import Element, Header, Property, check_size
 
 BLOCK_ROWS = 1 << 13
 """A block and its columns stay in a processor's cache while they are taken apart."""
+
+MAX_LIST_ROWS = 10**6
+"""Rows with lists before the splat's own rows, which must be walked through one by one; more are refused."""
+MAX_LINE = 1 << 22
+"""Characters of an ASCII row."""
+
+ByteOrder = Literal["little", "big"]
 
 
 def read_columns(
@@ -24,17 +30,17 @@ def read_columns(
     """Groups of an element's properties, each as an array (rows, properties) of fp32.
 
     Args:
-        file: open in binary mode; where it stands does not matter.
+        file: open in binary mode, at any position.
         element: one of the header's, without lists.
 
     Raises:
-        SharpError: a truncated file, or ASCII that is no number; without its subject, the file's name.
+        SharpError: a truncated file, or ASCII that is not a number; the reason only, without the file's name.
         OSError: the file cannot be read.
     """
-    check_size(header, file.seek(0, os.SEEK_END))  # before anything of the promised size is allocated
+    check_size(header, file)  # before anything of the declared size is allocated
     columns = {group: np.empty((element.count, len(names)), np.float32) for group, names in groups.items()}
     start = 0
-    for rows in _blocks(file, header, element):
+    for rows in read_blocks(file, header, element):
         end = start + len(rows)
         with np.errstate(over="ignore"):  # doubles beyond fp32 become infinite
             for group, names in groups.items():
@@ -44,57 +50,63 @@ def read_columns(
     return columns
 
 
-def _blocks(file: BinaryIO, header: Header, element: Element) -> Iterator[npt.NDArray[np.void]]:
-    sizes = [min(BLOCK_ROWS, element.count - start) for start in range(0, element.count, BLOCK_ROWS)]
+def read_blocks(file: BinaryIO, header: Header, element: Element) -> Iterator[npt.NDArray[np.void]]:
+    """An element's rows with the types of the file, at most :data:`BLOCK_ROWS` at a time; errors as above."""
+    sizes = (min(BLOCK_ROWS, element.count - start) for start in range(0, element.count, BLOCK_ROWS))
     before = header.elements[: header.elements.index(element)]
     if header.format == "ascii":
         file.seek(header.size)
         return _ascii_blocks(file, before, element, sizes)
-    order = "little" if header.format == "binary_little_endian" else "big"
+    order: ByteOrder = "little" if header.format == "binary_little_endian" else "big"
     file.seek(_end(file, header.size, before, order))
     return _binary_blocks(file, element, sizes, order)
 
 
-def _binary_blocks(file: BinaryIO, element: Element, sizes: list[int], order: str) -> Iterator[npt.NDArray[np.void]]:
+def _binary_blocks(
+    file: BinaryIO, element: Element, sizes: Iterator[int], order: ByteOrder
+) -> Iterator[npt.NDArray[np.void]]:
     sign = "<" if order == "little" else ">"
     row = np.dtype([(p.name, sign + p.type) for p in element.properties])
     for size in sizes:
         content = file.read(size * row.itemsize)
         if len(content) < size * row.itemsize:
-            raise SharpError("is not a complete .ply file: it ends too early.")
+            raise SharpError("the .ply file is truncated: it ends too early (copy or export it again)")
         yield np.frombuffer(content, row)
 
 
-def _end(file: BinaryIO, offset: int, elements: Sequence[Element], order: Any) -> int:
-    """Where elements end that begin at an offset; those with lists must be walked through value by value."""
-    size = file.seek(0, os.SEEK_END)
+def _end(file: BinaryIO, offset: int, elements: Sequence[Element], order: ByteOrder) -> int:
+    """The end of elements that begin at an offset; those with lists are walked through value by value."""
+    size = file.seek(0, io.SEEK_END)
     for element in elements:
         if not element.has_lists:
             offset += element.count * element.row_bytes
             continue
+        if element.count > MAX_LIST_ROWS:
+            raise SharpError(f"{element.count:,} rows of '{element.name}' stand before the Gaussians (put them after)")
         for _ in range(element.count):
             for p in element.properties:
                 offset += int(p.type[1]) if p.length_type is None else _list_bytes(file, offset, p, order)
             if offset > size:
-                raise SharpError(f"is not a complete .ply file: it ends within the lists of '{element.name}'.")
+                raise SharpError(f"the .ply file is truncated: it ends within the lists of '{element.name}'")
     return offset
 
 
-def _list_bytes(file: BinaryIO, offset: int, p: Any, order: Any) -> int:
+def _list_bytes(file: BinaryIO, offset: int, p: Property, order: ByteOrder) -> int:
+    assert p.length_type is not None
     width = int(p.length_type[1])
     file.seek(offset)
     length = int.from_bytes(file.read(width), order, signed=p.length_type[0] == "i")
     if length < 0:
-        raise SharpError(f"is not a complete .ply file: a list of '{p.name}' has the length {length}.")
+        raise SharpError(f"the .ply file is damaged: a list of '{p.name}' has length {length}")
     return width + length * int(p.type[1])
 
 
 def _ascii_blocks(
-    file: BinaryIO, before: Sequence[Element], element: Element, sizes: list[int]
+    file: BinaryIO, before: Sequence[Element], element: Element, sizes: Iterator[int]
 ) -> Iterator[npt.NDArray[np.void]]:
     text = io.TextIOWrapper(file, encoding="latin-1")
     try:
-        lines = (line for line in text if not line.isspace())
+        lines = _lines(text)
         skipped = sum(other.count for other in before if other.properties)
         next(islice(lines, skipped, skipped), None)
         for size in sizes:
@@ -103,13 +115,22 @@ def _ascii_blocks(
         text.detach()  # else the file would be closed with it
 
 
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines that are not blank."""
+    while line := text.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise SharpError("the .ply file is damaged: a row is millions of characters long")
+        if not line.isspace():
+            yield line
+
+
 def _ascii_rows(lines: list[str], size: int, element: Element) -> npt.NDArray[np.void]:
     if len(lines) < size:
-        raise SharpError("is not a complete .ply file: it ends too early.")
+        raise SharpError("the .ply file is truncated: it ends too early (copy or export it again)")
     try:
         values = np.loadtxt(lines, np.float64, comments=None, ndmin=2)
     except ValueError as error:
-        raise SharpError(f"is damaged: {error}.") from error
+        raise SharpError(f"the .ply file is damaged: {error}") from error
     if values.shape != (size, len(element.properties)):
-        raise SharpError(f"is damaged: rows of '{element.name}' with {values.shape[1]} values.")
+        raise SharpError(f"the .ply file is damaged: rows of '{element.name}' have {values.shape[1]} values")
     return values.view([(name, np.float64) for name in element.names])[:, 0]

@@ -1,4 +1,4 @@
-"""What a splat file holds, in figures, and what about it may trouble a viewer."""
+"""The figures of a splat file, and what in it may trouble a viewer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sharp_cli.formats.compressed_ply import WORDS, is_compressed
 from sharp_cli.formats.ply_header import Element, Header, open_ply
-from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, NORMALS, PUBLISHED_ELEMENTS, vertex_names
-from sharp_cli.formats.ply_read import is_linear, read_ply, rest_coefficients, splat_element
-from sharp_cli.formats.ply_rows import read_columns
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, NORMALS, PUBLISHED_ELEMENTS, RGB, vertex_names
+from sharp_cli.formats.ply_read import (
+    PlyContent,
+    color_names,
+    is_linear,
+    read_content,
+    rest_coefficients,
+    splat_element,
+)
 from sharp_cli.gaussians.color import linear_to_srgb
-from sharp_cli.gaussians.gaussians import Camera, Gaussians
+from sharp_cli.gaussians.gaussians import Camera
 
 INVISIBLE = 1 / 255
-"""Opacity below which renderers skip a splat."""
+"""Renderers skip Gaussians with a lower opacity."""
 
 HUGE = 0.25
 """Standard deviation over the diagonal of the box that holds the middle 98 % of the scene along each axis."""
@@ -49,17 +56,20 @@ class Summary:
     path: str
     bytes: int
     gaussians: int
+    """With finite values: all that can be used."""
+    dropped: int
+    """Rows with NaN or infinite values, which are dropped."""
     layout: str
-    """A :data:`PlyLayout`, or ``other``."""
+    """A :data:`PlyLayout`, ``compressed`` or ``other``."""
     encoding: str
     """``ascii``, ``binary_little_endian`` or ``binary_big_endian``."""
     sh_degree: int
-    """Of the harmonics in the file, even if they are all zero; 0 without any."""
+    """Of the harmonics in the file, even if they are all zero; 0 if there are none."""
     color_space: str
     """``srgb`` or ``linear``."""
     camera: Camera | None
     bounds: dict[str, Spread]
-    """Of the means along ``x``, ``y`` and ``z`` [m where the file is ours]; empty without Gaussians."""
+    """Of the means along ``x``, ``y`` and ``z`` [m if the file is ours]; empty without Gaussians."""
     opacity: Spread | None
     scale: Spread | None
     """Of the standard deviations along all axes [unit of the means]."""
@@ -69,34 +79,34 @@ class Summary:
     """Of the vertices, beyond what a splat needs."""
     extra_elements: list[str]
     facts: dict[str, str]
-    """What the program that made the file noted: weights, licence, the focal length's source, …"""
+    """What the program that made the file noted: weights, license, the focal length's source, …"""
     comments: list[str]
     """Other tools' comments."""
     problems: list[str]
-    """What may trouble a viewer, a sentence each."""
+    """What may trouble a viewer, one sentence each."""
 
 
 def summarize(path: str | PathLike[str]) -> Summary:
-    """Look through a 3DGS ``.ply`` file.
+    """Read a 3DGS ``.ply`` file and describe it.
 
     Raises:
-        SharpError: whatever :func:`read_ply` refuses, and its reason.
+        SharpError: whatever :func:`read_ply` refuses.
     """
-    gaussians = read_ply(path)
     with open_ply(path) as (file, header):
+        content = read_content(file, header)
         vertex = splat_element(header)
-        rest = rest_coefficients(vertex)
-        raw = read_columns(file, header, vertex, {group: GROUPS[group] for group in ("opacities", "scales")})
         linear = is_linear(file, header)
-    infinite = {group: int(np.isinf(values).any(axis=1).sum()) for group, values in raw.items()}
+    gaussians = content.gaussians
+    layout, rest = _layout(header, vertex)
     size = Path(path).stat().st_size
-    needed = {*vertex_names("standard", rest)}
+    needed = {*(WORDS if layout == "compressed" else vertex_names("standard", rest)), *color_names(vertex)}
     some = len(gaussians) > 0
     return Summary(
         path=str(path),
         bytes=size,
         gaussians=len(gaussians),
-        layout=_layout(header, vertex, rest),
+        dropped=content.rows - len(gaussians),
+        layout=layout,
         encoding=header.format,
         sh_degree=math.isqrt(rest + 1) - 1,
         color_space="linear" if linear else "srgb",
@@ -109,24 +119,30 @@ def summarize(path: str | PathLike[str]) -> Summary:
         extra_elements=[element.name for element in header.elements if element is not vertex],
         facts={key: value for key, value in header.facts.items() if key not in CAMERA_FACTS},
         comments=[comment for comment in header.comments if comment.strip()],
-        problems=[*_file_problems(header, vertex, linear, size), *_splat_problems(gaussians, infinite)],
+        problems=[*_file_problems(header, vertex, linear, size), *_splat_problems(content)],
     )
 
 
 def field_of_view(pixels: int, focal_px: float) -> float:
-    """Angle [degrees] that so many pixels see."""
+    """The angle [degrees] that this many pixels see."""
     return math.degrees(2 * math.atan(pixels / (2 * focal_px)))
 
 
-def _layout(header: Header, vertex: Element, rest: int) -> str:
+def _layout(header: Header, vertex: Element) -> tuple[str, int]:
+    """The layout's name, and how many harmonics each color channel has beside the constant one."""
     names = tuple(element.name for element in header.elements)
+    if is_compressed(vertex):
+        harmonics = header.find("sh")
+        return "compressed", len(harmonics.properties) // 3 if harmonics else 0
+    rest = rest_coefficients(vertex)
     if vertex.names == vertex_names("full", rest) and rest and names == ("vertex",):
-        return "full"
-    if vertex.names != vertex_names("standard", rest):
-        return "other"
-    if names == ("vertex",):
-        return "standard"
-    return "sharp" if names == ("vertex", *PUBLISHED_ELEMENTS) and not rest else "other"
+        return "full", rest
+    if vertex.names == vertex_names("standard", rest):
+        if names == ("vertex",):
+            return "standard", rest
+        if names == ("vertex", *PUBLISHED_ELEMENTS) and not rest:
+            return "sharp", rest
+    return "other", rest
 
 
 def _spread(values: Tensor) -> Spread:
@@ -137,44 +153,51 @@ def _spread(values: Tensor) -> Spread:
 def _file_problems(header: Header, vertex: Element, linear: bool, size: int) -> Iterator[str]:
     """What other programs may refuse about the file's form."""
     others = [element.name for element in header.elements if element is not vertex]
-    if others:
+    if is_compressed(vertex):
+        yield "It is compressed as SuperSplat does it; many viewers read only uncompressed files."
+    elif others:
         yield f"Elements beyond 'vertex' ({', '.join(others)}), which several viewers refuse."
     if header.format != "binary_little_endian":
         yield f"Its encoding is {header.format}; many viewers read only binary_little_endian."
-    if odd := [p.name for p in vertex.properties if p.type != "f4" and p.name not in NORMALS]:
+    plain = {*NORMALS, *WORDS}
+    if odd := [p.name for p in vertex.properties if p.type != "f4" and p.name not in plain]:
         yield f"Properties that are not fp32 ({', '.join(odd)}), which some viewers misread."
+    if color_names(vertex) == RGB:
+        yield "Colors are stored as red, green, blue instead of f_dc, which some viewers do not read."
     if linear:
-        yield "Colours are linear; most viewers take them for sRGB and show them too dark."
+        yield "Colors are linear; most viewers take them for sRGB and show them too dark."
     if size > header.smallest_size and header.size_is_exact:
-        yield f"{size - header.smallest_size:,} bytes after the end of what its header promises."
+        yield f"{size - header.smallest_size:,} bytes after the end that its header declares."
 
 
-def _splat_problems(gaussians: Gaussians, infinite: dict[str, int]) -> Iterator[str]:
+def _splat_problems(content: PlyContent) -> Iterator[str]:
     """What is odd about the Gaussians themselves."""
-    total = len(gaussians)
+    gaussians, total = content.gaussians, len(content.gaussians)
     if not total:
         yield "It holds no Gaussians."
         return
 
-    def told(count: Tensor | int, what: str, from_share: float = 0.0) -> Iterator[str]:
-        if int(count) > from_share * total:
-            yield f"{int(count):,} Gaussians ({_percent(int(count), total)}) {what}."
+    def found(count: Tensor | int, what: str, from_share: float = 0.0, of: int = total) -> Iterator[str]:
+        if int(count) > from_share * of:
+            yield f"{int(count):,} Gaussians ({_percent(int(count), of)}) {what}."
 
-    yield from told(infinite["opacities"], "have an infinite logit for opacity, which many viewers cannot draw")
-    yield from told(infinite["scales"], "have a scale of zero, an infinite logarithm in the file")
-    yield from told((gaussians.quats == 0).all(dim=1).sum(), "have a zero quaternion and are not drawn")
-    yield from told((gaussians.opacities < INVISIBLE).sum(), "are too transparent to be drawn", 0.1)
+    parts = ", ".join(content.dropped)
+    yield from found(content.rows - total, f"have NaN or infinite {parts} and are dropped", of=content.rows)
+    yield from found(content.infinite.get("opacities", 0), "have an infinite opacity logit, which many viewers skip")
+    yield from found(content.infinite.get("scales", 0), "have a scale of zero, an infinite logarithm in the file")
+    yield from found((gaussians.quats == 0).all(dim=1).sum(), "have a zero quaternion and are not rendered")
+    yield from found((gaussians.opacities < INVISIBLE).sum(), "are too transparent to be rendered", 0.1)
     longest, second = gaussians.scales.topk(2, dim=1).values.unbind(1)
-    yield from told((longest > NEEDLE * second).sum(), f"are needles, over {NEEDLE:g} times longer than wide", 0.01)
+    yield from found((longest > NEEDLE * second).sum(), f"are needles, over {NEEDLE:g} times longer than wide", 0.01)
     low, high = np.quantile(gaussians.means.double().numpy(), [0.01, 0.99], axis=0)
     diagonal = float(np.linalg.norm(high - low))
     if diagonal > 0:
-        yield from told((longest > HUGE * diagonal).sum(), "are wider than a quarter of the scene")
+        yield from found((longest > HUGE * diagonal).sum(), "are wider than a quarter of the scene")
     if gaussians.camera is not None:
-        yield from told((gaussians.means[:, 2] <= 0).sum(), "lie behind the photo's camera")
+        yield from found((gaussians.means[:, 2] <= 0).sum(), "lie behind the photo's camera")
     colors = linear_to_srgb(gaussians.colors)
     outside = ((colors < -COLOR_SLACK) | (colors > 1 + COLOR_SLACK)).any(dim=1)
-    yield from told(torch.count_nonzero(outside), "have a colour outside 0..1, before any spherical harmonics")
+    yield from found(torch.count_nonzero(outside), "have a color outside 0..1, before any spherical harmonics")
 
 
 def _percent(part: int, whole: int) -> str:

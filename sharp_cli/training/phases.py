@@ -16,7 +16,7 @@ from sharp_cli.training.losses.layers import layer_losses
 from sharp_cli.training.losses.total import RenderedView, loss_terms, weighted_sum
 from sharp_cli.training.perceptual import load_features
 from sharp_cli.training.pseudo import pseudo_batch
-from sharp_cli.training.views import Renders, render_views
+from sharp_cli.training.views import Renders, render_ndc_views
 
 
 class Outcome(NamedTuple):
@@ -138,7 +138,7 @@ def render_pair(prediction: Prediction, batch: PairBatch) -> Renders:
     here = torch.eye(4, device=batch.novel_viewmat.device).expand_as(batch.novel_viewmat)
     viewmats = torch.stack([here, batch.novel_viewmat], dim=1)
     Ks = torch.stack([batch.input_intrinsics, batch.novel_intrinsics], dim=1)
-    return render_views(prediction.gaussians, batch.input_intrinsics, viewmats, Ks, width, height)
+    return render_ndc_views(prediction.gaussians, batch.input_intrinsics, viewmats, Ks, width, height)
 
 
 def disparity_factor(batch: PairBatch) -> Tensor:
@@ -147,7 +147,7 @@ def disparity_factor(batch: PairBatch) -> Tensor:
 
 
 def novel_mask(batch: PairBatch, margin: float = MARGIN) -> Tensor:
-    """(B, 1, H, W) pixels of the novel view that the input view's frame holds (spec/training.md)."""
+    """(B, 1, H, W) pixels of the novel view that the input view's frame holds (docs/training.md)."""
     height, width = batch.photo.shape[2:]
     here = torch.eye(4, device=batch.novel_viewmat.device).expand_as(batch.novel_viewmat)
     cameras = (batch.novel_viewmat, batch.novel_intrinsics, here, batch.input_intrinsics)

@@ -18,7 +18,7 @@ from torch import Tensor
 from sharp_cli.datasets.view_pair import PairBatch
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.training.config import PseudoConfig, TrainConfig
-from sharp_cli.training.views import render_views
+from sharp_cli.training.views import render_ndc_views
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def pseudo_batch(network: SharpNetwork, photos: PairBatch, numbers: Tensor, conf
     ).to(K)
     here = torch.eye(4, device=K.device).expand_as(viewmats)
     both = torch.stack([here, viewmats], dim=1)
-    renders = render_views(prediction.gaussians, K, both, torch.stack([K, K], dim=1), width, height)
+    renders = render_ndc_views(prediction.gaussians, K, both, torch.stack([K, K], dim=1), width, height)
     pseudo = renders.color[:, 1].clamp(0.0, 1.0)
     return PairBatch(
         photo=pseudo,

@@ -72,5 +72,5 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.ply").write_text("hello")
     run = CliRunner().invoke(app, [str(tmp_path / "a.ply")])
     assert isinstance(run.exception, SharpError)
-    assert "is not a .ply file" in str(run.exception)
+    assert "not a .ply file" in str(run.exception)
     assert run.stdout == ""

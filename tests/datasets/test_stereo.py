@@ -9,8 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image
-from truths import paint
+from stereo_folders import MATRIX, SHIFT, make_booster, make_middlebury, write_pfm
 
 from sharp_cli.datasets.booster import booster_samples
 from sharp_cli.datasets.middlebury import middlebury_samples
@@ -18,22 +17,6 @@ from sharp_cli.datasets.pfm import read_pfm
 from sharp_cli.datasets.stereo import depth_from_disparity
 from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.baselines import median_depth, photo_on_plane
-
-SHIFT = 7
-"""Disparity of the wall in these pictures [px]."""
-
-
-def write_pfm(path: Path, values: np.ndarray, scale: str = "-1.0") -> None:
-    order = "<f4" if scale.startswith("-") else ">f4"
-    header = f"Pf\n{values.shape[1]} {values.shape[0]}\n{scale}\n".encode()
-    path.write_bytes(header + values[::-1].astype(order).tobytes())
-
-
-def wall(width: int = 40, height: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    """A wall seen from the left and, SHIFT pixels further left, from the right."""
-    y, x = np.mgrid[:height, : width + SHIFT] * 0.05
-    wide = paint(x, y)
-    return wide[:, :width], wide[:, SHIFT:]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -73,22 +56,6 @@ def test_depth_from_disparity_by_hand() -> None:
     # 1000 px · 0.2 m / (d + 10 px)
     depth = depth_from_disparity(disparity, 1000.0, 0.2, 10.0)
     np.testing.assert_allclose(depth, [[10.0, 5.0, 0.0], [0.0, 0.0, 0.0]])
-
-
-def make_middlebury(scene: Path, doffs: float = 4.0) -> None:
-    """f = 100 px, 50 mm apart, the wall at Z = 100 · 0.05 / (7 + doffs)."""
-    scene.mkdir(parents=True, exist_ok=True)
-    left, right = wall()
-    Image.fromarray(left).save(scene / "im0.png")
-    Image.fromarray(right).save(scene / "im1.png")
-    disparity = np.full(left.shape[:2], SHIFT, np.float32)
-    disparity[0, :5] = np.inf
-    write_pfm(scene / "disp0.pfm", disparity, "-0.003922")
-    write_pfm(scene / "disp1.pfm", disparity, "-0.003922")
-    (scene / "calib.txt").write_text(
-        f"cam0=[100 0 18.5; 0 100 14.5; 0 0 1]\ncam1=[100 0 {18.5 + doffs}; 0 100 14.5; 0 0 1]\n"
-        f"doffs={doffs}\nbaseline=50\nwidth=40\nheight=30\nndisp=64\nisint=0\nvmin=5\nvmax=60\ndyavg=0\ndymax=0\n"
-    )
 
 
 def test_middlebury_left_predicts_right(tmp_path: Path) -> None:
@@ -146,26 +113,6 @@ def test_pictures_and_disparities_of_different_sizes_are_told(tmp_path: Path) ->
     write_pfm(tmp_path / "a" / "disp0.pfm", np.ones((15, 20), np.float32))
     with pytest.raises(SharpError, match="40 × 30 pixels, its disparities 20 × 15"):
         middlebury_samples(tmp_path)[0].load()
-
-
-MATRIX = """<{0} type_id="opencv-matrix"><rows>3</rows><cols>4</cols><dt>d</dt><data>
-    100. 0. {1} {2} 0. 100. 14.5
-    0. 0. 0. 1. 0.</data></{0}>"""
-
-
-def make_booster(scene: Path) -> None:
-    for camera in ("camera_00", "camera_02"):
-        (scene / camera).mkdir(parents=True)
-    for light in ("im0.png", "im1.png"):
-        for camera, picture in zip(("camera_00", "camera_02"), wall(), strict=True):
-            Image.fromarray(picture).save(scene / camera / light)
-    for name in ("disp_00.npy", "disp_02.npy"):
-        np.save(scene / name, np.full((30, 40), SHIFT, np.float32))
-    matrices = MATRIX.format("proj_matL", 18.5, "0."), MATRIX.format("proj_matR", 18.5, "-5.")
-    (scene / "calib_00-02.xml").write_text(
-        f'<?xml version="1.0"?>\n<opencv_storage>\n{matrices[0]}\n{matrices[1]}\n'
-        "<baselineLR>5.0000000000000000e+01</baselineLR>\n</opencv_storage>\n"
-    )
 
 
 def test_booster_under_each_light(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from test_evaluation_stereo import make_booster, make_middlebury
+from stereo_folders import make_booster, make_middlebury
 from truths import write_scene
 from typer.testing import CliRunner, Result
 

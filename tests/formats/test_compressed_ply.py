@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plyfile import PlyData
 
-from sharp_cli import Camera, Gaussians
-from sharp_cli.formats.compressed_ply import compressed_ply
+from sharp_cli import Camera, Gaussians, SharpError, read_ply
+from sharp_cli.formats.compressed_ply import compressed_ply, write_compressed_ply
 from sharp_cli.gaussians.color import linear_to_srgb
 
 
@@ -50,7 +52,7 @@ def read_back(content: bytes, path) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(array) for name, array in values.items()}
 
 
-def drawn(count: int, seed: int, degree: int = 0) -> Gaussians:
+def random_splat(count: int, seed: int, degree: int = 0) -> Gaussians:
     g = torch.Generator().manual_seed(seed)
     depth = torch.exp(torch.rand(count, 1, generator=g) * 5)
     sideways = torch.rand(count, 2, generator=g) - 0.5
@@ -68,7 +70,7 @@ def drawn(count: int, seed: int, degree: int = 0) -> Gaussians:
 @settings(max_examples=20)
 @given(count=st.integers(1, 700), seed=st.integers(0, 1000), degree=st.integers(0, 3))
 def test_everything_reads_back_within_its_steps(tmp_path_factory, count: int, seed: int, degree: int) -> None:
-    gaussians = drawn(count, seed, degree)
+    gaussians = random_splat(count, seed, degree)
     found = read_back(compressed_ply(gaussians), tmp_path_factory.mktemp("c") / "splat.ply")
     # Splats are in another order: opacities and places together say which is which.
     order = torch.cdist(found["means"], gaussians.means.double()).argmin(1)
@@ -99,15 +101,63 @@ def test_neighbours_share_a_chunk_so_that_splats_stay_where_the_photo_shows_them
 
 def test_extreme_values_stay_finite(tmp_path) -> None:
     gaussians = Gaussians(
-        means=torch.tensor([[0.0, 0.0, 1e6], [0.0, 0.0, -3.0]]),
-        scales=torch.tensor([[0.0, 1.0, 2.0], [1e-3, 1e-3, 1e-3]]),
-        quats=torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0]]),
-        opacities=torch.tensor([0.0, 1.0]),
-        colors=torch.tensor([[-0.5, 0.0, 7.0], [1.0, 1.0, 1.0]]),
+        means=torch.tensor([[0.0, 0.0, 1e6], [0.0, 0.0, -3.0], [0.0, 0.0, 1.0]]),
+        scales=torch.tensor([[0.0, 1.0, 2.0], [1e-3, 1e-3, 1e-3], [1.0, 1.0, 1.0]]),
+        quats=torch.tensor([[1e25, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]),
+        opacities=torch.tensor([0.0, 1.0, 1.0]),
+        colors=torch.tensor([[-0.5, 0.0, 7.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]),
     )
     found = read_back(compressed_ply(gaussians), tmp_path / "splat.ply")
     assert all(torch.isfinite(values).all() for values in found.values())
+    assert len(found["means"]) == 2  # a zero quaternion is never rendered
     order = found["means"][:, 2].argsort(descending=True)
     assert found["opacities"][order].tolist() == [0, 1]
     assert found["scales"][order][1].tolist() == pytest.approx([1e-3] * 3, rel=0.02)
+    assert found["quats"][order][0].abs().tolist() == pytest.approx([1, 0, 0, 0], abs=1e-3)
     assert found["quats"][order][1].abs().tolist() == pytest.approx([0, 1, 0, 0], abs=1e-3)
+
+
+@pytest.mark.parametrize("camera", [None, Camera(100, 100, 100.0)])
+@pytest.mark.parametrize("count", [0, 1, 30])
+def test_far_floaters_do_not_displace_the_others(tmp_path, camera: Camera | None, count: int) -> None:
+    gaussians = replace(random_splat(1000, 3), camera=camera)
+    generator = torch.Generator().manual_seed(4)
+    means = torch.rand(1000, 3, generator=generator) * 5
+    floaters = torch.randn(count, 3, generator=generator) * torch.logspace(2, 9, count)[:, None]
+    gaussians = replace(gaussians, means=torch.cat([floaters, means[count:]]))
+    write_compressed_ply(tmp_path / "splat.ply", gaussians)
+    found = read_ply(tmp_path / "splat.ply")
+    seen = found.means[found.opacities > 0]  # without what fills up chunks
+    distances = torch.cdist(means[count:], seen, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1).values
+    assert distances.max() < 0.01
+    assert len(found) <= 1000 + 255 * 15 and (count > 0 or len(found) == 1000)
+
+
+@pytest.mark.parametrize("degree", [0, 3])
+def test_our_reader_agrees_with_the_formats_rules(tmp_path, degree: int) -> None:
+    gaussians = replace(random_splat(700, 7, degree), facts={"photo": "Größe.jpg"})
+    write_compressed_ply(tmp_path / "splat.ply", gaussians)
+    ours, rules = read_ply(tmp_path / "splat.ply"), read_back(compressed_ply(gaussians), tmp_path / "again.ply")
+    assert ours.camera == gaussians.camera and ours.facts == gaussians.facts
+    for part in ("means", "scales", "quats", "opacities"):
+        torch.testing.assert_close(getattr(ours, part).double(), rules[part], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(linear_to_srgb(ours.colors).double(), rules["colors"], rtol=1e-4, atol=1e-5)
+    if degree:
+        torch.testing.assert_close(ours.sh.double(), rules["sh"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b"element chunk 3", b"element chunk 1"),
+        (b"property float max_x\n", b"property float wax_x\n"),
+        (b"uint packed_color", b"float packed_color"),
+        (b"f_rest_8", b"f_rest_9"),
+    ],
+)
+def test_a_damaged_compressed_file_is_refused(tmp_path, damage: tuple[bytes, bytes]) -> None:
+    content = compressed_ply(random_splat(700, 7, 1))
+    assert damage[0] in content
+    (tmp_path / "splat.ply").write_bytes(content.replace(*damage))
+    with pytest.raises(SharpError, match=r"cannot read .*damaged"):
+        read_ply(tmp_path / "splat.ply")

@@ -1,4 +1,4 @@
-""".ply files: equal to the published tool's, readable back, finite whatever the splat holds."""
+""".ply files: equal to the published tool's, readable back, finite for any splat."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def scene(data: Path) -> Gaussians:
         opacities=stored["opacities"],
         colors=stored["colors_linear"],
         camera=Camera(640, 427, 550.0),
-        facts={"weights": "drawn", "focal_from": "EXIF 26 mm, «Größe»\nnext line"},
+        facts={"weights": "random", "focal_from": "EXIF 26 mm, «Größe»\nnext line"},
     )
 
 
@@ -102,12 +102,12 @@ def test_layout_full_has_the_properties_of_the_original_in_their_order(scene: Ga
 
 
 def with_harmonics(scene: Gaussians, coefficients: int) -> Gaussians:
-    draw = torch.Generator().manual_seed(coefficients)
-    return replace(scene, sh=torch.randn(len(scene), coefficients, 3, generator=draw))
+    generator = torch.Generator().manual_seed(coefficients)
+    return replace(scene, sh=torch.randn(len(scene), coefficients, 3, generator=generator))
 
 
 @pytest.mark.parametrize("coefficients", [3, 8, 15, 24])
-def test_harmonics_are_kept_colour_by_colour(scene: Gaussians, tmp_path: Path, coefficients: int) -> None:
+def test_harmonics_are_stored_channel_by_channel(scene: Gaussians, tmp_path: Path, coefficients: int) -> None:
     scene = with_harmonics(scene, coefficients)
     assert scene.sh is not None
     write_ply(tmp_path / "standard.ply", scene)
@@ -181,7 +181,7 @@ def test_a_full_disk_is_an_os_error_that_says_so(scene: Gaussians, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_line_offers_the_layouts_there_are() -> None:
+def test_the_command_line_offers_all_layouts() -> None:
     assert [choice.value for choice in choices.PlyLayout] == list(get_args(PlyLayout))
 
 
@@ -226,7 +226,7 @@ def test_a_file_that_says_linear_is_taken_as_linear(scene: Gaussians, data: Path
     np.testing.assert_allclose(read_ply(tmp_path / "linear.ply").colors[:, 0], stored, atol=1e-6)
 
 
-def test_no_gaussians_is_a_file_too(tmp_path: Path) -> None:
+def test_an_empty_splat_can_be_written(tmp_path: Path) -> None:
     empty = Gaussians(*(torch.empty(0, k) for k in (3, 3, 4)), opacities=torch.empty(0), colors=torch.empty(0, 3))
     for layout in get_args(PlyLayout):
         write_ply(tmp_path / "empty.ply", replace(empty, camera=Camera(4, 3, 5.0)), layout)
@@ -242,7 +242,7 @@ def test_a_failed_write_leaves_the_old_file(scene: Gaussians, tmp_path: Path) ->
         write_ply(path, scene, layout="other")  # type: ignore[arg-type]
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(SharpError, match="not finite"):
+    with pytest.raises(SharpError, match="NaN or infinite"):
         write_ply(path, replace(scene, means=scene.means / 0))
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
@@ -251,12 +251,12 @@ def test_a_failed_write_leaves_the_old_file(scene: Gaussians, tmp_path: Path) ->
 def test_the_file_does_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(1)
     count = 2 * CHUNK + 77
-    draw = [torch.rand(count, *shape, generator=generator) for shape in ((3,), (3,), (4,), (), (3,))]
+    values = [torch.rand(count, *shape, generator=generator) for shape in ((3,), (3,), (4,), (), (3,))]
     threads = torch.get_num_threads()
     try:
         for number in (1, 3):
             torch.set_num_threads(number)
-            write_ply(tmp_path / f"{number}.ply", Gaussians(*draw))
+            write_ply(tmp_path / f"{number}.ply", Gaussians(*values))
     finally:
         torch.set_num_threads(threads)
     assert (tmp_path / "1.ply").read_bytes() == (tmp_path / "3.ply").read_bytes()
@@ -274,3 +274,24 @@ def test_packing_changes_no_bit(seed: int, count: int) -> None:
     pack(means, colors, logits, logs, quats, rows)
     constants = (linear_to_srgb(colors) - 0.5) / SH_C0
     assert torch.equal(rows, torch.cat([means, constants, logits[:, None], logs, quats], dim=1))
+
+
+def test_the_bytes_of_a_file(tmp_path: Path) -> None:
+    means, quats = torch.tensor([[1.0, -2.0, 3.0]]), torch.tensor([[1.0, 0.5, 0.0, -1.0]])
+    colors = torch.zeros(1, 3)
+    splat = Gaussians(
+        means, torch.ones(1, 3), quats, torch.tensor([0.5]), colors, Camera(4, 3, 5.5), {"weights": "a b"}
+    )
+    write_ply(tmp_path / "one.ply", splat)
+    names = ["x", "y", "z", *(f"f_dc_{i}" for i in range(3)), "opacity", *(f"scale_{i}" for i in range(3))]
+    lines = [
+        "ply",
+        "format binary_little_endian 1.0",
+        *("comment sharp image_size 4 3", "comment sharp focal_px 5.5", "comment sharp weights a b"),
+        *("comment sharp color_space srgb", "element vertex 1"),
+        *(f"property float {name}" for name in [*names, *(f"rot_{i}" for i in range(4))]),
+        "end_header",
+    ]
+    black = np.float32(-0.5) / np.float32(SH_C0)
+    row = np.array([1, -2, 3, black, black, black, 0, 0, 0, 0, 1, 0.5, 0, -1], "<f4")
+    assert (tmp_path / "one.ply").read_bytes() == "\n".join([*lines, ""]).encode() + row.tobytes()

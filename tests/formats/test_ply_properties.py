@@ -1,4 +1,4 @@
-"""Whatever is written reads back, however it is written, and no part of a file passes for the whole."""
+"""What is written reads back, other writers' files too, and a part of a file never passes for the whole."""
 
 from __future__ import annotations
 
@@ -23,23 +23,26 @@ from sharp_cli.formats.ply_header import escape, unescape
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "scene.ply"
 LAYOUTS = st.sampled_from(get_args(PlyLayout))
 SPLATS = st.builds(
-    lambda count, degree, seed: drawn(count, degree, seed), st.integers(1, 40), st.integers(0, 4), st.integers(0, 99)
+    lambda count, degree, seed: random_splat(count, degree, seed),
+    st.integers(1, 40),
+    st.integers(0, 4),
+    st.integers(0, 99),
 )
 """Of all sizes and degrees of harmonics."""
 Maker = Callable[[str], PlyElement]
 
 
-def drawn(count: int, degree: int, seed: int) -> Gaussians:
-    draw = torch.Generator().manual_seed(seed)
+def random_splat(count: int, degree: int, seed: int) -> Gaussians:
+    generator = torch.Generator().manual_seed(seed)
     return Gaussians(
-        means=torch.randn(count, 3, generator=draw) * 10,
-        scales=torch.exp(torch.randn(count, 3, generator=draw) * 4),
-        quats=torch.randn(count, 4, generator=draw),
-        opacities=torch.sigmoid(torch.randn(count, generator=draw) * 3),
-        colors=torch.rand(count, 3, generator=draw) * 3 - 0.5,
+        means=torch.randn(count, 3, generator=generator) * 10,
+        scales=torch.exp(torch.randn(count, 3, generator=generator) * 4),
+        quats=torch.randn(count, 4, generator=generator),
+        opacities=torch.sigmoid(torch.randn(count, generator=generator) * 3),
+        colors=torch.rand(count, 3, generator=generator) * 3 - 0.5,
         camera=Camera(1 + seed, 77, 0.1 + seed),
         facts={"seed": str(seed)},
-        sh=torch.randn(count, (degree + 1) ** 2 - 1, 3, generator=draw) if degree else None,
+        sh=torch.randn(count, (degree + 1) ** 2 - 1, 3, generator=generator) if degree else None,
     )
 
 
@@ -122,15 +125,15 @@ def test_other_tools_files(
 def test_no_part_of_a_file_passes_for_the_whole(layout: PlyLayout, degree: int, share: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "splat.ply"
-        write_ply(path, drawn(3, degree, 5), layout)
+        write_ply(path, random_splat(3, degree, 5), layout)
         content = path.read_bytes()
         assert read_facts(path)["seed"] == "5"
         path.write_bytes(content[: int(share * len(content))])
         for reader in (read_ply, read_facts):
-            with pytest.raises(SharpError, match=r"not a(?: complete)? \.ply file"):
+            with pytest.raises(SharpError, match=r"truncated|not a \.ply file|is empty"):
                 reader(path)
         path.write_bytes(content + b"\0")
-        with pytest.raises(SharpError, match="longer than its header promises"):
+        with pytest.raises(SharpError, match="longer than its header declares"):
             read_facts(path)
 
 

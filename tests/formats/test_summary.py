@@ -1,4 +1,4 @@
-"""Summaries: the figures of a known splat, and a sentence for each thing that may trouble a viewer."""
+"""Summaries: the figures of a known splat, and one sentence for each thing that may trouble a viewer."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from sharp_cli.formats.summary import field_of_view, summarize
 
 def wall(count: int = 1000) -> Gaussians:
     """A flat wall of equal Gaussians three metres away, with nothing odd about it."""
-    draw = torch.Generator().manual_seed(0)
-    means = torch.rand(count, 3, generator=draw) * torch.tensor([8.0, 6.0, 0.0]) + torch.tensor([-4.0, -3.0, 3.0])
+    generator = torch.Generator().manual_seed(0)
+    means = torch.rand(count, 3, generator=generator) * torch.tensor([8.0, 6.0, 0.0]) + torch.tensor([-4.0, -3.0, 3.0])
     return Gaussians(
         means=means,
         scales=torch.tensor([0.02, 0.02, 0.001]).expand(count, 3),
         quats=torch.tensor([1.0, 0, 0, 0]).expand(count, 4),
         opacities=torch.linspace(0.1, 0.9, count),
-        colors=torch.rand(count, 3, generator=draw),
+        colors=torch.rand(count, 3, generator=generator),
         camera=Camera(800, 600, 400.0),
-        facts={"weights": "drawn"},
+        facts={"weights": "random"},
     )
 
 
@@ -36,7 +36,7 @@ def test_the_figures_of_a_known_splat(tmp_path: Path) -> None:
     found = summarize(path)
     assert (found.path, found.bytes, found.gaussians) == (str(path), path.stat().st_size, 1000)
     assert (found.layout, found.encoding, found.sh_degree) == ("standard", "binary_little_endian", 0)
-    assert (found.color_space, found.camera, found.facts) == ("srgb", Camera(800, 600, 400.0), {"weights": "drawn"})
+    assert (found.color_space, found.camera, found.facts) == ("srgb", Camera(800, 600, 400.0), {"weights": "random"})
     assert list(found.bounds["x"]) == pytest.approx([-4, -3.92, 0, 3.92, 4], abs=0.3)
     assert list(found.bounds["z"]) == [3, 3, 3, 3, 3]
     assert found.opacity is not None
@@ -78,7 +78,7 @@ def changed(gaussians: Gaussians, part: str, row: int, value: list[float]) -> Ga
         ("quats", [0.0, 0, 0, 0], r"1 Gaussians \(0\.1 %\) have a zero quaternion"),
         ("means", [0.0, 0, -1], "1 Gaussians .* lie behind the photo's camera"),
         ("scales", [5.0, 5, 5], "1 Gaussians .* wider than a quarter of the scene"),
-        ("colors", [1.5, 0, 0], r"1 Gaussians .* colour outside 0\.\.1"),
+        ("colors", [1.5, 0, 0], r"1 Gaussians .* color outside 0\.\.1"),
     ],
 )
 def test_one_odd_gaussian_is_noticed(tmp_path: Path, part: str, value: list[float], words: str) -> None:
@@ -113,17 +113,17 @@ def test_what_other_programs_may_refuse_about_the_file(tmp_path: Path) -> None:
     with (tmp_path / "odd.ply").open("ab") as file:
         file.write(bytes(9))
     summary = summarize(tmp_path / "odd.ply")
-    told = "\n".join(summary.problems)
+    problems = "\n".join(summary.problems)
     for words in (
         "Elements beyond 'vertex' (extrinsic, ",
         "binary_big_endian",
         "not fp32 (x)",
-        "Colours are linear",
+        "Colors are linear",
         "9 bytes after the end",
-        "2 Gaussians (0.2 %) have an infinite logit",
+        "2 Gaussians (0.2 %) have an infinite opacity logit",
         "1 Gaussians (0.1 %) have a scale of zero",
     ):
-        assert words in told
+        assert words in problems
     assert summary.comments == ["by hand"]
     assert summary.color_space == "linear"
 
@@ -134,7 +134,7 @@ def test_no_gaussians_and_no_splat(tmp_path: Path) -> None:
     assert (summary.gaussians, summary.bounds, summary.opacity) == (0, {}, None)
     assert summary.problems == ["It holds no Gaussians."]
     (tmp_path / "text.ply").write_text("hello")
-    with pytest.raises(SharpError, match=r"text\.ply is not a \.ply file"):
+    with pytest.raises(SharpError, match=r"text\.ply: not a \.ply file"):
         summarize(tmp_path / "text.ply")
 
 

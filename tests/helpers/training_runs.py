@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,7 @@ CPU_RUN = {
 }
 
 
-def tiny_config(folder: Path, **changes) -> TrainConfig:
+def tiny_config(folder: Path, **changes: Any) -> TrainConfig:
     """A run of three steps of one sample on :func:`posed_folder`; ``changes`` are tables laid over it."""
     table = json.loads(json.dumps(CPU_RUN))
     merge(table, {"data": {"kind": "posed", "path": str(folder), "workers": 0}})

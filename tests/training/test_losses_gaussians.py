@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sharp_cli.gaussians.covariance import covariances
-from sharp_cli.render.backends.cpu.projection import _covariance_2d, _picture_axes, make_view
+from sharp_cli.render.backends.cpu.projection import _covariance_2d, _image_axes, camera_arrays
 from sharp_cli.training.losses.gaussians import (
     delta_loss,
     ndc_intrinsics,
@@ -83,11 +83,11 @@ def test_the_projection_is_the_rasterizers() -> None:
     viewmat, intrinsics = turned_camera()
     found = torch.stack(projected_covariances(means[None], covars[None], viewmat[None], intrinsics[None], 90, 60))
 
-    view = make_view(viewmat, intrinsics, 90, 60, eps2d=0.0, near=0.01, far=1e10)
+    view = camera_arrays(viewmat, intrinsics, 90, 60, eps2d=0.0, near=0.01, far=1e10)
     axes, spread = np.empty((2, 3)), np.empty((2, 3))
     for i, mean in enumerate(means):
         x, y, z = (viewmat[:3, :3] @ mean + viewmat[:3, 3]).tolist()
-        _picture_axes(x / z, y / z, z, view, axes)
+        _image_axes(x / z, y / z, z, view, axes)
         expected = _covariance_2d(covars.numpy(), i, axes, 0.0, spread)
         assert found[:, 0, i].tolist() == pytest.approx(expected, rel=1e-9)
 

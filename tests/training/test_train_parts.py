@@ -32,7 +32,7 @@ from sharp_cli.training.phases import picture_side
 from sharp_cli.training.pseudo import random_pose
 from sharp_cli.training.recipes import RECIPES
 from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay
-from sharp_cli.training.views import camera_from_ndc, render_views
+from sharp_cli.training.views import camera_from_ndc, render_ndc_views
 
 RELEASED_TRAINABLE = 339_797_231
 
@@ -238,7 +238,7 @@ def test_rendering_straight_from_normalised_space_equals_the_decomposed_way():
     K = torch.tensor([[focal, 0, 30], [0, focal, 20], [0, 0, 1]])
     viewmats = torch.eye(4).repeat(2, 1, 1)
     viewmats[1, 0, 3] = -0.1
-    seen = render_views(ndc, K[None], viewmats[None], K.expand(1, 2, 3, 3), width, height)
+    seen = render_ndc_views(ndc, K[None], viewmats[None], K.expand(1, 2, 3, 3), width, height)
 
     matrix = torch.diag(torch.tensor([width / (2 * focal), height / (2 * focal), 1.0]))
     means, scales, quats = transform(ndc.means[0], ndc.scales[0], ndc.quats[0], matrix)

@@ -20,7 +20,10 @@ from sharp_cli.render.rasterizer import rasterize
 from sharp_cli.viewer.export import write_html
 from sharp_cli.viewer.server import viewer_server
 
-pytestmark = pytest.mark.skipif(find_chromium() is None, reason="needs Chromium or Chrome on the PATH")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(find_chromium() is None, reason="needs Chromium or Chrome on the PATH"),
+]
 
 
 @pytest.fixture(scope="module")

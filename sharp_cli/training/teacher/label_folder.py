@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sharp_cli.errors import SharpError
-from sharp_cli.training.data import PHOTO_SUFFIXES
+from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.training.teacher.config import LabelsConfig
 from sharp_cli.training.teacher.labels import label_photos, write_labels
 from sharp_cli.training.teacher.train import load_teacher

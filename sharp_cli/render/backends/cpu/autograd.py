@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.render.backends.cpu.binning import bin_splats
 from sharp_cli.render.backends.cpu.blending import blend, blend_backward
-from sharp_cli.render.backends.cpu.covariance import covariances
-from sharp_cli.render.backends.cpu.layout import CHUNK, Bins, Integers, Picture, Scene, View
-from sharp_cli.render.backends.cpu.projection import make_view, project_backward
+from sharp_cli.render.backends.cpu.layout import CHUNK, Bins, CameraArrays, Canvas, Integers, SplatArrays
+from sharp_cli.render.backends.cpu.projection import camera_arrays, project_backward
 from sharp_cli.runtime.kernels import for_chunks
 
 TILES_AT_A_TIME = 4
@@ -37,11 +37,11 @@ def render_cpu(
     """
     gaussians = {name: tensor.to("cpu", torch.float32).contiguous() for name, tensor in gaussians.items()}
     if "covars" not in gaussians:
-        gaussians["covars"] = covariances(gaussians["quats"], gaussians["scales"])
-    cameras = zip(viewmats.detach().cpu(), Ks.detach().cpu(), strict=True)
-    views = [make_view(viewmat, K, width, height, eps2d, near, far) for viewmat, K in cameras]
+        gaussians["covars"] = covariances(gaussians["scales"], gaussians["quats"])
+    poses = zip(viewmats.detach().cpu(), Ks.detach().cpu(), strict=True)
+    cameras = [camera_arrays(viewmat, K, width, height, eps2d, near, far) for viewmat, K in poses]
     pictures: tuple[Tensor, Tensor, Tensor] = _Render.apply(
-        *(gaussians[name] for name in Scene._fields), views, (height, width), torch.is_grad_enabled()
+        *(gaussians[name] for name in SplatArrays._fields), cameras, (height, width), torch.is_grad_enabled()
     )
     return pictures
 
@@ -54,49 +54,54 @@ class _Seen(NamedTuple):
 
 
 class _Render(torch.autograd.Function):
-    """Scene and views → pictures, as :func:`render_cpu` returns them."""
+    """Gaussians and cameras → pictures, as :func:`render_cpu` returns them."""
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
-        *gaussians, views, size, differentiable = arguments
-        scene = Scene(*(tensor.detach().numpy() for tensor in gaussians))
-        shape = (len(views), *size)
+        *tensors, cameras, size, differentiable = arguments
+        gaussians = SplatArrays(*(tensor.detach().numpy() for tensor in tensors))
+        shape = (len(cameras), *size)
         color, transmittance, depth = torch.empty(*shape, 3), torch.empty(shape), torch.empty(shape)
-        ctx.views, ctx.seen = views, []
-        for view, *arrays in zip(views, color.numpy(), transmittance.numpy(), depth.numpy(), strict=True):
-            seen = _render(scene, view, Picture(*arrays))
+        ctx.cameras, ctx.seen = cameras, []
+        for camera, *arrays in zip(cameras, color.numpy(), transmittance.numpy(), depth.numpy(), strict=True):
+            seen = _render(gaussians, camera, Canvas(*arrays))
             if differentiable:
                 ctx.seen.append(seen)
-        ctx.save_for_backward(*gaussians, transmittance)
+        ctx.save_for_backward(*tensors, transmittance)
         return color, transmittance, depth
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *v_pictures: Tensor) -> tuple[Tensor | None, ...]:
-        *gaussians, transmittance = (tensor.detach() for tensor in ctx.saved_tensors)
-        gradients = [torch.zeros_like(tensor) for tensor in gaussians]
-        scene, v_scene = (Scene(*(t.numpy() for t in tensors)) for tensors in (gaussians, gradients))
+        *tensors, transmittance = (tensor.detach() for tensor in ctx.saved_tensors)
+        gradients = [torch.zeros_like(tensor) for tensor in tensors]
+        gaussians, v_gaussians = (SplatArrays(*(t.numpy() for t in group)) for group in (tensors, gradients))
         arrays = (tensor.contiguous().numpy() for tensor in (transmittance, *v_pictures))
-        for view, seen, remaining, *v_arrays in zip(ctx.views, ctx.seen, *arrays, strict=True):
-            _add_gradients(scene, view, seen, remaining, Picture(*v_arrays), v_scene)
+        for camera, seen, remaining, *v_arrays in zip(ctx.cameras, ctx.seen, *arrays, strict=True):
+            _add_gradients(gaussians, camera, seen, remaining, Canvas(*v_arrays), v_gaussians)
         return *gradients, None, None, None
 
 
-def _render(scene: Scene, view: View, picture: Picture) -> _Seen:
-    bins = bin_splats(scene, view)
-    last = np.empty((view.height, view.width), np.int32)
-    for_chunks(blend, len(bins.starts) - 1, TILES_AT_A_TIME, bins, scene.colors, picture, last)
+def _render(gaussians: SplatArrays, camera: CameraArrays, canvas: Canvas) -> _Seen:
+    bins = bin_splats(gaussians, camera)
+    last = np.empty((camera.height, camera.width), np.int32)
+    for_chunks(blend, len(bins.starts) - 1, TILES_AT_A_TIME, bins, gaussians.colors, canvas, last)
     return _Seen(bins, last)
 
 
 def _add_gradients(
-    scene: Scene, view: View, seen: _Seen, transmittance: Any, v_picture: Picture, v_scene: Scene
+    gaussians: SplatArrays,
+    camera: CameraArrays,
+    seen: _Seen,
+    transmittance: Any,
+    v_canvas: Canvas,
+    v_gaussians: SplatArrays,
 ) -> None:
     """Tiles write their share of a splat's gradient to places of their own, so that sums have one order."""
     bins, last = seen
     sides = (bins.boxes[:, 2:] - bins.boxes[:, :2]).astype(np.int64)
     firsts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sides[:, 0] * sides[:, 1])])
     sums = np.zeros((len(bins.order), 10), np.float32)
-    pixels = (bins, scene.colors, transmittance, last, v_picture)
+    pixels = (bins, gaussians.colors, transmittance, last, v_canvas)
     for_chunks(blend_backward, len(bins.starts) - 1, TILES_AT_A_TIME, *pixels, firsts, sums)
-    for_chunks(project_backward, len(scene.means), CHUNK, scene, view, bins, firsts, sums, v_scene)
+    for_chunks(project_backward, len(gaussians.means), CHUNK, gaussians, camera, bins, firsts, sums, v_gaussians)

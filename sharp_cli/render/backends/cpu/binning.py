@@ -1,23 +1,33 @@
-"""Which splats each tile of the picture has to blend, front to back."""
+"""Which splats each tile of the image has to blend, front to back."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from sharp_cli.render.backends.cpu.layout import CHUNK, DEPTH, TILE, Bins, Integers, Longs, Scene, Shorts, View
+from sharp_cli.render.backends.cpu.layout import (
+    CHUNK,
+    DEPTH,
+    TILE,
+    Bins,
+    CameraArrays,
+    Integers,
+    Longs,
+    Shorts,
+    SplatArrays,
+)
 from sharp_cli.render.backends.cpu.projection import project
 from sharp_cli.runtime.kernels import for_chunks, kernel
 
 RADIX = 256
 
 
-def bin_splats(scene: Scene, view: View) -> Bins:
-    """Project the scene and list every tile's splats by depth; equal depths keep their order."""
-    count = len(scene.means)
-    tiles_x, tiles_y = -(-view.width // TILE), -(-view.height // TILE)
+def bin_splats(gaussians: SplatArrays, camera: CameraArrays) -> Bins:
+    """Project the gaussians and list every tile's splats by depth; equal depths keep their order."""
+    count = len(gaussians.means)
+    tiles_x, tiles_y = -(-camera.width // TILE), -(-camera.height // TILE)
     splats, boxes = np.empty((count, 10), np.float32), np.empty((count, 4), np.int16)
     counts = np.zeros((max(1, -(-count // CHUNK)), tiles_x * tiles_y), np.int32)
-    for_chunks(project, count, CHUNK, scene, view, splats, boxes, counts)
+    for_chunks(project, count, CHUNK, gaussians, camera, splats, boxes, counts)
     ends = np.cumsum(counts.T, dtype=np.int64).reshape(counts.T.shape)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:, -1]])
     cursors = np.ascontiguousarray((ends - counts.T).T)

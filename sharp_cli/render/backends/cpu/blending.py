@@ -1,4 +1,4 @@
-"""Blending each tile's splats into its pixels, front to back, and the gradient back to front (spec/network.md §10).
+"""Blending each tile's splats into its pixels, front to back, and the gradient back to front (docs/network.md §10).
 
 The innermost loops run along pixel rows without branches, so that the compiler turns them into vector instructions.
 For that all of a tile's planes (transmittance, red, …) lie in one array at fixed distances, indexed by unsigned
@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from sharp_cli.render.backends.cpu import layout as at
-from sharp_cli.render.backends.cpu.layout import FAINTEST, TILE, Bins, Floats, Integers, Longs, Picture
+from sharp_cli.render.backends.cpu.layout import FAINTEST, TILE, Bins, Canvas, Floats, Integers, Longs
 from sharp_cli.runtime.kernels import kernel
 
 LANES = 8
@@ -96,8 +96,8 @@ def _fill_ramp(planes: Floats) -> None:
 
 
 @kernel
-def blend(start: int, stop: int, bins: Bins, colors: Floats, picture: Picture, last: Integers) -> None:
-    """Render tiles ``start`` to ``stop`` into ``picture``.
+def blend(start: int, stop: int, bins: Bins, colors: Floats, canvas: Canvas, last: Integers) -> None:
+    """Render tiles ``start`` to ``stop`` into ``canvas``.
 
     ``last`` (H, W) gets the place in its tile's list of the last splat that a pixel took, −1 for none.
     """
@@ -122,11 +122,11 @@ def blend(start: int, stop: int, bins: Bins, colors: Floats, picture: Picture, l
         for y in range(rows):
             for x in range(columns):
                 i = np.uint64(y * STRIDE + x)
-                picture.transmittance[top + y, left + x] = abs(planes[P1 + i])
-                picture.color[top + y, left + x, 0] = planes[P2 + i]
-                picture.color[top + y, left + x, 1] = planes[P3 + i]
-                picture.color[top + y, left + x, 2] = planes[P4 + i]
-                picture.depth[top + y, left + x] = planes[P5 + i]
+                canvas.transmittance[top + y, left + x] = abs(planes[P1 + i])
+                canvas.color[top + y, left + x, 0] = planes[P2 + i]
+                canvas.color[top + y, left + x, 1] = planes[P3 + i]
+                canvas.color[top + y, left + x, 2] = planes[P4 + i]
+                canvas.depth[top + y, left + x] = planes[P5 + i]
                 last[top + y, left + x] = int(planes[P6 + i])
 
 
@@ -164,7 +164,7 @@ def blend_backward(
     colors: Floats,
     transmittance: Floats,
     last: Integers,
-    v_picture: Picture,
+    v_canvas: Canvas,
     firsts: Longs,
     sums: Floats,
 ) -> None:
@@ -189,12 +189,12 @@ def blend_backward(
                 i = np.uint64(y * STRIDE + x)
                 remaining = transmittance[top + y, left + x]
                 planes[P1 + i] = remaining
-                planes[P2 + i] = remaining * v_picture.transmittance[top + y, left + x]
+                planes[P2 + i] = remaining * v_canvas.transmittance[top + y, left + x]
                 planes[P3 + i] = last[top + y, left + x]
-                planes[P4 + i] = v_picture.color[top + y, left + x, 0]
-                planes[P5 + i] = v_picture.color[top + y, left + x, 1]
-                planes[P6 + i] = v_picture.color[top + y, left + x, 2]
-                planes[P7 + i] = v_picture.depth[top + y, left + x]
+                planes[P4 + i] = v_canvas.color[top + y, left + x, 0]
+                planes[P5 + i] = v_canvas.color[top + y, left + x, 1]
+                planes[P6 + i] = v_canvas.color[top + y, left + x, 2]
+                planes[P7 + i] = v_canvas.depth[top + y, left + x]
                 deepest = max(deepest, last[top + y, left + x])
         for rank in range(deepest, -1, -1):
             i = bins.order[bins.starts[tile] + rank]

@@ -23,7 +23,7 @@ FAINTEST = 1 / 255
 HALF_LOG2E = 0.5 * math.log2(math.e)
 """exp(−d² / 2) = 2^(−HALF_LOG2E · d²)."""
 
-# What a splat is to the picture: columns of the (N, 10) `splats`. With (x, y) the way from its centre to a pixel, its
+# What a splat is to the image: columns of the (N, 10) `splats`. With (x, y) the way from its centre to a pixel, its
 # alpha there is 2^(PEAK − u² − v²), u = UX x + UY y and v = VY y: the covariance's inverse in triangular form, which
 # unlike the inverse itself loses no precision on thin splats. Beyond HALF_WIDTH and HALF_HEIGHT alpha is below 1/255.
 X, Y, HALF_WIDTH, HALF_HEIGHT, UX, UY, VY, PEAK, DEPTH, INVERSE_UX = range(10)
@@ -33,7 +33,7 @@ X, Y, HALF_WIDTH, HALF_HEIGHT, UX, UY, VY, PEAK, DEPTH, INVERSE_UX = range(10)
 G, GU, GV, GUU, GUV, GVV, RED, GREEN, BLUE, DEEP = range(10)
 
 
-class Scene(NamedTuple):
+class SplatArrays(NamedTuple):
     """N Gaussians, or their gradients."""
 
     means: Floats  # (N, 3)
@@ -42,8 +42,8 @@ class Scene(NamedTuple):
     colors: Floats  # (N, 3)
 
 
-class View(NamedTuple):
-    """A camera and the size of its picture."""
+class CameraArrays(NamedTuple):
+    """A camera and the size of its image."""
 
     rotation: Doubles  # (3, 3) world to camera
     translation: Doubles  # (3,)
@@ -62,7 +62,7 @@ class View(NamedTuple):
     far: float
 
 
-class Picture(NamedTuple):
+class Canvas(NamedTuple):
     """What one camera sees, without a background; or its gradient."""
 
     color: Floats  # (H, W, 3) Σ w · colour

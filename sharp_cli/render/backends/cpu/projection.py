@@ -1,4 +1,4 @@
-"""From Gaussians in the world to ellipses in the picture, and the gradient back (spec/network.md §10).
+"""From Gaussians in the world to ellipses in the image, and the gradient back (docs/network.md §10).
 
 Worked out in double precision, which costs little here and keeps long thin splats exact; results are float32.
 """
@@ -17,23 +17,25 @@ from sharp_cli.render.backends.cpu.layout import (
     HALF_LOG2E,
     TILE,
     Bins,
+    CameraArrays,
     Doubles,
     Floats,
     Integers,
     Longs,
-    Scene,
     Shorts,
-    View,
+    SplatArrays,
 )
 from sharp_cli.runtime.kernels import kernel
 
 
-def make_view(viewmat: Tensor, K: Tensor, width: int, height: int, eps2d: float, near: float, far: float) -> View:
-    """One camera: (4, 4) world to camera, (3, 3) intrinsics (skew is not supported), and what else a view fixes."""
+def camera_arrays(
+    viewmat: Tensor, K: Tensor, width: int, height: int, eps2d: float, near: float, far: float
+) -> CameraArrays:
+    """One camera: (4, 4) world to camera, (3, 3) intrinsics (skew is not supported), and what else it fixes."""
     pose, intrinsics = viewmat.double().numpy(), K.double().numpy()
     fx, fy, cx, cy = (float(intrinsics[place]) for place in ((0, 0), (1, 1), (0, 2), (1, 2)))
     beyond_x, beyond_y = 0.15 * width / fx, 0.15 * height / fy
-    return View(
+    return CameraArrays(
         rotation=np.ascontiguousarray(pose[:3, :3]),
         translation=np.ascontiguousarray(pose[:3, 3]),
         fx=fx,
@@ -53,32 +55,34 @@ def make_view(viewmat: Tensor, K: Tensor, width: int, height: int, eps2d: float,
 
 
 @kernel
-def project(start: int, stop: int, scene: Scene, view: View, splats: Floats, boxes: Shorts, counts: Integers) -> None:
+def project(
+    start: int, stop: int, gaussians: SplatArrays, camera: CameraArrays, splats: Floats, boxes: Shorts, counts: Integers
+) -> None:
     """Fill ``splats`` and ``boxes`` (see :class:`Bins`) for Gaussians ``start`` to ``stop``.
 
     ``counts`` (chunks, tiles) gains the number of this chunk's splats in each tile.
     """
-    tiles_x = (view.width + TILE - 1) // TILE
+    tiles_x = (camera.width + TILE - 1) // TILE
     axes, spread = np.empty((2, 3)), np.empty((2, 3))
     for i in range(start, stop):
         boxes[i] = 0
-        x, y, z = _camera_point(scene.means, i, view)
-        opacity = float(scene.opacities[i])
+        x, y, z = _camera_point(gaussians.means, i, camera)
+        opacity = float(gaussians.opacities[i])
         # every test is worded so that NaN fails it
-        if not (view.near <= z <= view.far and opacity >= FAINTEST):
+        if not (camera.near <= z <= camera.far and opacity >= FAINTEST):
             continue
-        if not math.isfinite(scene.colors[i, 0] + scene.colors[i, 1] + scene.colors[i, 2]):
+        if not math.isfinite(gaussians.colors[i, 0] + gaussians.colors[i, 1] + gaussians.colors[i, 2]):
             continue
-        _picture_axes(x / z, y / z, z, view, axes)
-        xx, xy, yy = _covariance_2d(scene.covars, i, axes, view.eps2d, spread)
+        _image_axes(x / z, y / z, z, camera, axes)
+        xx, xy, yy = _covariance_2d(gaussians.covars, i, axes, camera.eps2d, spread)
         det = xx * yy - xy * xy
         if not 0 < det < math.inf:
             continue
-        center_x, center_y = view.fx * x / z + view.cx, view.fy * y / z + view.cy
+        center_x, center_y = camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy
         reach = 2 * math.log(opacity / FAINTEST)
         half_width, half_height = math.sqrt(reach * xx), math.sqrt(reach * yy)
-        first_x, last_x = _pixel_range(center_x, half_width, view.width)
-        first_y, last_y = _pixel_range(center_y, half_height, view.height)
+        first_x, last_x = _pixel_range(center_x, half_width, camera.width)
+        first_y, last_y = _pixel_range(center_y, half_height, camera.height)
         if first_x > last_x or first_y > last_y:
             continue
         splats[i, at.X], splats[i, at.Y] = center_x, center_y
@@ -100,9 +104,16 @@ def project(start: int, stop: int, scene: Scene, view: View, splats: Floats, box
 
 @kernel
 def project_backward(
-    start: int, stop: int, scene: Scene, view: View, bins: Bins, firsts: Longs, sums: Floats, v_scene: Scene
+    start: int,
+    stop: int,
+    gaussians: SplatArrays,
+    camera: CameraArrays,
+    bins: Bins,
+    firsts: Longs,
+    sums: Floats,
+    v_gaussians: SplatArrays,
 ) -> None:
-    """Add one camera's gradients to ``v_scene``; splat i's rows of ``sums`` are firsts[i] to firsts[i + 1]."""
+    """Add one camera's gradients to ``v_gaussians``; splat i's rows of ``sums`` are firsts[i] to firsts[i + 1]."""
     axes, spread, v_axes = np.empty((2, 3)), np.empty((2, 3)), np.empty((2, 3))
     total = np.empty(10)
     for i in range(start, stop):
@@ -112,9 +123,9 @@ def project_backward(
         for row in range(firsts[i], firsts[i + 1]):
             for k in range(10):
                 total[k] += sums[row, k]
-        v_scene.opacities[i] += total[at.G] / scene.opacities[i]
+        v_gaussians.opacities[i] += total[at.G] / gaussians.opacities[i]
         for k in range(3):
-            v_scene.colors[i, k] += total[at.RED + k]
+            v_gaussians.colors[i, k] += total[at.RED + k]
 
         # with A the triangular form, (u, v) = A (x, y): ∂centre = Aᵀ Σ g (u, v), ∂Σ₂ = ½ Aᵀ Σ g (u, v)(u, v)ᵀ A,
         # each A divided by HALF_LOG2E; v_xy is both entries off the diagonal together
@@ -127,33 +138,35 @@ def project_backward(
         v_xy = 2 * half * ux * (uy * guu + vy * guv)
         v_yy = half * (uy * uy * guu + 2 * uy * vy * guv + vy * vy * gvv)
 
-        x, y, z = _camera_point(scene.means, i, view)
+        x, y, z = _camera_point(gaussians.means, i, camera)
         slope_x, slope_y = x / z, y / z
-        _picture_axes(slope_x, slope_y, z, view, axes)
-        _covariance_2d(scene.covars, i, axes, view.eps2d, spread)
+        _image_axes(slope_x, slope_y, z, camera, axes)
+        _covariance_2d(gaussians.covars, i, axes, camera.eps2d, spread)
         for j in range(3):
             v_axes[0, j] = 2 * v_xx * spread[0, j] + v_xy * spread[1, j]
             v_axes[1, j] = 2 * v_yy * spread[1, j] + v_xy * spread[0, j]
             for k in range(3):
-                v_scene.covars[i, j, k] += (
+                v_gaussians.covars[i, j, k] += (
                     v_xx * axes[0, j] * axes[0, k]
                     + 0.5 * v_xy * (axes[0, j] * axes[1, k] + axes[1, j] * axes[0, k])
                     + v_yy * axes[1, j] * axes[1, k]
                 )
-        v_x, v_xz = _picture_axis_backward(slope_x, z, view.fx, view.x_low, view.x_high, 0, view.rotation, v_axes)
-        v_y, v_yz = _picture_axis_backward(slope_y, z, view.fy, view.y_low, view.y_high, 1, view.rotation, v_axes)
-        v_x += view.fx / z * v_center_x
-        v_y += view.fy / z * v_center_y
+        v_x, v_xz = _image_axis_backward(slope_x, z, camera.fx, camera.x_low, camera.x_high, 0, camera.rotation, v_axes)
+        v_y, v_yz = _image_axis_backward(slope_y, z, camera.fy, camera.y_low, camera.y_high, 1, camera.rotation, v_axes)
+        v_x += camera.fx / z * v_center_x
+        v_y += camera.fy / z * v_center_y
         v_z = total[at.DEEP] + v_xz + v_yz
-        v_z -= (view.fx * slope_x * v_center_x + view.fy * slope_y * v_center_y) / z
+        v_z -= (camera.fx * slope_x * v_center_x + camera.fy * slope_y * v_center_y) / z
         for k in range(3):
-            v_scene.means[i, k] += view.rotation[0, k] * v_x + view.rotation[1, k] * v_y + view.rotation[2, k] * v_z
+            v_gaussians.means[i, k] += (
+                camera.rotation[0, k] * v_x + camera.rotation[1, k] * v_y + camera.rotation[2, k] * v_z
+            )
 
 
 @kernel
-def _camera_point(means: Floats, i: int, view: View) -> tuple[float, float, float]:
+def _camera_point(means: Floats, i: int, camera: CameraArrays) -> tuple[float, float, float]:
     a, b, c = float(means[i, 0]), float(means[i, 1]), float(means[i, 2])
-    r, t = view.rotation, view.translation
+    r, t = camera.rotation, camera.translation
     return (
         r[0, 0] * a + r[0, 1] * b + r[0, 2] * c + t[0],
         r[1, 0] * a + r[1, 1] * b + r[1, 2] * c + t[1],
@@ -162,20 +175,20 @@ def _camera_point(means: Floats, i: int, view: View) -> tuple[float, float, floa
 
 
 @kernel
-def _picture_axes(slope_x: float, slope_y: float, z: float, view: View, axes: Doubles) -> None:
-    """J W: what the picture's x and y directions are in the world. Slopes are x/z and y/z."""
-    slope_x = min(max(slope_x, view.x_low), view.x_high)
-    slope_y = min(max(slope_y, view.y_low), view.y_high)
+def _image_axes(slope_x: float, slope_y: float, z: float, camera: CameraArrays, axes: Doubles) -> None:
+    """J W: what the image's x and y directions are in the world. Slopes are x/z and y/z."""
+    slope_x = min(max(slope_x, camera.x_low), camera.x_high)
+    slope_y = min(max(slope_y, camera.y_low), camera.y_high)
     for k in range(3):
-        axes[0, k] = view.fx / z * (view.rotation[0, k] - slope_x * view.rotation[2, k])
-        axes[1, k] = view.fy / z * (view.rotation[1, k] - slope_y * view.rotation[2, k])
+        axes[0, k] = camera.fx / z * (camera.rotation[0, k] - slope_x * camera.rotation[2, k])
+        axes[1, k] = camera.fy / z * (camera.rotation[1, k] - slope_y * camera.rotation[2, k])
 
 
 @kernel
-def _picture_axis_backward(
+def _image_axis_backward(
     slope: float, z: float, focal: float, low: float, high: float, row: int, rotation: Doubles, v_axes: Doubles
 ) -> tuple[float, float]:
-    """Gradient of one row of :func:`_picture_axes` with respect to its own camera coordinate (x or y) and z."""
+    """Gradient of one row of :func:`_image_axes` with respect to its own camera coordinate (x or y) and z."""
     v_straight, v_forward = 0.0, 0.0
     for k in range(3):
         v_straight += v_axes[row, k] * rotation[row, k]

@@ -1,0 +1,110 @@
+"""The splat formats by suffix: who reads and writes each, and what it loses. Imports neither numpy nor torch.
+
+To add a format: write one module with a reader, a writer or both, and add one row to :data:`FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sharp_cli.errors import SharpError
+
+if TYPE_CHECKING:
+    from sharp_cli.gaussians.gaussians import Gaussians
+
+
+class SplatFormat(NamedTuple):
+    """One row of the registry."""
+
+    suffix: str
+    """In lower case, with the leading dot."""
+    loses: str
+    """What a splat loses in this format, in a few words; empty if nothing."""
+    reader: str | None
+    """``module.function`` in this package: (path) → Gaussians. None: the format cannot be read."""
+    writer: str | None
+    """``module.function`` in this package: (path, Gaussians) → None. None: the format cannot be written."""
+
+
+FORMATS = (
+    SplatFormat(
+        ".compressed.ply",
+        "position, scale and rotation to about 11 bits, color and opacity to 8 bits, harmonics beyond degree 3, order",
+        "ply_read.read_ply",
+        "compressed_ply.write_compressed_ply",
+    ),
+    SplatFormat(".ply", "", "ply_read.read_ply", "ply_write.write_ply"),
+    SplatFormat(
+        ".sog",
+        "position to 16 bits, scale and color to 256 values, rotation and opacity to 8 bits, harmonics to a palette",
+        "sog.read_sog",
+        "sog.write_sog",
+    ),
+    SplatFormat(
+        ".spz",
+        "position to 0.25 mm, rotation to 9 bits, scale, color, opacity and harmonics to 8 bits",
+        "spz.read_spz",
+        "spz.write_spz",
+    ),
+    SplatFormat(
+        ".splat",
+        "harmonics, camera and provenance, order; color, opacity and rotation to 8 bits",
+        "splat.read_splat_file",
+        "splat.write_splat_file",
+    ),
+    SplatFormat(".glb", "harmonics beyond degree 3; sharp cannot read it back", None, "glb.write_glb"),
+    SplatFormat(".usdz", "harmonics, camera and provenance; sharp cannot read it back", None, "usdz.write_usdz"),
+)
+"""Longer suffixes come before the shorter ones they end in."""
+
+
+def read_splat(path: str | PathLike[str]) -> Gaussians:
+    """Read a splat file; its suffix names the format.
+
+    Raises:
+        SharpError: an unknown suffix, or whatever the format's reader refuses.
+    """
+    found = format_of(path)
+    if found is None or found.reader is None:
+        raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
+    gaussians: Gaussians = _load(found.reader)(path)
+    return gaussians
+
+
+def write_splat(path: str | PathLike[str], gaussians: Gaussians) -> None:
+    """Write a splat file; the suffix names the format. The file appears only when it is complete.
+
+    Raises:
+        SharpError: an unknown suffix, or whatever the format's writer refuses.
+        OSError: the file cannot be written.
+    """
+    found = format_of(path)
+    if found is None or found.writer is None:
+        raise SharpError(f"cannot write {fspath(path)}: {_unknown(path)} (sharp writes {known_suffixes('writer')})")
+    _load(found.writer)(path, gaussians)
+
+
+def format_of(path: str | PathLike[str]) -> SplatFormat | None:
+    """The format that a file's suffix names; None for an unknown one."""
+    name = fspath(path).lower()
+    return next((known for known in FORMATS if name.endswith(known.suffix)), None)
+
+
+def known_suffixes(able: str) -> str:
+    """The suffixes of all formats that have a ``reader`` or a ``writer``, as a list for people."""
+    return ", ".join(known.suffix for known in FORMATS if getattr(known, able))
+
+
+def _unknown(path: str | PathLike[str]) -> str:
+    name = fspath(path).replace("\\", "/").rpartition("/")[2]
+    _, dot, suffix = name.rpartition(".")
+    return f"unsupported splat format .{suffix}" if dot else "the name has no suffix"
+
+
+def _load(function: str) -> Callable[..., Any]:
+    module, _, name = function.partition(".")
+    loaded: Callable[..., Any] = getattr(import_module(f"sharp_cli.formats.{module}"), name)
+    return loaded

@@ -1,0 +1,53 @@
+"""Formats are chosen by suffix; an unknown one is refused with the list of known ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from sharp_cli import Gaussians, SharpError
+from sharp_cli.formats.registry import FORMATS, format_of, read_splat, write_splat
+
+
+def splat() -> Gaussians:
+    generator = torch.Generator().manual_seed(1)
+    values = [torch.rand(300, *shape, generator=generator) for shape in ((3,), (3,), (4,), (), (3,))]
+    return Gaussians(*values)
+
+
+@pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.suffix)
+@pytest.mark.parametrize("upper", [False, True])
+def test_every_format_reads_what_it_writes(tmp_path: Path, known, upper: bool) -> None:
+    path = tmp_path / f"scene{known.suffix.upper() if upper else known.suffix}"
+    assert format_of(path) is known
+    if known.suffix == ".usdz":
+        pytest.importorskip("pxr", reason="needs usd-core")
+    write_splat(path, splat())
+    assert path.stat().st_size > 300
+    if known.reader:
+        assert len(read_splat(path)) == 300
+
+
+def test_the_compressed_suffix_comes_before_its_ending(tmp_path: Path) -> None:
+    write_splat(tmp_path / "a.ply", splat())
+    write_splat(tmp_path / "a.compressed.ply", splat())
+    sizes = [(tmp_path / name).stat().st_size for name in ("a.compressed.ply", "a.ply")]
+    assert sizes[0] < sizes[1] / 2
+
+
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.png", "folder.ply/a"])
+def test_an_unknown_suffix_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SharpError, match=r"cannot write .*\.compressed\.ply, \.ply"):
+        write_splat(tmp_path / name, splat())
+    with pytest.raises(SharpError, match=r"cannot read .*\.compressed\.ply, \.ply"):
+        read_splat(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_registry_imports_neither_torch_nor_numpy() -> None:
+    script = "import sys, sharp_cli.formats.registry; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
