@@ -180,7 +180,7 @@ def test_wrong_settings_are_refused_in_a_sentence(settings: list[str], told: str
 
 
 def test_unknown_and_circular_files_are_refused(tmp_path: Path):
-    with pytest.raises(SharpError, match="presets finetune, preview"):
+    with pytest.raises(SharpError, match="presets distill, finetune, labels, preview"):
         load_config("previw")
     (tmp_path / "a.toml").write_text('base = "a.toml"')
     with pytest.raises(SharpError, match="come back to itself"):
