@@ -25,6 +25,9 @@ from sharp_cli.gaussians.spherical_harmonics import MAX_DEGREE, SH_C0
 
 LOG = logging.getLogger(__name__)
 
+UP_COMMENT = "Vertical Axis:"
+"""Of nerfstudio's exports, followed by x, y or z."""
+
 MAX_SIDE = 10**6
 """Pixels; a larger camera is damage."""
 
@@ -77,7 +80,7 @@ def read_content(file: BinaryIO, header: Header) -> PlyContent:
     packed = is_compressed(element)
     gaussians = unpack(file, header, element) if packed else _gaussians(file, header, element, infinite)
     facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS}
-    gaussians = replace(gaussians, camera=read_camera(file, header), facts=facts)
+    gaussians = replace(gaussians, camera=read_camera(file, header), facts=facts, up=_up(header))
     kept, dropped = _drop_bad_rows(gaussians)
     if len(gaussians) and not len(kept):
         parts = ", ".join(dropped)
@@ -181,6 +184,14 @@ def read_camera(file: BinaryIO, header: Header) -> Camera | None:
         return None
     sound = 0 < camera.width <= MAX_SIDE and 0 < camera.height <= MAX_SIDE
     return camera if sound and 0 < camera.focal_px < math.inf else None
+
+
+def _up(header: Header) -> str | None:
+    """The axis that our fact or nerfstudio's comment names."""
+    if (own := header.facts.get("up")) in get_args(Up):
+        return own
+    axes = (comment.partition(UP_COMMENT)[2].strip() for comment in header.comments if comment.startswith(UP_COMMENT))
+    return next((axis for axis in axes if axis in ("x", "y", "z")), None)
 
 
 def _numbers(file: BinaryIO, header: Header, name: str) -> npt.NDArray[np.float32] | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sharp_cli import Camera, Gaussians, SharpError
-from sharp_cli.cameras.framing import STRANGERS_CAMERA, depth_range, source_view
+from sharp_cli.cameras.framing import DEFAULT_CAMERA, depth_range, source_view
 from sharp_cli.cameras.published_paths import PublishedPath
 from sharp_cli.cameras.trajectories import Trajectory, published_trajectory, range_warning, trajectory
 from sharp_cli.cameras.views import Views
@@ -225,7 +225,7 @@ def test_a_scene_in_front_of_the_origin_is_seen_from_there() -> None:
     rays = torch.cat([cloud((0, 0, 0))[:, :2] * torch.tensor([0.6, 0.45]), torch.ones(400, 1)], dim=1)
     depths = torch.linspace(1, 50, 400)[:, None]
     source = source_view(splat(rays * depths, None))
-    assert source.camera == STRANGERS_CAMERA
+    assert source.camera == DEFAULT_CAMERA
     assert torch.equal(source.viewmat, torch.eye(4).double())
     elsewhere = source_view(splat(rays * depths + torch.tensor([0, 0, -60.0]), None))
     assert elsewhere.viewmat[2, 3] > 60
