@@ -80,7 +80,7 @@ class Predictor:
         except RuntimeError as error:
             if self.low_vram or self.device.type == "cpu" or not _is_out_of_memory(error):
                 raise
-        warnings.warn(f"Out of memory on {self.device}: going on with --low-vram, which is slower.", stacklevel=2)
+        warnings.warn(f"out of memory on {self.device}: continuing part by part, which is slower", stacklevel=2)
         self._use_low_memory()
         return self._forward(photos)
 
@@ -97,7 +97,7 @@ class Predictor:
 
     def _to_camera(self, ndc: NdcGaussians, photo: Photo) -> Gaussians:
         if not all(map(all_finite, ndc)):
-            raise SharpError("The network's result is not finite; --precision fp32 may help.")
+            raise SharpError("the network's result is not finite (fp32 may help)", "not_finite")
         diagonal = [photo.width / (2 * photo.focal_px), photo.height / (2 * photo.focal_px), 1.0]
         matrix = torch.diag(ndc.means.new_tensor(diagonal))
         means, scales, quats = transform(ndc.means, ndc.scales, ndc.quats, matrix)
@@ -168,9 +168,9 @@ def choose_device(device: Device | torch.device) -> torch.device:
     if device == "auto":
         return torch.device(next(name for name, there in present.items() if there))
     if device not in present:
-        raise SharpError(f"There is no device '{device}'; choose one of {', '.join(get_args(Device))}.")
+        raise SharpError(f"unknown device: {device} (use {', '.join(get_args(Device))})", "no_device")
     if not present[device]:
-        raise SharpError(f"torch finds no {device} device here; take --device auto or cpu.")
+        raise SharpError(f"torch finds no {device} device (use auto or cpu)", "no_device")
     return torch.device(device)
 
 

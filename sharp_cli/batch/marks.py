@@ -63,7 +63,7 @@ def check_result(path: Path, marks: Mapping[str, str], read_facts: ReadFacts) ->
         if marks and all(facts.get(key) == marks[key] for key in (SOURCE, DIGEST, SETTINGS)):
             raise Done
     if not ours:
-        raise SharpError(f"{path} is there and was not made by this tool; --overwrite replaces it.")
+        raise SharpError(f"{path} exists and was not made by sharp", "exists")
 
 
 def check_place(path: Path) -> None:

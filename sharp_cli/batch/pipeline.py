@@ -178,7 +178,5 @@ def _attempt(outcome: Outcome, stage: Callable[..., Any], *arguments: Any) -> An
             if error.errno in DISK_FULL:
                 outcome.error = StopRun(f"There is no space left for {target}; once there is, start again to go on.")
         elif not isinstance(error, SharpError):
-            outcome.reason = (
-                f"{outcome.job.source}: {type(error).__name__}: {error} (this is a bug; --debug shows where)"
-            )
+            outcome.reason = f"{outcome.job.source}: {type(error).__name__}: {error}"
     return None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sharp_cli.batch.marks import DIGEST, check_place, check_result, is_free, make_marks
 from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages
+from sharp_cli.cameras.camera_file import cameras_digest
 from sharp_cli.cameras.transforms import write_transforms
 from sharp_cli.cameras.views import Views
 from sharp_cli.formats.ply import read_ply
@@ -28,7 +29,7 @@ class Loaded(NamedTuple):
     """A splat to film, from where, and the marks of its film."""
 
     gaussians: Gaussians
-    views: Views
+    views: list[Views]
     marks: dict[str, str]
 
 
@@ -45,7 +46,7 @@ def film_marks(source: Path, film: FilmSettings) -> dict[str, str]:
     """
     settings = {key: "-" if value is None else str(value).replace(" ", "") for key, value in vars(film).items()}
     if film.cameras is not None:
-        settings["cameras"] = sha256_of(film.cameras).hexdigest()
+        settings["cameras"] = cameras_digest(film.cameras)
     return make_marks(source, sha256_of(source).hexdigest(), settings)
 
 
@@ -106,7 +107,7 @@ def filming(
             views = choose_views(film, gaussians)
         outcome.facts["gaussians"] = len(gaussians)
         if save_cameras is not None:
-            write_transforms(save_cameras, views, _pictures(film, len(views), job.target, save_cameras))
+            write_transforms(save_cameras, views, _pictures(film, sum(map(len, views)), job.target, save_cameras))
             if not overwrite:
                 check_film(job.target, film, marks)
         return Loaded(gaussians, views, marks)
@@ -116,12 +117,15 @@ def filming(
         facts = {**gaussians.facts, **marks}
         with Stopwatch(outcome.seconds).stage("render", on_device=True):
             shoot(film, gaussians, views, job.target, facts, backend=backend, shown=partial(shown, job))
-        width = views.width * (1 if film.eye_distance is None else 2)
-        outcome.facts |= {"frames": len(views), "width": width, "height": views.height, "fps": film.fps}
-        outcome.note = f"{len(views)} frames of {width} × {views.height}"
+        count, first = sum(map(len, views)), views[0]
+        width = first.width * (1 if film.eye_distance is None else 2)
+        outcome.facts |= {"frames": count, "width": width, "height": first.height, "fps": film.fps}
+        outcome.note = f"{count} frames of {width} × {first.height}"
+        if gaussians.camera is None and (film.eye_distance is not None or (film.depth and film.format == "png")):
+            outcome.note += f"; one unit of the splat is taken as {film.scale:g} m"
         if film.depth:
             outcome.facts["depth"] = str(depth_target(job.target))
-        return len(views)
+        return count
 
     return Stages(read, compute, lambda outcome, loaded, frames: None)
 

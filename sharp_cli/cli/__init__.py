@@ -1,22 +1,24 @@
-"""The command line: one file per command, each of which parses, calls the library and reports."""
+"""The command line: one file per command, which parses, calls the library and reports."""
 
 from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from sharp_cli.cli import convert, evaluate, export, inspect, render, train, view, weights
 from sharp_cli.cli.display.plain import plain
+from sharp_cli.cli.remedies import explain
 from sharp_cli.errors import SharpError
 from sharp_cli.version import __version__
 
 app = typer.Typer(
     name="sharp",
-    help="One photograph in, a metric 3D Gaussian splat out.",
+    help="Turn photos into metric 3D Gaussian splats, and splats into videos.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -44,33 +46,47 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of a failure.")] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show the traceback of a failure. Works behind the command too.")
+    ] = False,
 ) -> None:
-    """One photograph in, a metric 3D Gaussian splat out."""
+    """Turn photos into metric 3D Gaussian splats, and splats into videos."""
 
 
-def main() -> None:
-    """Run ``sharp``: exit code 0, 1 for failed work, 2 for wrong use, 130 after Ctrl-C."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run ``sharp``. Exits with code 0, 1 for failed work, 2 for wrong use, 130 after Ctrl-C.
+
+    Args:
+        words: the command line without the program's name; None takes the process's own.
+    """
     for name in ("SIGTERM", "SIGHUP"):  # end as after Ctrl-C: tidily
-        if hasattr(signal, name):
+        # A signal that is ignored stays so: nohup asks for that.
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), _end)
+    debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
-        app(prog_name="sharp")
+        app([DEBUG, *words] if debug else words, prog_name="sharp")
     except SharpError as error:
-        fail(str(error), error)
+        _fail(explain(str(error), error.code), error, debug)
     except Exception as error:
-        fail(f"{type(error).__name__}: {error} (this is a bug; `sharp {DEBUG} …` shows where)", error)
+        _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
+
+
+def _take_debug(words: Sequence[str]) -> tuple[bool, list[str]]:
+    """Whether --debug is among the words (before ``--``), and the other words."""
+    end = words.index("--") if "--" in words else len(words)
+    return DEBUG in words[:end], [word for word in words[:end] if word != DEBUG] + list(words[end:])
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def fail(message: str, error: Exception) -> None:
-    """Say what went wrong in one sentence and end with exit code 1; with ``--debug`` show the traceback instead."""
-    if DEBUG in sys.argv:
+def _fail(message: str, error: Exception, debug: bool) -> NoReturn:
+    """Print what went wrong in one line and exit with code 1; with ``--debug`` raise the error instead."""
+    if debug:
         raise error
     typer.echo(f"sharp: {plain(message)}", err=True)
     sys.exit(1)

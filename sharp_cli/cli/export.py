@@ -26,7 +26,7 @@ def export(
     if target.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter("a splat is exported as .html.", param_hint="OUT")
     if holds(target.exists) and not overwrite:
-        raise SharpError(f"{target} exists already; --overwrite replaces it, or name another file.")
+        raise SharpError(f"{target} exists (name another file)", "exists")
 
     import_torch()
     from sharp_cli.formats.ply import read_ply

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sharp_cli.cli.choices import LookAt, RenderDevice, Stereo, Trajectory, VideoFormat
+from sharp_cli.cameras.names import LookAt, Trajectory, Up
+from sharp_cli.cli.choices import RenderDevice, Stereo, VideoFormat
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
 from sharp_cli.errors import SharpError
@@ -50,7 +51,7 @@ def render(
         bool, option(OUTPUT, "Add a film of the depth: near is bright; for png, 16-bit millimetres.", "--depth")
     ] = False,
     overwrite: Overwrite = False,
-    trajectory: Annotated[Trajectory, option(CAMERA, "The camera's path around the photo's view.")] = Trajectory.orbit,
+    trajectory: Annotated[Trajectory, option(CAMERA, "The camera's path around the photo's view.")] = "orbit",
     seconds: Annotated[float, option(CAMERA, "Length of one round.", min=0.001, max=3600)] = 2.0,
     fps: Annotated[float, option(CAMERA, "Frames per second.", min=0.1, max=240)] = 30.0,
     repeat: Annotated[int, option(CAMERA, "Rounds.", min=1, max=1000)] = 1,
@@ -59,13 +60,25 @@ def render(
         option(CAMERA, "How far the nearest content moves, in picture diagonals; safe up to 0.08.", min=0, max=10),
     ] = 0.08,
     max_zoom: Annotated[
-        float, option(CAMERA, "How far to go towards the nearest content; safe up to 0.15.", min=0, max=0.99)
+        float, option(CAMERA, "How far to go toward the nearest content; safe up to 0.15.", min=0, max=0.99)
     ] = 0.15,
-    look_at: Annotated[LookAt, option(CAMERA, "Turn to the focus point, or look straight ahead.")] = LookAt.point,
+    look_at: Annotated[LookAt, option(CAMERA, "Turn to the focus point, or look straight ahead.")] = "point",
     cameras: Annotated[
         Path | None,
-        option(CAMERA, "Take the cameras from a transforms.json (nerfstudio's convention).", metavar="FILE"),
+        option(
+            CAMERA,
+            "Use the cameras of a file: transforms.json or camera_path.json (nerfstudio), cameras.json (3D Gaussian "
+            "Splatting), or a COLMAP folder.",
+            metavar="FILE|FOLDER",
+        ),
     ] = None,
+    up: Annotated[
+        Up | None,
+        option(CAMERA, "World axis that points up, for splats without a camera. Default: as the file says, else -y."),
+    ] = None,
+    scale: Annotated[
+        float, option(CAMERA, "Meters per unit of the splat, for --depth and --stereo.", min=1e-9, max=1e9)
+    ] = 1.0,
     save_cameras: Annotated[
         Path | None, option(CAMERA, "Write the cameras as a transforms.json; for one splat.", metavar="FILE")
     ] = None,
@@ -105,25 +118,27 @@ def render(
     from sharp_cli.batch.marks import check_place
     from sharp_cli.batch.splats import check_film, ending_of, film_marks, filming, is_film_free, results_of
     from sharp_cli.cameras.trajectories import range_warning
-    from sharp_cli.cameras.transforms import read_transforms
+    from sharp_cli.cameras.camera_file import read_cameras
     from sharp_cli.cli.display.report import Report
     from sharp_cli.render.film import FilmSettings
 
     path = FilmSettings(
-        trajectory=trajectory.value,
-        frames=1 if trajectory is Trajectory.still and kind == "png" else max(1, round(seconds * fps)),
+        trajectory=trajectory,
+        frames=1 if trajectory == "still" and kind == "png" else max(1, round(seconds * fps)),
         repeat=repeat,
         max_disparity=max_disparity,
         max_zoom=max_zoom,
-        look_at=look_at.value,
+        look_at=look_at,
     )
     if cameras is not None:
-        read_transforms(cameras)  # one sentence, rather than one for every splat
+        read_cameras(cameras, sides)  # one error, rather than one for every splat
         path = FilmSettings(cameras=cameras)
     film = replace(
         path,
         fps=fps,
         size=sides,
+        up=up,
+        scale=scale,
         format=kind,
         depth=depth,
         alpha=alpha,

@@ -100,7 +100,7 @@ def convert(
         raise typer.BadParameter("weights are written as .safetensors", param_hint="--output")
     target = output or Path(f"{Path(source).stem}-{dtype.value}.safetensors")
     if target.exists() and not overwrite:
-        raise SharpError(f"{target} exists already; --overwrite replaces it, --output names another file.")
+        raise SharpError(f"{target} exists (name another file with --output)", "exists")
     file = store.resolve(source, download=download_shown)
 
     import_torch()

@@ -6,16 +6,16 @@ CONVERT = "convert it to .ply first, for example with SuperSplat"
 
 STARTS = (
     (b"version https://git-lfs", "Git LFS pointer, not the file itself (run git lfs pull)"),
-    (b"NGSP", f"compressed .spz splat, which is not supported ({CONVERT})"),
+    (b"NGSP", ".spz splat, not a .ply file (rename it to .spz)"),
     (b"glTF", f"binary glTF scene, which is not supported ({CONVERT})"),
     (b"<", "web page, not a splat (download the file itself)"),
     (b"\x89PNG", "picture, not a splat (convert it with sharp first)"),
     (b"\xff\xd8\xff", "picture, not a splat (convert it with sharp first)"),
 )
 SUFFIXES = {
-    ".spz": f"compressed .spz splat, which is not supported ({CONVERT})",
-    ".sog": f"compressed .sog splat, which is not supported ({CONVERT})",
-    ".splat": f".splat file, which is not supported ({CONVERT})",
+    ".sog": ".sog splat, not a .ply file (rename it to .sog)",
+    ".spz": ".spz splat, not a .ply file (rename it to .spz)",
+    ".splat": ".splat file, not a .ply file (read it as .splat)",
     ".ksplat": f".ksplat file, which is not supported ({CONVERT})",
 }
 
@@ -29,6 +29,6 @@ def name_foreign(start: bytes, suffix: str) -> str:
             return name
     if start.startswith(b"PK\x03\x04"):
         return SUFFIXES[".sog"] if b"meta.json" in start or suffix == ".sog" else "zip archive (unpack it first)"
-    if start.startswith(b"\x1f\x8b") and suffix != ".spz":
-        return "gzip file, not a .ply file (unpack it first; if it is an .spz splat, convert it to .ply)"
+    if start.startswith(b"\x1f\x8b"):
+        return "gzip file, not a .ply file (unpack it first; if it is an .spz splat, rename it to .spz)"
     return SUFFIXES.get(suffix, "not a .ply file")

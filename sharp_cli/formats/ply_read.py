@@ -7,15 +7,17 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sharp_cli.cameras.names import Up
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
+from sharp_cli.formats.metadata import is_sound, parse_camera
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
@@ -27,9 +29,6 @@ LOG = logging.getLogger(__name__)
 
 UP_COMMENT = "Vertical Axis:"
 """Of nerfstudio's exports, followed by x, y or z."""
-
-MAX_SIDE = 10**6
-"""Pixels; a larger camera is damage."""
 
 MAX_ELEMENT_ROWS = 64
 """Of the elements that hold a camera; the published tool's largest has 16."""
@@ -174,16 +173,13 @@ def is_linear(file: BinaryIO, header: Header) -> bool:
 def read_camera(file: BinaryIO, header: Header) -> Camera | None:
     """The photo's camera, from the published tool's elements or our comments; None if it is missing or absurd."""
     size, intrinsic = _numbers(file, header, "image_size"), _numbers(file, header, "intrinsic")
+    if size is None or intrinsic is None:
+        return parse_camera(header.facts)
     try:
-        if size is not None and intrinsic is not None:
-            camera = Camera(int(size[0]), int(size[1]), float(intrinsic[0]))
-        else:
-            width, height = header.facts["image_size"].split()
-            camera = Camera(int(width), int(height), float(header.facts["focal_px"]))
-    except (KeyError, ValueError, IndexError, OverflowError):
+        camera = Camera(int(size[0]), int(size[1]), float(intrinsic[0]))
+    except (ValueError, IndexError, OverflowError):
         return None
-    sound = 0 < camera.width <= MAX_SIDE and 0 < camera.height <= MAX_SIDE
-    return camera if sound and 0 < camera.focal_px < math.inf else None
+    return camera if is_sound(camera) else None
 
 
 def _up(header: Header) -> str | None:

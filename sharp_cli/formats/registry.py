@@ -37,6 +37,26 @@ FORMATS = (
         "compressed_ply.write_compressed_ply",
     ),
     SplatFormat(".ply", "", "ply_read.read_ply", "ply_write.write_ply"),
+    SplatFormat(
+        ".sog",
+        "position to 16 bits, scale and color to 256 values, rotation and opacity to 8 bits, harmonics to a palette",
+        "sog.read_sog",
+        "sog.write_sog",
+    ),
+    SplatFormat(
+        ".spz",
+        "position to 0.25 mm, rotation to 9 bits, scale, color, opacity and harmonics to 8 bits",
+        "spz.read_spz",
+        "spz.write_spz",
+    ),
+    SplatFormat(
+        ".splat",
+        "harmonics, camera and provenance, order; color, opacity and rotation to 8 bits",
+        "splat.read_splat_file",
+        "splat.write_splat_file",
+    ),
+    SplatFormat(".glb", "harmonics beyond degree 3; sharp cannot read it back", None, "glb.write_glb"),
+    SplatFormat(".usdz", "harmonics, camera and provenance; sharp cannot read it back", None, "usdz.write_usdz"),
 )
 """Longer suffixes come before the shorter ones they end in."""
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from sharp_cli.cameras.camera_file import read_views
 from sharp_cli.cameras.framing import depth_range, positive_depths, source_view
-from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, LookAt, Trajectory, trajectory
-from sharp_cli.cameras.transforms import views_from_transforms
-from sharp_cli.cameras.views import Size, Views, fit_views
+from sharp_cli.cameras.names import LookAt, Trajectory, Up
+from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, trajectory
+from sharp_cli.cameras.views import Size, Views
+from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import view_colors
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
 from sharp_cli.render.encode import Encoder, Format, Frame, open_encoder
+from sharp_cli.render.lenses import render_lens
 from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srgb8
 from sharp_cli.render.rasterizer import Backend, Rendering, rasterize
 
@@ -45,7 +49,11 @@ class FilmSettings:
     size: Size | None = None
     """Long side, or (width, height) [px]; of one eye's picture. Default: the photo's, at most 1920 px long."""
     cameras: Path | None = None
-    """A transforms.json with the cameras to use, in place of a trajectory."""
+    """A camera file or folder to use instead of a trajectory."""
+    up: Up | None = None
+    """The world axis that points up, for splats without a camera. Default: as the splat says, else −y."""
+    scale: float = 1.0
+    """Meters per unit of the splat, for depth and eye distance."""
     format: Format = "mp4"
     depth: bool = False
     """A second result with the depth: coloured, or for "png" 16 bits of millimetres."""
@@ -57,15 +65,23 @@ class FilmSettings:
     """sRGB behind the splat, 0..255."""
 
 
-def choose_views(film: FilmSettings, gaussians: Gaussians) -> Views:
-    """The cameras of a film.
+def choose_views(film: FilmSettings, gaussians: Gaussians) -> list[Views]:
+    """The cameras of a film, one item per run of frames of one picture size and lens.
 
     Raises:
-        SharpError: a cameras file that cannot be used, or settings out of their range.
+        SharpError: a camera file that cannot be used, several picture sizes in one video, or settings out of range.
     """
     if film.cameras is not None:
-        return fit_views(views_from_transforms(film.cameras), film.size)
-    return trajectory(
+        runs = read_views(film.cameras, film.size)
+        sizes = {(run.width, run.height): None for run in runs}
+        if len(sizes) > 1 and film.format != "png":
+            listed = ", ".join(f"{width} × {height}" for width, height in sizes)
+            raise SharpError(
+                f"{film.cameras} has pictures of different sizes ({listed}), which one video cannot hold "
+                "(write PNG frames, or give both sides of one size)"
+            )
+        return runs
+    views = trajectory(
         film.trajectory,
         gaussians,
         frames=film.frames,
@@ -74,7 +90,9 @@ def choose_views(film: FilmSettings, gaussians: Gaussians) -> Views:
         max_zoom=film.max_zoom,
         look_at=film.look_at,
         size=film.size,
+        up=film.up,
     )
+    return [views]
 
 
 def render_views(
@@ -96,22 +114,32 @@ def render_views(
     if backend == "cuda":
         gaussians = _on_cuda(gaussians)
     covars = covariances(gaussians.scales, gaussians.quats)
-    for viewmat, K in zip(views.viewmats, views.Ks, strict=True):
-        eye = -viewmat[:3, :3].T @ viewmat[:3, 3]
-        yield rasterize(
-            gaussians.means,
-            gaussians.opacities,
-            view_colors(gaussians, eye),
-            viewmat[None],
-            K[None],
-            views.width,
-            views.height,
-            covars=covars,
-            eps2d=OTHERS_EPS2D if gaussians.camera is None else 0.0,
-            background=background,
-            near=near,
-            backend=backend,
-        )
+    eps2d = OTHERS_EPS2D if gaussians.camera is None else 0.0
+    for index, (viewmat, K) in enumerate(zip(views.viewmats, views.Ks, strict=True)):
+        colors = view_colors(gaussians, -viewmat[:3, :3].T @ viewmat[:3, 3])
+
+        def draw(
+            viewmat: Tensor, K: Tensor, width: int, height: int, sharper: float = 1.0, colors: Tensor = colors
+        ) -> Rendering:
+            return rasterize(
+                gaussians.means,
+                gaussians.opacities,
+                colors,
+                viewmat[None],
+                K[None],
+                width,
+                height,
+                covars=covars,
+                eps2d=eps2d * sharper**2,
+                background=background,
+                near=near,
+                backend=backend,
+            )
+
+        if views.lens is None:
+            yield draw(viewmat, K, views.width, views.height)
+        else:
+            yield render_lens(views, index, draw, background)
 
 
 def eyes_of(views: Views, distance: float) -> tuple[Views, Views]:
@@ -131,7 +159,7 @@ def depth_target(target: Path) -> Path:
 def shoot(
     film: FilmSettings,
     gaussians: Gaussians,
-    views: Views,
+    runs: Sequence[Views],
     target: Path,
     facts: Mapping[str, str],
     *,
@@ -143,7 +171,7 @@ def shoot(
     Nothing is left of a film that did not come to its end.
 
     Args:
-        views: from :func:`choose_views`.
+        runs: from :func:`choose_views`.
         facts: how it is made, kept in the result.
         shown: told the number of finished frames and of all, after each frame.
 
@@ -152,16 +180,15 @@ def shoot(
         OSError: a result cannot be written.
     """
     background = srgb_to_linear(torch.tensor((0, 0, 0) if film.alpha else film.background) / 255)
-    eyes = [views] if film.eye_distance is None else list(eyes_of(views, film.eye_distance))
-    pictures = zip(*(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True)
-    limits = color_limits(torch.from_numpy(positive_depths(gaussians, views.viewmats[0].double())))
+    pictures = chain.from_iterable(_seen(film, gaussians, views, background, backend) for views in runs)
+    limits = color_limits(torch.from_numpy(positive_depths(gaussians, runs[0].viewmats[0].double())))
 
     def color_frame(picture: Rendering) -> Frame:
         return to_rgba8(picture.color[0], picture.alpha[0]) if film.alpha else to_srgb8(picture.color[0])
 
     def depth_frame(picture: Rendering) -> Frame:
         if film.format == "png":
-            return to_depth16(picture.depth[0], picture.alpha[0])
+            return to_depth16(picture.depth[0] * film.scale, picture.alpha[0])
         return to_depth_colors(picture.depth[0], picture.alpha[0], limits)
 
     with ExitStack() as stack:
@@ -176,7 +203,15 @@ def shoot(
             for result, to_frame in results:
                 frames = [to_frame(picture) for picture in seen]
                 result.add(frames[0] if len(frames) == 1 else side_by_side(*frames))
-            shown(done, len(views))
+            shown(done, sum(map(len, runs)))
+
+
+def _seen(
+    film: FilmSettings, gaussians: Gaussians, views: Views, background: Tensor, backend: Backend
+) -> Iterator[tuple[Rendering, ...]]:
+    """The pictures of each view: one, or one for each eye."""
+    eyes = [views] if film.eye_distance is None else eyes_of(views, film.eye_distance / film.scale)
+    return zip(*(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True)
 
 
 def _on_cuda(gaussians: Gaussians) -> Gaussians:

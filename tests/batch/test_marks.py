@@ -56,13 +56,13 @@ def test_nothing_but_ours_is_replaced(photo: Path, tmp_path: Path) -> None:
     check_result(result, marks, reader(None))
     result.write_bytes(b"some text")
     for facts in (None, {}, {"color_space": "srgb"}):
-        with pytest.raises(SharpError, match="--overwrite"):
+        with pytest.raises(SharpError, match="exists"):
             check_result(result, marks, reader(facts))
     folder = tmp_path / "frames"
     folder.mkdir()
     check_result(folder, marks, reader({}))
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(SharpError, match="--overwrite"):
+    with pytest.raises(SharpError, match="exists"):
         check_result(folder, marks, reader({}))
 
 

@@ -85,8 +85,9 @@ def test_failed_work_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "none.safetensors" in run.stderr
     assert "Traceback" not in run.stderr
-    debug = sharp("--debug", "convert", "a.jpg", "--weights", tmp_path / "none.safetensors")
-    assert "Traceback" in debug.stderr
+    for words in (("--debug", "convert", "a.jpg"), ("convert", "a.jpg", "--debug")):
+        debug = sharp(*words, "--weights", tmp_path / "none.safetensors")
+        assert "Traceback" in debug.stderr
 
 
 def test_help_and_version_answer_at_once() -> None:

@@ -162,7 +162,7 @@ def test_only_a_complete_splat_of_ours_counts_as_done(tiny_weights: Path, tmp_pa
     foreign = b"ply\nformat ascii 1.0\nelement vertex 0\nproperty float x\nend_header\n"
     splat.write_bytes(foreign)
     assert status()[0] == "failed"
-    assert "--overwrite" in status()[1]
+    assert "exists" in status()[1]
     assert splat.read_bytes() == foreign
 
 

@@ -208,7 +208,7 @@ def test_convert_films_along_the_way_and_only_what_is_missing(data: Path, tiny_w
     (tmp_path / "a.mp4").write_bytes(b"the camera's own film")
     run = sharp(*words, cwd=tmp_path)
     assert run.returncode == 1
-    assert "a.mp4 is there and was not made by this tool" in run.stderr
+    assert "a.mp4 exists and was not made by sharp (--overwrite replaces it)" in run.stderr
     (tmp_path / "a.mp4").unlink()
     assert sharp(*words, "--dry-run", cwd=tmp_path).stdout == "make  a.jpg → a.ply\n"
     assert "1 made" in sharp(*words, cwd=tmp_path).stderr

@@ -24,8 +24,12 @@ def splat() -> Gaussians:
 def test_every_format_reads_what_it_writes(tmp_path: Path, known, upper: bool) -> None:
     path = tmp_path / f"scene{known.suffix.upper() if upper else known.suffix}"
     assert format_of(path) is known
+    if known.suffix == ".usdz":
+        pytest.importorskip("pxr", reason="needs usd-core")
     write_splat(path, splat())
-    assert len(read_splat(path)) == 300
+    assert path.stat().st_size > 300
+    if known.reader:
+        assert len(read_splat(path)) == 300
 
 
 def test_the_compressed_suffix_comes_before_its_ending(tmp_path: Path) -> None:
@@ -35,7 +39,7 @@ def test_the_compressed_suffix_comes_before_its_ending(tmp_path: Path) -> None:
     assert sizes[0] < sizes[1] / 2
 
 
-@pytest.mark.parametrize("name", ["a.xyz", "a", "a.splat", "folder.ply/a"])
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.png", "folder.ply/a"])
 def test_an_unknown_suffix_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(SharpError, match=r"cannot write .*\.compressed\.ply, \.ply"):
         write_splat(tmp_path / name, splat())

@@ -47,7 +47,7 @@ def test_export_replaces_a_file_only_when_told(scene: Path, tmp_path: Path) -> N
     assert run("export", scene, out).exit_code == 0
     out.write_text("mine")
     refused = run("export", scene, out)
-    assert isinstance(refused.exception, SharpError) and "--overwrite" in str(refused.exception)
+    assert isinstance(refused.exception, SharpError) and refused.exception.code == "exists"
     assert out.read_text() == "mine"
     assert run("export", scene, out, "--overwrite").exit_code == 0
     assert out.stat().st_size > 3_000_000

@@ -96,7 +96,7 @@ def test_convert(offered, small_pt, tmp_path, monkeypatch):
     assert (weights.record["name"], weights.record["licence"]) == ("test", "For tests only.")
 
     assert run("convert", small_pt).stdout == "small-fp32.safetensors\n"
-    with pytest.raises(SharpError, match=r"small-fp32\.safetensors exists already; --overwrite"):
+    with pytest.raises(SharpError, match=r"small-fp32\.safetensors exists"):
         run("convert", small_pt)
     run("convert", small_pt, "--overwrite")
     run("convert", small_pt, "-o", "folder/mine.safetensors")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sharp_cli.cli.display.live import Live, clock
 from sharp_cli.cli.display.plain import plain
+from sharp_cli.cli.remedies import explain
 from sharp_cli.runtime.timing import peak_memory
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Report(Live):
         if outcome.status != "skipped" and self._work_began is None:
             self._work_began = time.monotonic() - sum(outcome.seconds.values())
         if outcome.status == "failed":
-            self.line(f"failed: {outcome.reason}", style="red", always=True)
+            code = getattr(outcome.error, "code", "failed" if isinstance(outcome.error, OSError) else "unexpected")
+            self.line(f"failed: {explain(outcome.reason or '', code)}", style="red", always=True)
             if self.debug and outcome.error:
                 self.console.print("".join(traceback.format_exception(outcome.error)), markup=False)
         else:

@@ -1,0 +1,230 @@
+"""``.sog`` version 2 (PlayCanvas): a zip of lossless WebP images, one pixel a Gaussian; the smallest format here.
+
+The predictor's Gaussians lie on two image grids, so in their own order, as wide as the grid, each image is a picture
+and compresses best. Other splats are sorted along a Morton curve.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from sharp_cli.errors import SharpError
+from sharp_cli.formats.codebook import fit_codebook, fit_palette, quantize
+from sharp_cli.formats.columns import Floats, SplatColumns, from_columns, morton_order, to_columns
+from sharp_cli.formats.metadata import to_metadata, with_metadata
+from sharp_cli.formats.quaternions import largest_first, with_largest
+from sharp_cli.formats.reading import drop_bad_rows, reading
+from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.runtime.files import atomic_write
+from sharp_cli.version import __version__
+
+LARGEST_SIDE = 16_383
+"""Pixels; WebP's limit."""
+PALETTE = 1 << 16
+"""Most entries for spherical harmonics: labels have 16 bits."""
+PALETTE_COLUMNS = 64
+META, META_BYTES = "meta.json", 1 << 20
+IMAGE_BYTES = 1 << 30
+GAUSSIANS_PER_BYTE, FEW = 4, 1 << 20
+"""A file may hold this many Gaussians a byte, or ``FEW`` if that is more; real files have about 0.1."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def write_sog(path: str | PathLike[str], gaussians: Gaussians) -> None:
+    """Write a ``.sog`` file.
+
+    Raises:
+        SharpError: too many Gaussians for WebP's size limit (268 million).
+        OSError: the file cannot be written.
+    """
+    columns = to_columns(gaussians)
+    width = _grid_width(gaussians)
+    if width is None:
+        columns = columns.take(morton_order(columns.means))
+        width = 4 * math.ceil(math.sqrt(len(columns.means)) / 4)
+    width = max(width, 4)
+    height = max(4 * math.ceil(len(columns.means) / width / 4), 4)
+    if max(width, height) > LARGEST_SIDE:
+        raise SharpError(f"{len(columns.means):,} Gaussians are too many for .sog (write .ply or .spz)")
+    meta, images = _encode(columns)
+    meta["asset"]["sharp"] = to_metadata(gaussians)
+    with ThreadPoolExecutor(2) as pool:
+        encoded = dict(zip(images, pool.map(lambda name: _to_webp(images[name], width, height), images), strict=True))
+    with atomic_write(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in [(META, json.dumps(meta).encode()), *encoded.items()]:
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def read_sog(path: str | PathLike[str]) -> Gaussians:
+    """Read a ``.sog`` file of version 2.
+
+    Raises:
+        SharpError: it cannot be read, is not such a file, is damaged, or promises more than its size allows.
+    """
+    with reading(path) as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                meta = json.loads(_member(archive, META, META_BYTES))
+                if not isinstance(meta, dict) or meta.get("version") != 2:
+                    raise SharpError("not a .sog file of version 2")
+                columns = _decode(archive, meta, file.stat().st_size)
+                return with_metadata(from_columns(drop_bad_rows(columns, path)), _metadata(meta))
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+            raise SharpError(f"not a complete .sog file: {error}") from error
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            raise SharpError(f"damaged .sog file: {type(error).__name__} {error}") from error
+
+
+def _metadata(meta: Mapping[str, Any]) -> dict[str, str]:
+    """What we stored beside the Gaussians; nothing in other tools' files."""
+    asset = meta.get("asset")
+    stored = asset.get("sharp") if isinstance(asset, dict) else None
+    return {str(key): str(value) for key, value in stored.items()} if isinstance(stored, dict) else {}
+
+
+def _grid_width(gaussians: Gaussians) -> int | None:
+    """The width of the predictor's grid if these can be its Gaussians: two layers of a square grid."""
+    side = math.isqrt(len(gaussians) // 2)
+    fits = gaussians.camera is not None and 2 * side * side == len(gaussians) and side % 4 == 0 and side > 0
+    return side if fits else None
+
+
+def _encode(columns: SplatColumns) -> tuple[dict[str, Any], dict[str, Pixels]]:
+    """``meta.json``, and each image's pixels in rows (N, 3) or (N, 4)."""
+    logs = np.sign(columns.means) * np.log1p(np.abs(columns.means.astype(np.float64)))
+    low, high = logs.min(axis=0, initial=0.0), logs.max(axis=0, initial=0.0)
+    fixed = np.rint((logs - low) / np.maximum(high - low, 1e-30) * 65535).astype(np.uint16)
+    scale_book, color_book = fit_codebook(columns.log_scales), fit_codebook(columns.dc)
+    largest, others = largest_first(columns.quats)
+    alphas = np.rint(255 * columns.opacities).clip(0, 255).astype(np.uint8)
+    rotations = np.rint(255 * (others / np.sqrt(2) + 0.5)).clip(0, 255)
+    images = {
+        "means_l.webp": (fixed & 255).astype(np.uint8),
+        "means_u.webp": (fixed >> 8).astype(np.uint8),
+        "quats.webp": np.column_stack([rotations, 252 + largest]).astype(np.uint8),
+        "scales.webp": quantize(columns.log_scales, scale_book),
+        "sh0.webp": np.column_stack([quantize(columns.dc, color_book), alphas]),
+    }
+    meta: dict[str, Any] = {
+        "version": 2,
+        "asset": {"generator": f"sharp-cli {__version__}"},
+        "count": len(columns.means),
+        "means": {"mins": low.tolist(), "maxs": high.tolist(), "files": ["means_l.webp", "means_u.webp"]},
+        "scales": {"codebook": scale_book.tolist(), "files": ["scales.webp"]},
+        "quats": {"files": ["quats.webp"]},
+        "sh0": {"codebook": color_book.tolist(), "files": ["sh0.webp"]},
+    }
+    if columns.sh is not None and len(columns.sh):
+        meta["shN"] = _encode_harmonics(columns.sh, images)
+    return meta, images
+
+
+def _encode_harmonics(sh: Floats, images: dict[str, Pixels]) -> dict[str, Any]:
+    coefficients = sh.shape[1]
+    palette, labels = fit_palette(sh.reshape(len(sh), -1), PALETTE)
+    book = fit_codebook(palette)
+    rows = math.ceil(len(palette) / PALETTE_COLUMNS)
+    centroids = np.zeros((rows * PALETTE_COLUMNS, coefficients, 3), np.uint8)
+    centroids[: len(palette)] = quantize(palette, book).reshape(-1, coefficients, 3)
+    images["shN_centroids.webp"] = centroids.reshape(rows, PALETTE_COLUMNS * coefficients, 3)
+    images["shN_labels.webp"] = np.column_stack([labels & 255, labels >> 8, np.zeros_like(labels)]).astype(np.uint8)
+    return {
+        "count": len(palette),
+        "bands": math.isqrt(coefficients + 1) - 1,
+        "codebook": book.tolist(),
+        "files": ["shN_centroids.webp", "shN_labels.webp"],
+    }
+
+
+def _to_webp(rows: Pixels, width: int, height: int) -> bytes:
+    """Lossless WebP; ``exact`` keeps the colors of transparent pixels. (N, C) rows fill an image from the top."""
+    if rows.ndim == 2:
+        image = np.zeros((width * height, rows.shape[1]), np.uint8)
+        image[: len(rows)] = rows
+        rows = image.reshape(height, width, -1)
+    buffer = io.BytesIO()
+    Image.fromarray(rows).save(buffer, "WEBP", lossless=True, exact=True, quality=50, method=2)
+    return buffer.getvalue()
+
+
+def _decode(archive: zipfile.ZipFile, meta: Mapping[str, Any], file_bytes: int) -> SplatColumns:
+    count = meta["count"]
+    if not isinstance(count, int) or not 0 <= count <= max(FEW, GAUSSIANS_PER_BYTE * file_bytes):
+        raise SharpError(f"damaged .sog file: {count} Gaussians cannot be in {file_bytes:,} bytes")
+    most = 2 * max(FEW, GAUSSIANS_PER_BYTE * file_bytes)
+
+    def image(kind: str, index: int, channels: int, needed: int = count) -> Pixels:
+        return _image(archive, meta[kind]["files"][index], channels, needed, most)
+
+    def book(kind: str) -> Floats:
+        values = np.asarray(meta[kind]["codebook"], np.float32)
+        if values.shape != (256,):
+            raise SharpError(f"damaged .sog file: its {kind} codebook has the shape {values.shape}")
+        return values
+
+    low, high = (np.asarray(meta["means"][name], np.float64).reshape(3) for name in ("mins", "maxs"))
+    fixed = image("means", 0, 3) + 256.0 * image("means", 1, 3)
+    logs = low + (high - low) * (fixed / 65535)
+    with np.errstate(over="ignore"):
+        means = (np.sign(logs) * np.expm1(np.abs(logs))).astype(np.float32)
+    quats = image("quats", 0, 4)
+    largest = quats[:, 3].astype(np.int64) - 252
+    if count and largest.min() < 0:
+        raise SharpError("damaged .sog file: a rotation without its largest component")
+    colors = image("sh0", 0, 4)
+    return SplatColumns(
+        means=means,
+        log_scales=book("scales")[image("scales", 0, 3)],
+        quats=with_largest(largest, ((quats[:, :3] / np.float32(255)) - np.float32(0.5)) * np.float32(math.sqrt(2))),
+        opacities=colors[:, 3] / np.float32(255),
+        dc=book("sh0")[colors[:, :3]],
+        sh=_decode_harmonics(meta["shN"], book("shN"), image) if "shN" in meta else None,
+    )
+
+
+def _decode_harmonics(meta: Mapping[str, Any], book: Floats, image: Any) -> Floats:
+    bands, entries = meta["bands"], meta["count"]
+    if bands not in (1, 2, 3) or not isinstance(entries, int) or not 0 < entries <= PALETTE:
+        raise SharpError(f"damaged .sog file: {entries} palette entries of {bands} bands")
+    coefficients = (bands + 1) ** 2 - 1
+    needed = math.ceil(entries / PALETTE_COLUMNS) * PALETTE_COLUMNS * coefficients
+    centroids = book[image("shN", 0, 3, needed)].reshape(-1, coefficients, 3)
+    labels = image("shN", 1, 3)
+    places = labels[:, 0].astype(np.int64) + 256 * labels[:, 1].astype(np.int64)
+    return centroids[places.clip(0, len(centroids) - 1)]
+
+
+def _image(archive: zipfile.ZipFile, name: str, channels: int, needed: int, most: int) -> Pixels:
+    """The first ``needed`` pixels of an image, (needed, channels)."""
+    content = _member(archive, str(name), IMAGE_BYTES)
+    try:
+        with Image.open(io.BytesIO(content), formats=["WEBP", "PNG"]) as picture:
+            if not needed <= picture.width * picture.height <= most:
+                raise SharpError(f"damaged .sog file: {name} is {picture.width} × {picture.height}")
+            pixels = np.asarray(picture.convert("RGBA" if channels == 4 else "RGB"))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SharpError(f"damaged .sog file: {name}: {error}") from error
+    return pixels.reshape(-1, channels)[:needed]
+
+
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A member's content, at most ``most`` bytes whatever its directory entry says."""
+    with archive.open(name) as member:
+        content = member.read(most + 1)
+    if len(content) > most:
+        raise SharpError(f"damaged .sog file: {name} is larger than {most:,} bytes")
+    return content

@@ -1,0 +1,60 @@
+"""``.usdz``: OpenUSD's ``ParticleField3DGaussianSplat`` in a package. Write only; needs the extra ``usd``.
+
+The stage is y up with meters as its unit, so positions and rotations are turned half around x.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from sharp_cli.errors import SharpError
+from sharp_cli.formats.columns import to_columns
+from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.runtime.files import atomic_write
+
+
+def write_usdz(path: str | PathLike[str], gaussians: Gaussians) -> None:
+    """Write a ``.usdz`` file; drops spherical harmonics.
+
+    Raises:
+        SharpError: the usd-core package is missing.
+        OSError: the file cannot be written.
+    """
+    try:
+        from pxr import Gf, Sdf, Usd, UsdGeom, UsdUtils, UsdVol, Vt
+    except ImportError as error:
+        raise SharpError("writing .usdz needs usd-core (pip install 'sharp-cli[usd]')") from error
+    columns = to_columns(gaussians, max_degree=0)
+    half_turn = np.array([1, -1, -1], np.float32)
+    with TemporaryDirectory() as folder:
+        layer = Path(folder) / "splat.usdc"
+        stage = Usd.Stage.CreateNew(str(layer))
+        UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
+        UsdGeom.SetStageMetersPerUnit(stage, 1.0)
+        field = UsdVol.ParticleField3DGaussianSplat.Define(stage, "/Splat")
+        stage.SetDefaultPrim(field.GetPrim())
+        prim = field.GetPrim()
+        turned = np.column_stack([columns.quats[:, 1:] * half_turn, columns.quats[:, 0]])
+        values = {
+            "positions": Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(columns.means * half_turn)),
+            "orientations": Vt.QuatfArray.FromNumpy(np.ascontiguousarray(turned, np.float32)),
+            "scales": Vt.Vec3fArray.FromNumpy(np.exp(columns.log_scales)),
+            "opacities": Vt.FloatArray.FromNumpy(np.ascontiguousarray(columns.opacities)),
+            "radiance:sphericalHarmonicsCoefficients": Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(columns.dc)),
+        }
+        for name, value in values.items():
+            prim.GetAttribute(name).Set(value)
+        prim.GetAttribute("radiance:sphericalHarmonicsDegree").Set(0)
+        low, high = (columns.means * half_turn).min(axis=0), (columns.means * half_turn).max(axis=0)
+        extent = Vt.Vec3fArray([Gf.Vec3f(*map(float, low)), Gf.Vec3f(*map(float, high))])
+        prim.CreateAttribute("extent", Sdf.ValueTypeNames.Float3Array).Set(extent)
+        stage.Save()
+        with atomic_write(Path(path)) as temporary:
+            package = Path(folder) / "splat.usdz"
+            if not UsdUtils.CreateNewUsdzPackage(str(layer), str(package)):
+                raise SharpError(f"cannot write {path}: OpenUSD could not pack it")
+            temporary.write_bytes(package.read_bytes())
