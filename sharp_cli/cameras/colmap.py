@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 
@@ -81,7 +81,7 @@ def read_colmap(cameras: Path, images: Path) -> list[Frame]:
         raise SharpError(f"cannot use {images}: camera {missing.camera} of {missing.name} is not in {cameras.name}")
     viewmats = _viewmats(images, [image.pose for image in found])
     return [
-        Frame(viewmat, camera.K, camera.width, camera.height, camera.lens, images.parent / image.name)
+        Frame(viewmat, camera.K, camera.width, camera.height, camera.lens, images.parent, image.name)
         for viewmat, image in zip(viewmats, found, strict=True)
         for camera in [known[image.camera]]
     ]
@@ -139,7 +139,7 @@ def _binary_images(path: Path) -> Iterator[Image]:
             yield Image(name.decode("utf-8", "replace"), tuple(pose), camera)
 
 
-def _unpack(file: BinaryIO, form: str) -> tuple[float, ...]:
+def _unpack(file: BinaryIO, form: str) -> tuple[Any, ...]:
     return struct.unpack(form, file.read(struct.calcsize(form)))
 
 

@@ -42,10 +42,23 @@ class Frame:
     """Pixels."""
     lens: Lens | None = None
     """None: a pinhole."""
-    picture: Path | None = None
-    """``file_path``, from the folder of the file; it need not exist."""
-    depth: Path | None = None
-    """``depth_file_path``, likewise."""
+    folder: Path | None = None
+    """Where the names of the next two start."""
+    picture_name: str | None = None
+    depth_name: str | None = None
+
+    @property
+    def picture(self) -> Path | None:
+        """The picture that belongs to the camera; it need not exist."""
+        return self._find(self.picture_name)
+
+    @property
+    def depth(self) -> Path | None:
+        """Its depth map, likewise."""
+        return self._find(self.depth_name)
+
+    def _find(self, name: str | None) -> Path | None:
+        return None if name is None or self.folder is None else find_picture(self.folder, name)
 
 
 @dataclass(frozen=True)
@@ -63,18 +76,15 @@ def to_views(frames: Sequence[Frame], size: Size | None = None) -> list[Views]:
     """Frames as views to render, in their order: one item per run of frames of one picture size and lens.
 
     Args:
-        size: as for :func:`~sharp_cli.cameras.views.fit_size`, for each frame.
+        size: as for :func:`~sharp_cli.cameras.views.fit_size`, for each frame. Default: as the file says.
     """
-    return [
-        fit_views(
-            Views(
-                torch.stack([frame.viewmat for frame in run]), torch.stack([frame.K for frame in run]), *key[:2], key[2]
-            ),
-            size,
-        )
-        for key, group in groupby(frames, key=lambda frame: (frame.width, frame.height, frame.lens))
-        for run in [list(group)]
-    ]
+    found = []
+    for (width, height, lens), group in groupby(frames, key=lambda frame: (frame.width, frame.height, frame.lens)):
+        run = list(group)
+        viewmats, Ks = (torch.stack([getattr(frame, name) for frame in run]) for name in ("viewmat", "K"))
+        views = Views(viewmats, Ks, width, height, lens)
+        found.append(views if size is None else fit_views(views, size))
+    return found
 
 
 def require_pinholes(path: Path, frames: Sequence[Frame]) -> None:
@@ -109,11 +119,14 @@ def poses_to_viewmats(where: Sequence[str], poses: Sequence[Any], names: str, *,
     with np.errstate(all="ignore"):
         skew = np.abs(rotations.transpose(0, 2, 1) @ rotations - np.eye(3)).max(axis=(1, 2))
         last_row = np.abs(matrices[:, 3] - [0, 0, 0, 1]).max(axis=1)
-        rigid = (skew <= RIGID) & (last_row <= RIGID) & (np.linalg.det(np.where(skew[:, None, None] <= 1, rotations, 0)) > 0)
-    if not rigid.all():
-        raise SharpError(
-            f"{where[int(np.argmin(rigid))]}: the {names} is not a rotation and a position (remove scaling and mirroring)"
+        rigid = (
+            (skew <= RIGID)
+            & (last_row <= RIGID)
+            & (np.linalg.det(np.where(skew[:, None, None] <= 1, rotations, 0)) > 0)
         )
+    if not rigid.all():
+        place = where[int(np.argmin(rigid))]
+        raise SharpError(f"{place}: the {names} is not a rotation and a position (remove scaling and mirroring)")
     viewmats = torch.from_numpy(np.linalg.inv(matrices @ OPENGL if opengl else matrices)).float()
     finite = viewmats.isfinite().all(dim=2).all(dim=1)
     if not finite.all():
@@ -182,9 +195,9 @@ def pixels(where: str, facts: Mapping[str, Any], key: str) -> int:
     return int(value)
 
 
-def find_picture(path: Path, name: str) -> Path:
-    """The picture that a camera file names, relative to it; an ending it leaves out is guessed from what exists."""
-    picture = path.parent / name.replace("\\", "/")
+def find_picture(folder: Path, name: str) -> Path:
+    """The picture of a name in a camera file; an ending that the name leaves out is guessed from what exists."""
+    picture = folder / name.replace("\\", "/")
     if picture.suffix:
         return picture
     guesses = (picture.with_name(picture.name + ending) for ending in GUESSES)

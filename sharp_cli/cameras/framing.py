@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sharp_cli.cameras.names import Up
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
 Array = npt.NDArray[np.float64]

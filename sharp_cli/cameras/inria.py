@@ -1,6 +1,6 @@
 """``cameras.json`` as the original 3D Gaussian Splatting writes it next to its splats.
 
-Each camera has ``position`` and ``rotation`` (camera to world, OpenCV axes), ``width``, ``height``, ``fx`` and ``fy``; the
+Each camera has ``position`` and ``rotation`` (camera to world, OpenCV axes), ``width``, ``height``, ``fx``, ``fy``; the
 principal point is the picture's center unless ``cx`` and ``cy`` are there.
 """
 
@@ -39,8 +39,10 @@ def parse_inria(path: Path, content: list[Any]) -> list[Frame]:
 
 def _pose(where: str, camera: Any) -> list[Any]:
     """Camera to world as rows of a 4 × 4 matrix; wrong entries are left for the check of all matrices."""
-    rotation, position = (camera.get(key) if isinstance(camera, dict) else None for key in ("rotation", "position"))
-    rows = [rotation, position]
-    if not all(isinstance(row, list) and len(row) == 3 for row in rows) or not all(isinstance(r, list) for r in rotation):
+    facts = camera if isinstance(camera, dict) else {}
+    rotation, position = facts.get("rotation"), facts.get("position")
+    if not (isinstance(rotation, list) and isinstance(position, list) and len(rotation) == len(position) == 3) or any(
+        not isinstance(row, list) or len(row) != 3 for row in rotation
+    ):
         raise SharpError(f"{where}: needs a rotation of 3 rows of 3 numbers and a position of 3 numbers")
     return [*([*row, place] for row, place in zip(rotation, position, strict=True)), [0, 0, 0, 1]]

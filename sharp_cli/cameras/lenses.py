@@ -1,11 +1,9 @@
 """Lenses that a pinhole camera cannot describe: which direction each pixel sees.
 
-| model           | formula                                                                                           |
-| --------------- | ------------------------------------------------------------------------------------------------- |
-| opencv          | x' = x · radial + 2 p1 x y + p2 (r² + 2 x²), y' = y · radial + p1 (r² + 2 y²) + 2 p2 x y, with     |
-|                 | radial = (1 + a1 r² + a2 r⁴ + a3 r⁶ + a4 r⁸) / (1 + b1 r² + b2 r⁴ + b3 r⁶), x = X / Z, y = Y / Z    |
-| fisheye         | θ' = θ (1 + k1 θ² + k2 θ⁴ + k3 θ⁶ + k4 θ⁸), θ the angle to the axis; also called Kannala-Brandt    |
-| equirectangular | longitude and latitude are the picture's x and y: 360° × 180°                                     |
+- ``opencv``: x' = x · radial + 2 p1 x y + p2 (r² + 2 x²), y' = y · radial + p1 (r² + 2 y²) + 2 p2 x y, with
+  radial = (1 + a1 r² + a2 r⁴ + a3 r⁶ + a4 r⁸) / (1 + b1 r² + b2 r⁴ + b3 r⁶), x = X / Z, y = Y / Z
+- ``fisheye``: θ' = θ (1 + k1 θ² + k2 θ⁴ + k3 θ⁶ + k4 θ⁸), θ the angle to the axis; also called Kannala-Brandt
+- ``equirectangular``: longitude and latitude are the picture's x and y: 360° × 180°
 
 x' and y' times the focal lengths plus the principal point are pixels, as for a pinhole. These are the formulas of
 OpenCV's ``calib3d`` and ``fisheye`` modules, of COLMAP and of nerfstudio.

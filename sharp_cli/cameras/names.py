@@ -11,6 +11,3 @@ Trajectory = Literal["orbit", "dolly", "still", PublishedPath]
 
 LookAt = Literal["point", "ahead"]
 """``point``: every camera turns to the focus point; ``ahead``: all look in the source view's direction."""
-
-Up = Literal["x", "-x", "y", "-y", "z", "-z"]
-"""The world axis that points up."""

@@ -24,10 +24,11 @@ import torch
 from torch import Tensor
 
 from sharp_cli.cameras.framing import SourceView, depth_range, positive_depths, source_view
-from sharp_cli.cameras.names import LookAt, Trajectory, Up
+from sharp_cli.cameras.names import LookAt, Trajectory
 from sharp_cli.cameras.published_paths import NEAREST_FOCUS, published_eyes
 from sharp_cli.cameras.views import Size, Views, fit_size, intrinsics, look_at
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
 SAFE_MAX_DISPARITY = 0.08

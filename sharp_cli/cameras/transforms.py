@@ -80,17 +80,17 @@ def parse_transforms(path: Path, content: Any, size: Size | None = None) -> list
     known: dict[str, Intrinsics] = {}
     found = []
     for place, frame, viewmat in zip(where, frames, viewmats, strict=True):
-        picture, depth = (_file(place, path, frame, key) for key in ("file_path", "depth_file_path"))
-        key = repr([frame.get(key) for key in OWN_KEYS])
+        names = _file_name(place, frame, "file_path"), _file_name(place, frame, "depth_file_path")
+        key = repr([frame.get(key, ...) for key in OWN_KEYS])  # ... is none of JSON's values
         intrinsics = known.get(key)
         if intrinsics is None:
             facts = {**content, **frame}
+            picture = None if names[0] is None else find_picture(path.parent, names[0])
             intrinsics = _intrinsics(place, facts, picture, size)
             if "w" in facts and "h" in facts:  # else it depends on the picture
                 known[key] = intrinsics
-        found.append(
-            Frame(viewmat, intrinsics.K, intrinsics.width, intrinsics.height, intrinsics.lens, picture, depth)
-        )
+        camera = intrinsics.K, intrinsics.width, intrinsics.height, intrinsics.lens
+        found.append(Frame(viewmat, *camera, path.parent, *names))
     return found
 
 
@@ -211,13 +211,11 @@ def _focal(where: str, facts: Mapping[str, Any], axis: str, side: int) -> float 
     return side / 2 / math.tan(angle / 2)
 
 
-def _file(where: str, path: Path, frame: Mapping[str, Any], key: str) -> Path | None:
+def _file_name(where: str, frame: Mapping[str, Any], key: str) -> str | None:
     name = frame.get(key)
-    if name is None:
-        return None
-    if not isinstance(name, str) or not name:
+    if name is not None and (not isinstance(name, str) or not name):
         raise SharpError(f"{where}: {key} must be a file name, not {json.dumps(name)[:40]}")
-    return find_picture(path, name)
+    return name
 
 
 def _lens(K: Tensor) -> dict[str, float]:

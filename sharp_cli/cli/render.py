@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sharp_cli.cameras.names import LookAt, Trajectory, Up
+from sharp_cli.cameras.names import LookAt, Trajectory
 from sharp_cli.cli.choices import RenderDevice, Stereo, VideoFormat
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def render(
     import_torch()
     from sharp_cli.batch.marks import check_place
     from sharp_cli.batch.splats import check_film, ending_of, film_marks, filming, is_film_free, results_of
-    from sharp_cli.cameras.trajectories import range_warning
     from sharp_cli.cameras.camera_file import read_cameras
+    from sharp_cli.cameras.trajectories import range_warning
     from sharp_cli.cli.display.report import Report
     from sharp_cli.render.film import FilmSettings
 

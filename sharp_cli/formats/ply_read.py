@@ -14,13 +14,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sharp_cli.cameras.names import Up
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
 from sharp_cli.formats.metadata import is_sound, parse_camera
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import MAX_DEGREE, SH_C0
@@ -182,12 +182,11 @@ def read_camera(file: BinaryIO, header: Header) -> Camera | None:
     return camera if is_sound(camera) else None
 
 
-def _up(header: Header) -> str | None:
+def _up(header: Header) -> Up | None:
     """The axis that our fact or nerfstudio's comment names."""
-    if (own := header.facts.get("up")) in get_args(Up):
-        return own
-    axes = (comment.partition(UP_COMMENT)[2].strip() for comment in header.comments if comment.startswith(UP_COMMENT))
-    return next((axis for axis in axes if axis in ("x", "y", "z")), None)
+    named = [comment[len(UP_COMMENT) :].strip() for comment in header.comments if comment.startswith(UP_COMMENT)]
+    axes: tuple[Up, ...] = get_args(Up)
+    return next((axis for axis in axes if axis in [header.facts.get("up"), *named]), None)
 
 
 def _numbers(file: BinaryIO, header: Header, name: str) -> npt.NDArray[np.float32] | None:

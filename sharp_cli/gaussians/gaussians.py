@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from sharp_cli.gaussians.axes import Up
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -43,9 +45,8 @@ class Gaussians:
     from: real, in the field's order and signs, and added to the *sRGB-encoded* colour, which is what files hold.
     ``colors`` is then the part without direction; :func:`~sharp_cli.gaussians.spherical_harmonics.view_colors` adds
     them up."""
-    up: str | None = None
-    """The world axis that points up (``x``, ``-x``, ``y``, ``-y``, ``z``, ``-z``), if the file says so; it matters only
-    without a camera, which has y down."""
+    up: Up | None = None
+    """The world axis that points up, if the file says so; it matters only without a camera, which has y down."""
 
     def __len__(self) -> int:
         return len(self.means)

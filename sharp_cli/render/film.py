@@ -13,10 +13,11 @@ from torch import Tensor
 
 from sharp_cli.cameras.camera_file import read_views
 from sharp_cli.cameras.framing import depth_range, positive_depths, source_view
-from sharp_cli.cameras.names import LookAt, Trajectory, Up
+from sharp_cli.cameras.names import LookAt, Trajectory
 from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, trajectory
 from sharp_cli.cameras.views import Size, Views
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.gaussians.gaussians import Gaussians

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,6 +20,7 @@ from sharp_cli.cameras.lenses import Array, Lens, pixel_rays
 from sharp_cli.cameras.views import Views
 from sharp_cli.render.rasterizer import Rendering
 
+Indices = npt.NDArray[np.int64]
 Draw = Callable[[Tensor, Tensor, int, int, float], Rendering]
 """(viewmat (4, 4), K (3, 3), width, height, pixels per pixel of the result) → a pinhole picture, C = 1."""
 
@@ -88,7 +90,7 @@ def _faces(lens: Lens, K: tuple[float, ...], width: int, height: int) -> list[Fa
     return [_face(rotation, rays, chosen, focal) for rotation, chosen in _choose(rays)]
 
 
-def _choose(rays: Array) -> Iterator[tuple[Array, Array]]:
+def _choose(rays: Array) -> Iterator[tuple[Array, Indices]]:
     """The rotation of each face that is needed, and the indices of its rays."""
     seen = np.flatnonzero(np.isfinite(rays).all(axis=1))
     ahead = rays[seen, 2:] > 0
@@ -102,7 +104,7 @@ def _choose(rays: Array) -> Iterator[tuple[Array, Array]]:
             yield rotation, chosen
 
 
-def _face(rotation: Array, rays: Array, rows: Array, focal: float) -> Face:
+def _face(rotation: Array, rays: Array, rows: Indices, focal: float) -> Face:
     """A pinhole picture just large enough for its rays."""
     turned = rays[rows] @ rotation.T
     places = focal * turned[:, :2] / turned[:, 2:]
@@ -111,8 +113,5 @@ def _face(rotation: Array, rays: Array, rows: Array, focal: float) -> Face:
     width, height = (int(side) for side in high - low)
     K = np.array([[focal, 0, -low[0]], [0, focal, -low[1]], [0, 0, 1]])
     grid = 2 * (places - low) / [width, height] - 1
-    tensors = (torch.from_numpy(values).float() for values in (rotation, K))
-    rest = (torch.from_numpy(values).float() for values in (grid, turned[:, 2]))
-    turn, matrix = tensors
-    spots, forward = rest
+    turn, matrix, spots, forward = (torch.from_numpy(values).float() for values in (rotation, K, grid, turned[:, 2]))
     return Face(turn, matrix, width, height, torch.from_numpy(rows), spots, forward)
