@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from sharp_cli.formats.registry import write_splat as _write_splat
+from sharp_cli.gaussians.gaussians import Gaussians as _Gaussians
 from sharp_cli.version import __version__
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ __all__ = [
     "read_ply",
     "write_ply",
 ]
+
+
+_Gaussians.writer = _write_splat  # for Gaussians.save: their room lies below the formats
 
 
 def __getattr__(name: str) -> Any:

@@ -86,7 +86,7 @@ class Predictor:
 
     @torch.inference_mode()
     def to_camera_space(self, ndc: NdcGaussians, photos: list[Photo]) -> list[Gaussians]:
-        """Bring the network's Gaussians from its normalised space to each photo's camera (spec/network.md §8)."""
+        """Bring the network's Gaussians from its normalised space to each photo's camera (docs/network.md §8)."""
         return [self._to_camera(NdcGaussians(*(v[i] for v in ndc)), photo) for i, photo in enumerate(photos)]
 
     def _forward(self, photos: list[Photo]) -> NdcGaussians:

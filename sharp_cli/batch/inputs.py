@@ -14,6 +14,14 @@ from sharp_cli.runtime.files import holds
 
 FileId: TypeAlias = "tuple[int, int, str] | str"
 
+SYSTEM_FOLDERS = frozenset(
+    {
+        *("@eadir", "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "@tmp"),
+        *("$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "__macosx"),
+    }
+)
+"""Lower-case names of folders that NAS systems (thumbnails, trash), Windows, and macOS archives add to a user's own."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -38,9 +46,9 @@ def find_inputs(
     """The files that words stand for: sorted by path, each file once however often and by whatever name it is met.
 
     Folders are searched to the bottom for files with one of the ``suffixes`` (lower case), through symbolic links too,
-    but each real folder once; hidden files and folders are passed over. A pattern (``*``, ``?``, ``[…]``, ``**``)
-    counts where no file has that very name, and its files are chosen like a folder's. A file that is named outright
-    counts whatever its ending. What leads to nothing is in the list as well, with its problem.
+    but each real folder once; hidden files and folders and ``SYSTEM_FOLDERS`` are skipped. A pattern (``*``, ``?``,
+    ``[…]``, ``**``) counts where no file has that very name, and its files are chosen like a folder's. A file that
+    is named outright counts whatever its ending. What leads to nothing is in the list as well, with its problem.
 
     Args:
         words: files, folders and patterns.
@@ -107,7 +115,7 @@ class _Search:
             return
         for match in matches:
             place = match.relative_to(top)
-            if any(part.startswith(".") for part in place.parts):
+            if any(_is_passed_over(part) for part in place.parts):
                 continue
             if holds(match.is_dir):
                 yield from self._folder(match, place)
@@ -131,7 +139,7 @@ class _Search:
                 continue
             for entry in entries:
                 here, there = folder / entry.name, place / entry.name
-                if entry.name.startswith("."):
+                if _is_passed_over(entry.name):
                     continue
                 named_as_wanted = here.suffix.lower() in self.suffixes
                 if not _is_folder(entry):
@@ -141,6 +149,11 @@ class _Search:
                     yield from self._or_problem(self._folder(here, there), here, f"{here} is a folder.")
                 else:
                     (links if entry.is_symlink() else folders).append((here, there))
+
+
+def _is_passed_over(name: str) -> bool:
+    """Whether a search skips this file or folder; one that the user names is never skipped."""
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -32,6 +32,9 @@ SOLID = 0.1
 """Fainter Gaussians do not count when a scene is framed: floaters are mostly fainter."""
 
 
+LEAST_DEPTH, LARGEST_DEPTH = 1e-9, 1e12
+
+
 class SourceView(NamedTuple):
     """A camera and its pose."""
 
@@ -93,7 +96,11 @@ def positive_depths(gaussians: Gaussians, viewmat: Tensor) -> Array:
 
 
 def depth_range(gaussians: Gaussians, view: SourceView) -> DepthRange:
-    """The near end and the focus depth of a view; 1 and 1 if it shows nothing."""
+    """The near end and the focus depth of a view; 1 and 1 if it shows nothing.
+
+    Raises:
+        SharpError: depths so small or large that float32 does not hold what rendering computes from them.
+    """
     means = _positions(gaussians) @ view.viewmat[:3, :3].numpy().T + view.viewmat[:3, 3].numpy()
     depths = means[_solid(gaussians) & _in_picture(view.camera, means), 2]
     if not len(depths):
@@ -101,6 +108,11 @@ def depth_range(gaussians: Gaussians, view: SourceView) -> DepthRange:
     if not len(depths):
         return DepthRange(1.0, 1.0)
     near, front, back = np.quantile(depths, [0.001, 0.1, 0.9])
+    if not LEAST_DEPTH <= near <= back <= LARGEST_DEPTH:
+        raise SharpError(
+            f"cannot place cameras: the splat's depths range from {near:.3g} to {back:.3g} (scale it to between "
+            f"{LEAST_DEPTH:g} and {LARGEST_DEPTH:g})"
+        )
     return DepthRange(float(near), float(2 / (1 / front + 1 / back)))
 
 

@@ -36,6 +36,8 @@ SAFE_MAX_DISPARITY = 0.08
 SAFE_MAX_ZOOM = 0.15
 """How far the eye may go toward the nearest content, as a part of that way."""
 LARGEST_DISPARITY = 10.0
+MOST_FRAMES = 1_000_000
+"""Nine hours at 30 frames per second; their cameras take 100 MB."""
 
 
 class Reach(NamedTuple):
@@ -134,6 +136,12 @@ def _check(name: str, aim: str, frames: int, repeat: int, max_disparity: float, 
             raise SharpError(f"unknown {what}: {value} (choose {', '.join(known)})")
     if frames < 1 or repeat < 1:
         raise SharpError(f"a trajectory needs at least one frame and one repeat, not {frames} and {repeat}")
+    if frames * repeat > MOST_FRAMES:
+        raise SharpError(
+            f"a film of {frames * repeat:,} frames is too long (choose at most {MOST_FRAMES:,}: shorter, fewer frames "
+            "per second, or fewer rounds)",
+            code="usage",
+        )
     if not 0 <= max_disparity <= LARGEST_DISPARITY:
         raise SharpError(f"max_disparity must lie between 0 and {LARGEST_DISPARITY:g}, not at {max_disparity}")
     if not 0 <= max_zoom < 1:

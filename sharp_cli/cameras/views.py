@@ -19,6 +19,9 @@ Size = Union[int, "tuple[int, int]"]
 DEFAULT_LONG_SIDE = 1920
 """Larger photos are rendered at this size by default [px]."""
 
+FOCAL_LENGTHS = (1e-3, 1e9)
+"""Shortest and longest [px]: beyond them float32 no longer holds what a view needs."""
+
 UP = (0.0, -1.0, 0.0)
 """Up in a world whose y points down."""
 
@@ -44,16 +47,20 @@ class Views:
             raise ValueError(
                 f"viewmats must be (n, 4, 4) and Ks (n, 3, 3), not {tuple(self.viewmats.shape)}, {tuple(self.Ks.shape)}"
             )
+        shortest, longest = FOCAL_LENGTHS
+        focal = self.Ks[:, (0, 1), (0, 1)]
+        if bad := focal[~((focal >= shortest) & (focal <= longest))].tolist():
+            raise SharpError(f"cannot render a focal length of {bad[0]:.3g} px (use {shortest:g} to {longest:g} px)")
 
     def __len__(self) -> int:
         return len(self.viewmats)
 
 
 def fit_size(camera: Camera, size: Size | None = None) -> Camera:
-    """The same camera with a picture of another size, in which the photo's whole view stays visible.
+    """The same camera with an image of another size, in which the photo's whole view stays visible.
 
-    Both sides come out even, because H.264 needs that: odd ones go to the nearest even number, upwards. Pixels stay
-    square, so a size of another aspect ratio shows more beside the photo or above and below it.
+    Sizes are exact: (width, height) as given; with a long side alone, the other side is rounded. Pixels stay square,
+    so a size of another aspect ratio shows more beside the photo or above and below it.
 
     Args:
         size: the long side, or (width, height). Default: the photo's own size, at most 1920 px long.
@@ -122,13 +129,9 @@ def _fitted(width: int, height: int, size: Size | None) -> tuple[int, int, float
         long_side = min(max(width, height), DEFAULT_LONG_SIDE) if size is None else size
         wanted = (width * long_side / max(width, height), height * long_side / max(width, height))
     if size is not None and min(size if isinstance(size, tuple) else (size,)) < 2:
-        raise SharpError(f"a picture of {_words(size)} px is too small (both sides need at least 2 px)")
-    new_width, new_height = _even(wanted[0]), _even(wanted[1])
+        raise SharpError(f"image size {_words(size)} px is too small (both sides need at least 2 px)", code="usage")
+    new_width, new_height = (max(1, math.floor(side + 0.5)) for side in wanted)
     return new_width, new_height, min(new_width / width, new_height / height)
-
-
-def _even(side: float) -> int:
-    return max(2, 2 * math.floor(side / 2 + 0.5))
 
 
 def _words(size: Size) -> str:

@@ -105,13 +105,13 @@ def convert(
     from sharp_cli.batch.pipeline import Job
     from sharp_cli.cli.display.report import Report
     from sharp_cli.cli.run import choose_color, choose_jobs, run_batch, show_plan, words_of
-    from sharp_cli.photo.opening import SUFFIXES
+    from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 
     focal = choose_focal(focal_px, focal_mm, fov)
     recipe = Recipe(precision.value, focal, choose_color(background), ply_layout.value)
     film = default_film() if render else None
     jobs = choose_jobs(
-        words_of(inputs), out, suffixes=SUFFIXES, what="photos", ending=".ply", free=is_splat_free,
+        words_of(inputs), out, suffixes=PHOTO_SUFFIXES, what="photos", ending=".ply", free=is_splat_free,
         results=results_of(film), one_result=out is not None and out.suffix.lower() == ".ply" and not holds(out.is_dir),
         pass_over=is_picture_of_ours,
     )  # fmt: skip

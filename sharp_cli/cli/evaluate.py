@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from sharp_cli.evaluation.results import Results
     from sharp_cli.evaluation.score import Pictures
     from sharp_cli.predictor import Predictor
-    from sharp_cli.render.rasterizer import Backend
 
 PROTOCOL = "Protocol"
 STDOUT = "-"
@@ -146,7 +145,10 @@ def run(
     from sharp_cli.evaluation.record import to_json
     from sharp_cli.evaluation.sheets import write_sheet
     from sharp_cli.evaluation.table import to_markdown
+    from sharp_cli.render.backends.choose import choose_backend
 
+    on_cuda = predictor.device.type == "cuda"
+    backend = choose_backend("auto" if on_cuda else "cpu", warn=lambda reason: typer.echo(reason, err=True))
     outcomes: list[Outcome] = []
     state = "interrupted"
     try:
@@ -163,8 +165,8 @@ def run(
                 samples,
                 mask=settings["mask"],
                 privileged_depth=settings["privileged_depth"],
-                backend=choose_backend(predictor),
-                device="cuda" if predictor.device.type == "cuda" else "cpu",
+                backend=backend,
+                device="cuda" if on_cuda else "cpu",
                 ended=ended,
             )
         state = "finished"
@@ -201,20 +203,6 @@ def in_short(outcome: Outcome) -> str:
     """The PSNR of each picture, and how long it took."""
     told = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
     return f"PSNR {', '.join(told)} dB; {sum(outcome.seconds.values()):.1f} s"
-
-
-def choose_backend(predictor: Predictor) -> Backend:
-    """The rasterizer beside a predictor; a CUDA device that gsplat does not run on is told of and left alone."""
-    if predictor.device.type != "cuda":
-        return "cpu"
-    from sharp_cli.render.backends.cuda import load_gsplat
-
-    try:
-        load_gsplat()
-    except SharpError as error:
-        typer.echo(f"Rendering on the CPU. {error}", err=True)
-        return "cpu"
-    return "cuda"
 
 
 def make_folder(folder: Path) -> None:

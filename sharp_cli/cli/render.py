@@ -12,15 +12,12 @@ from sharp_cli.cameras.names import LookAt, Trajectory
 from sharp_cli.cli.choices import RenderDevice, Stereo, VideoFormat
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, DryRun, FailFast, JsonFile, Overwrite, Quiet, Timings, option
-from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.axes import Up
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
     from sharp_cli.batch.pipeline import Job
-    from sharp_cli.cli.display.report import Report
     from sharp_cli.render.encode import Format
-    from sharp_cli.render.rasterizer import Backend
 
 CAMERA, PICTURE = "Camera", "Picture"
 SUFFIXES = frozenset({".ply"})
@@ -121,6 +118,7 @@ def render(
     from sharp_cli.cameras.camera_file import read_cameras
     from sharp_cli.cameras.trajectories import range_warning
     from sharp_cli.cli.display.report import Report
+    from sharp_cli.render.backends.choose import choose_backend
     from sharp_cli.render.film import FilmSettings
 
     path = FilmSettings(
@@ -167,7 +165,7 @@ def render(
     with Report(len(jobs), "splats", "rendering", quiet=quiet, timings=timings, debug=debug) as report:
         if cameras is None and (warning := range_warning(max_disparity, max_zoom)):
             report.line(warning, style="yellow")
-        backend = choose_backend(device, report)
+        backend = choose_backend(device.value, warn=lambda reason: report.line(reason, style="yellow"))
         stages = filming(film, backend, report.part, save_cameras=save_cameras, overwrite=overwrite)
         run_batch("render", jobs, stages, report, settings, json_file=json_file, fail_fast=fail_fast)
 
@@ -225,25 +223,3 @@ def choose_size(size: str | None) -> int | tuple[int, int] | None:
             f"{size!r} is no size: give the long side or WIDTHxHEIGHT, 2 to 16384 pixels.", param_hint="--size"
         )
     return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
-
-
-def choose_backend(device: RenderDevice, report: Report) -> Backend:
-    """The rasterizer for a device: with auto, a CUDA device that gsplat does not run on is told of and left alone.
-
-    Raises:
-        SharpError: CUDA is asked for and cannot be had.
-    """
-    import torch
-
-    if device is RenderDevice.cpu or (device is RenderDevice.auto and not torch.cuda.is_available()):
-        return "cpu"
-    from sharp_cli.render.backends.cuda import load_gsplat
-
-    try:
-        load_gsplat()
-    except SharpError as error:
-        if device is RenderDevice.cuda:
-            raise
-        report.line(f"Rendering on the CPU. {error}", style="yellow")
-        return "cpu"
-    return "cuda"

@@ -1,4 +1,4 @@
-"""Pairs out of posed pictures with depth: any ``transforms.json``, by the paper's rule (spec/training.md).
+"""Pairs out of posed pictures with depth: any ``transforms.json``, by the paper's rule (docs/training.md).
 
 Sets of 10 views, of these the pairs with more than 60 % depth overlap, at most 512 of a data set. The paper says
 neither how sets are put together nor what the overlap is a part of; our choices stand at the functions.

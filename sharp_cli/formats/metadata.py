@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 from sharp_cli.formats.ply_layout import CAMERA_FACTS
-from sharp_cli.gaussians.gaussians import Camera, Gaussians
+from sharp_cli.gaussians.gaussians import Blending, Camera, Gaussians
 
 MAX_SIDE = 10**6
 """Pixels; a camera beyond it is damage."""
+FOCAL_LENGTHS = (1e-3, 1e9)
+"""Pixels, likewise: nothing else can be rendered."""
 
 
 def to_metadata(gaussians: Gaussians) -> dict[str, str]:
@@ -18,13 +19,29 @@ def to_metadata(gaussians: Gaussians) -> dict[str, str]:
     facts = {"_".join(key.split()): value for key, value in gaussians.facts.items() if key not in CAMERA_FACTS}
     if camera := gaussians.camera:
         facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
-    return facts
+    return {**facts, **blending_fact(gaussians)}
 
 
 def with_metadata(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussians:
     """Gaussians with what :func:`to_metadata` stored; what is damaged is left out."""
     facts = {key: value for key, value in metadata.items() if key not in CAMERA_FACTS}
-    return replace(gaussians, camera=parse_camera(metadata), facts=facts)
+    blending = parse_blending(metadata, ours=bool(metadata))
+    return replace(gaussians, camera=parse_camera(metadata), facts=facts, blending=blending)
+
+
+def blending_fact(gaussians: Gaussians) -> dict[str, str]:
+    """The blending as a fact; none for linear light, the rule in files that this program writes."""
+    return {} if gaussians.blending == "linear" else {"blending": gaussians.blending}
+
+
+def parse_blending(metadata: Mapping[str, str], ours: bool) -> Blending:
+    """How a file's Gaussians are blended: as its facts say, else in linear light if it is ours or the published tool's.
+
+    Other tools train splats by comparing blended sRGB with photos, and their viewers blend sRGB.
+    """
+    if metadata.get("blending") == "srgb":
+        return "srgb"
+    return "linear" if ours else "srgb"
 
 
 def parse_camera(metadata: Mapping[str, str]) -> Camera | None:
@@ -40,4 +57,4 @@ def parse_camera(metadata: Mapping[str, str]) -> Camera | None:
 def is_sound(camera: Camera) -> bool:
     """Whether a camera that was read can be one."""
     sides = 0 < camera.width <= MAX_SIDE and 0 < camera.height <= MAX_SIDE
-    return sides and 0 < camera.focal_px < math.inf
+    return sides and FOCAL_LENGTHS[0] <= camera.focal_px <= FOCAL_LENGTHS[1]

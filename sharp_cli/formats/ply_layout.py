@@ -32,8 +32,8 @@ NORMALS = ("nx", "ny", "nz")
 FULL_COEFFICIENTS = 15
 """Per color channel: degrees 1 to 3."""
 
-CAMERA_FACTS = ("image_size", "focal_px", "color_space", "up")
-"""Comments that become the camera, the color space and the up axis, not facts."""
+CAMERA_FACTS = ("image_size", "focal_px", "color_space", "blending", "up")
+"""Comments that become the camera, the color space, the blending and the up axis, not facts."""
 
 PUBLISHED_ELEMENTS = ("extrinsic", "intrinsic", "image_size", "frame", "disparity", "color_space", "version")
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
-from sharp_cli.formats.metadata import is_sound, parse_camera
+from sharp_cli.formats.metadata import is_sound, parse_blending, parse_camera
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
@@ -79,7 +79,10 @@ def read_content(file: BinaryIO, header: Header) -> PlyContent:
     packed = is_compressed(element)
     gaussians = unpack(file, header, element) if packed else _gaussians(file, header, element, infinite)
     facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS}
-    gaussians = replace(gaussians, camera=read_camera(file, header), facts=facts, up=_up(header))
+    ours = bool(header.facts) or any(header.find(name) for name in ("color_space", "intrinsic"))
+    blending = parse_blending(header.facts, ours)
+    camera, up = read_camera(file, header), _up(header)
+    gaussians = replace(gaussians, camera=camera, facts=facts, blending=blending, up=up)
     kept, dropped = _drop_bad_rows(gaussians)
     if len(gaussians) and not len(kept):
         parts = ", ".join(dropped)

@@ -12,6 +12,7 @@ from plyfile import PlyData, PlyElement
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.metadata import blending_fact
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, FULL_COEFFICIENTS, PlyLayout, vertex_names
 from sharp_cli.gaussians.color import linear_to_srgb
@@ -65,6 +66,7 @@ def fact_comments(gaussians: Gaussians, with_camera: bool = True) -> list[str]:
         facts["color_space"] = "srgb"
         if gaussians.up:
             facts["up"] = gaussians.up
+    facts |= blending_fact(gaussians)
     return [f"{COMMENT} {key} {escape(value)}" for key, value in facts.items()]
 
 

@@ -51,6 +51,13 @@ def write_sog(path: str | PathLike[str], gaussians: Gaussians) -> None:
         SharpError: too many Gaussians for WebP's size limit (268 million).
         OSError: the file cannot be written.
     """
+    content = sog_bytes(gaussians)
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_bytes(content)
+
+
+def sog_bytes(gaussians: Gaussians) -> bytes:
+    """The content of a ``.sog`` file; raises as :func:`write_sog`."""
     columns = to_columns(gaussians)
     width = _grid_width(gaussians)
     if width is None:
@@ -64,9 +71,11 @@ def write_sog(path: str | PathLike[str], gaussians: Gaussians) -> None:
     meta["asset"]["sharp"] = to_metadata(gaussians)
     with ThreadPoolExecutor(2) as pool:
         encoded = dict(zip(images, pool.map(lambda name: _to_webp(images[name], width, height), images), strict=True))
-    with atomic_write(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in [(META, json.dumps(meta).encode()), *encoded.items()]:
             archive.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
 
 
 def read_sog(path: str | PathLike[str]) -> Gaussians:

@@ -1,4 +1,4 @@
-"""The sRGB transfer curve (IEC 61966-2-1; spec/network.md §9)."""
+"""The sRGB transfer curve (IEC 61966-2-1; docs/network.md §9)."""
 
 from __future__ import annotations
 

@@ -59,6 +59,15 @@ def _transform(
     factors = np.empty(9 * (stop - start), np.float32)
     _factors(scales[3 * start : 3 * stop], quats[4 * start : 4 * stop], matrix, factors)
     _decompose(0, stop - start, factors, new_scales[3 * start : 3 * stop], new_quats[4 * start : 4 * stop])
+    _keep_zeros(quats[4 * start : 4 * stop], new_quats[4 * start : 4 * stop])
+
+
+@kernel
+def _keep_zeros(quats: Floats, new_quats: Floats) -> None:
+    """Zero quaternions stay zero, so that their Gaussians are not drawn."""
+    for i in range(len(quats) // 4):
+        if quats[4 * i] == 0 and quats[4 * i + 1] == 0 and quats[4 * i + 2] == 0 and quats[4 * i + 3] == 0:
+            new_quats[4 * i : 4 * i + 4] = ZERO
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Metrics of one picture or depth map against the truth (spec/training.md, evaluation protocol).
+"""Metrics of one picture or depth map against the truth (docs/training.md, evaluation protocol).
 
 Pictures are (B, 3, H, W) sRGB floats in [0, 1], depth maps (B, 1, H, W) in metres, and every metric gives one
 value per picture, (B,): the protocol's means are over samples.

@@ -1,4 +1,4 @@
-"""Base Gaussians (spec/network.md §5): the plain splat of a photo with depth that the network then refines."""
+"""Base Gaussians (docs/network.md §5): the plain splat of a photo with depth that the network then refines."""
 
 from __future__ import annotations
 

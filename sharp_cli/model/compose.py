@@ -1,4 +1,4 @@
-"""From base Gaussians and deltas to Gaussians (spec/network.md §7)."""
+"""From base Gaussians and deltas to Gaussians (docs/network.md §7)."""
 
 from __future__ import annotations
 

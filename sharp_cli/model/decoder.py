@@ -1,4 +1,4 @@
-"""The DPT-style decoder that both branches share (spec/network.md §3): five maps → one fine map."""
+"""The DPT-style decoder that both branches share (docs/network.md §3): five maps → one fine map."""
 
 from __future__ import annotations
 

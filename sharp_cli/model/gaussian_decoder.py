@@ -1,4 +1,4 @@
-"""The Gaussian decoder and its prediction heads (spec/network.md §6): 14 deltas for every base Gaussian."""
+"""The Gaussian decoder and its prediction heads (docs/network.md §6): 14 deltas for every base Gaussian."""
 
 from __future__ import annotations
 

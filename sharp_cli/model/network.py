@@ -30,7 +30,7 @@ class Prediction(NamedTuple):
 
 
 class SharpNetwork(nn.Module):
-    """SHARP (arXiv 2512.10685; spec/network.md). ``precision.set_precision`` chooses what its backbone computes in."""
+    """SHARP (arXiv 2512.10685; docs/network.md). ``precision.set_precision`` chooses what its backbone computes in."""
 
     def __init__(self, config: SharpConfig) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class SharpNetwork(nn.Module):
         return Prediction(compose_gaussians(base, delta, unit), depth, delta, adjustment)
 
     def predict_disparity(self, image: Tensor) -> Tensor:
-        """The first half of the way: (B, 3, R, R) photos → (B, 2, R, R) disparity ≥ 0 (spec/network.md §3)."""
+        """The first half of the way: (B, 3, R, R) photos → (B, 2, R, R) disparity ≥ 0 (docs/network.md §3)."""
         return self._see(image)[1]
 
     def predict_coarse_disparity(self, picture: Tensor) -> Tensor:

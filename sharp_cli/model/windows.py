@@ -1,4 +1,4 @@
-"""Cutting a picture into overlapping windows, and putting token grids back together (spec/network.md §2)."""
+"""Cutting a picture into overlapping windows, and putting token grids back together (docs/network.md §2)."""
 
 from __future__ import annotations
 

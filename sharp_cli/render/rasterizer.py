@@ -1,4 +1,4 @@
-"""Gaussians and cameras in, pictures out: the one way to render, on any device (spec/network.md §10)."""
+"""Gaussians and cameras in, pictures out: the one way to render, on any device (docs/network.md §10)."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class TrainConfig:
     """``released``: the paper's freezing. ``all``: everything. ``frozen-backbone``: neither ViT (one of
     the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself)."""
     adjust_depth: bool = True
-    """Whether predicted depth is adjusted towards the true one (spec/network.md §4)."""
+    """Whether predicted depth is adjusted towards the true one (docs/network.md §4)."""
     precision: TrainingPrecision = "fp32"
     """What the backbone computes in; ``auto`` is bf16 where the hardware has it, otherwise fp32. Weights, heads,
     rendering and losses are fp32 always."""

@@ -16,11 +16,10 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 from sharp_cli.datasets.posed import load_photo, posed_pairs
 from sharp_cli.datasets.view_pair import PairBatch, ViewPair, stack_pairs
 from sharp_cli.errors import SharpError
+from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.scenes.dataset import ScenePairs, seeds
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.distributed import World
-
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".bmp"}
 
 SCENES_A_SEED = 2**24
 """How many drawn scenes a run has to itself: one that starts from another's weights shall see new ones."""

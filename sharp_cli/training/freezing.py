@@ -41,7 +41,7 @@ UNUSED = tuple(f"{decoder}.fusions.4.resnet1." for decoder in ("depth_decoder", 
 def is_trainable(name: str, trainable: Trainable, phase: Phase = "full", adjust_depth: bool = True) -> bool:
     """Whether a value of the network is trained.
 
-    ``released`` is the paper's recipe (spec/training.md): the patch encoder with its projections is frozen, and so are
+    ``released`` is the paper's recipe (docs/training.md): the patch encoder with its projections is frozen, and so are
     the depth network's norm layers, which are the image encoder's LayerNorms. Of the released network's
     702,305,169 values that leaves 339,797,231; 44,774,050 of the frozen ones are the ViTs' classifier heads, which
     this package does not load.

@@ -1,4 +1,4 @@
-"""The perceptual loss (spec/training.md: percep), and the form of it that never keeps its network's graph."""
+"""The perceptual loss (docs/training.md: percep), and the form of it that never keeps its network's graph."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def disparity_factor(batch: PairBatch) -> Tensor:
 
 
 def novel_mask(batch: PairBatch, margin: float = MARGIN) -> Tensor:
-    """(B, 1, H, W) pixels of the novel view that the input view's frame holds (spec/training.md)."""
+    """(B, 1, H, W) pixels of the novel view that the input view's frame holds (docs/training.md)."""
     height, width = batch.photo.shape[2:]
     here = torch.eye(4, device=batch.novel_viewmat.device).expand_as(batch.novel_viewmat)
     cameras = (batch.novel_viewmat, batch.novel_intrinsics, here, batch.input_intrinsics)

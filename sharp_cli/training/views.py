@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sharp_cli.gaussians.color import linear_to_srgb
-from sharp_cli.gaussians.covariance import rotation_from_quats
+from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.model.compose import NdcGaussians
 from sharp_cli.render.rasterizer import rasterize
 
@@ -25,7 +25,7 @@ class Renders(NamedTuple):
 
 
 def camera_from_ndc(K: Tensor, width: int, height: int) -> Tensor:
-    """The linear map from the network's normalised space to the camera's (spec/network.md §8).
+    """The linear map from the network's normalised space to the camera's (docs/network.md §8).
 
     Args:
         K: (B, 3, 3) intrinsics [px] of the view that the network saw, wherever its principal point lies.
@@ -54,7 +54,7 @@ def render_ndc_views(
     """
     scenes = []
     for i, matrix in enumerate(camera_from_ndc(K, width, height)):
-        factor = matrix @ (rotation_from_quats(gaussians.quats[i]) * gaussians.scales[i][:, None])
+        covars = covariances(gaussians.scales[i], gaussians.quats[i])
         scenes.append(
             rasterize(
                 gaussians.means[i] @ matrix.T,
@@ -64,7 +64,7 @@ def render_ndc_views(
                 Ks[i],
                 width,
                 height,
-                covars=factor @ factor.mT,
+                covars=matrix @ covars @ matrix.mT,
             )
         )
     color, alpha, depth = (torch.stack(each) for each in zip(*scenes, strict=True))

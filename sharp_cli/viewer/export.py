@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from sharp_cli.formats.compressed_ply import compressed_ply
+from sharp_cli.formats.sog import sog_bytes
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.viewer.page import page_with
@@ -14,13 +14,13 @@ from sharp_cli.viewer.page import page_with
 def write_html(path: str | PathLike[str], gaussians: Gaussians, title: str) -> None:
     """Write Gaussians with a viewer that starts with the photo's view; ``title`` is plain text.
 
-    The file has about 21 bytes a Gaussian and 3.4 MB for the viewer. It appears under its name only when it is
+    The file has about 12 bytes a Gaussian and 3.4 MB for the viewer. It appears under its name only when it is
     complete.
 
     Raises:
         SharpError: there is no Gaussian to show.
         OSError: the file cannot be written.
     """
-    pieces = page_with(gaussians, title, compressed_ply(gaussians))
+    pieces = page_with(gaussians, title, sog_bytes(gaussians))
     with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
         file.writelines(pieces)

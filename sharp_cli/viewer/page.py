@@ -35,7 +35,7 @@ def page_around(gaussians: Gaussians, name: str, url: str) -> bytes:
 
 def page_with(gaussians: Gaussians, name: str, splat: bytes) -> Iterator[bytes]:
     """The page that holds these Gaussians' ``splat`` file, piece by piece; ``name`` is the title."""
-    facts = {"name": "splat.ply", "inline": True, "bytes": len(splat)}
+    facts = {"name": "splat.sog", "inline": True, "bytes": len(splat)}
     yield _head(gaussians, name, facts, connect="'none'")
     for start in range(0, len(splat), PART):
         part = base64.b64encode(splat[start : start + PART])

@@ -22,7 +22,7 @@ from sharp_cli.weights.store import SUFFIXES
 
 @dataclass(frozen=True)
 class Weights:
-    """What a weights file holds (spec/network.md §11)."""
+    """What a weights file holds (docs/network.md §11)."""
 
     config: SharpConfig
     record: dict[str, Any]

@@ -27,7 +27,7 @@ def write_weights(
     record: Mapping[str, Any],
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write a safetensors file of ours (spec/network.md §11).
+    """Write a safetensors file of ours (docs/network.md §11).
 
     Tensor by tensor rather than with ``safetensors.torch.save_file``, which wants the whole converted model in
     memory and leaves a file that only its owner may read.

@@ -34,6 +34,14 @@ def test_a_folder_is_searched_to_the_bottom_for_photos_alone(tmp_path: Path) -> 
     assert places(find(tmp_path)) == ["2020/06/y.png", "2020/x.jpg", "a.png", "b.JPG"]
 
 
+def test_thumbnails_and_trash_of_other_systems_are_skipped(tmp_path: Path) -> None:
+    junk = ("@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "$RECYCLE.BIN/S-1-5/b.jpg", "#recycle/c.jpg", "__MACOSX/d.jpg")
+    touch(*(tmp_path / "in" / name for name in ("a.jpg", "sub/b.jpg", "sub/@eaDir/b.jpg/SYNO.jpg", *junk)))
+    assert places(find(tmp_path / "in")) == ["a.jpg", "sub/b.jpg"]
+    assert places(find(tmp_path / "in/**/*.jpg")) == ["a.jpg", "sub/b.jpg"]
+    assert places(find(tmp_path / "in/$RECYCLE.BIN")) == ["S-1-5/b.jpg"]
+
+
 def test_a_file_that_is_met_several_times_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path / "a.jpg", tmp_path / "sub/b.jpg")
     monkeypatch.chdir(tmp_path)

@@ -220,7 +220,7 @@ def test_as_many_pictures_as_views(tmp_path: Path) -> None:
 
 def test_nothing_half_written_stays(tmp_path: Path) -> None:
     path = saved(tmp_path, "before")
-    views = Views(torch.eye(4)[None], torch.full((1, 3, 3), float("nan")), 4, 4)
+    views = Views(torch.eye(4)[None], torch.tensor([[[4.0, 0, float("nan")], [0, 4, 2], [0, 0, 1]]]), 4, 4)
     with pytest.raises(ValueError, match="JSON compliant"):
         write_transforms(path, [views])
     assert [file.read_text() for file in tmp_path.iterdir()] == ["before"]

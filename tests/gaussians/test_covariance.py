@@ -87,8 +87,36 @@ def test_half_turns_have_quaternions(axis: int) -> None:
     assert torch.equal(quats_from_rotation(torch.diag(torch.tensor(diagonal))[None])[0].abs(), expected)
 
 
-def test_a_zero_quaternion_turns_nothing() -> None:
-    assert torch.equal(rotation_from_quats(torch.zeros(1, 4))[0], torch.eye(3))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_zero_quaternion_has_no_covariance_and_no_gradient(dtype: torch.dtype) -> None:
+    quats = torch.tensor([[0.0, 0, 0, 0], [1, 0, 0, 0]], dtype=dtype, requires_grad=True)
+    scales = torch.ones(2, 3, dtype=dtype, requires_grad=True)
+    covars = covariances(scales, quats)
+    assert covars[0].isnan().all()
+    assert covars[1].tolist() == torch.eye(3).tolist()
+    torch.where(covars.isnan(), 0, covars).sum().backward()  # renderers leave out what is not finite
+    assert quats.grad[0].tolist() == [0, 0, 0, 0]
+    assert scales.grad.tolist() == [[0, 0, 0], [2, 2, 2]]
+
+
+@pytest.mark.parametrize("length", [1e-30, 1e-12, 1e25])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_quaternions_of_any_length(length: float, dtype: torch.dtype) -> None:
+    quats, scales = torch.tensor([[0.1, 0.7, -0.3, 0.2]], dtype=dtype), torch.tensor([[1.0, 2.0, 3.0]], dtype=dtype)
+    torch.testing.assert_close(covariances(scales, quats * length), covariances(scales, quats), rtol=1e-5, atol=1e-5)
+
+
+def test_compiled_covariances_are_those_of_torch() -> None:
+    generator = torch.Generator().manual_seed(2)
+    values = [torch.rand(100, 3, generator=generator), torch.randn(100, 4, generator=generator)]
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        scales, quats = (value.to(dtype).requires_grad_() for value in values)
+        found = covariances(scales, quats)
+        weights = torch.linspace(-1, 2, found.numel(), dtype=dtype).view_as(found)
+        results.append([found, *torch.autograd.grad((weights * found).sum(), (scales, quats))])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-5)
 
 
 def test_transform_maps_means_and_covariances() -> None:

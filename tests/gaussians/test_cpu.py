@@ -61,11 +61,15 @@ def test_columns_too_short_for_their_squares(short: float) -> None:
     assert (quats.norm(dim=1) - 1).abs().max() < 1e-6
 
 
-def test_a_zero_quaternion_turns_nothing() -> None:
-    shape = torch.ones(1, 3), torch.tensor([[3.0, 2.0, 1.0]]), torch.zeros(1, 4)
-    _, scales, quats = cpu.transform(*shape, torch.eye(3))
-    assert scales.tolist() == [[3, 2, 1]]
-    assert quats.abs().tolist() == [[1, 0, 0, 0]]
+def test_zero_quaternions_stay_zero() -> None:
+    """Their Gaussians are not drawn, before a map or after it."""
+    shapes = torch.ones(2, 3), torch.ones(2, 3), torch.tensor([[0.0, 0, 0, 0], [1, 0, 0, 0]])
+    for moved in (
+        cpu.transform(*shapes, torch.eye(3)),
+        transform(*(v.double() for v in shapes), torch.eye(3).double()),
+    ):
+        assert moved[2].abs().tolist() == [[0, 0, 0, 0], [1, 0, 0, 0]]
+        assert moved[1].isfinite().all()
 
 
 def test_views_and_chunks() -> None:

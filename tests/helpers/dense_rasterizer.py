@@ -1,4 +1,4 @@
-"""The rendering rules of spec/network.md §10, splat by splat over whole pictures in float64; scenes to try them on."""
+"""The rendering rules of docs/network.md §10, splat by splat over whole pictures in float64; scenes to try them on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Picture files and colour profiles written byte by byte, so that no test asks Pillow what is right."""
+"""Picture files and color profiles written byte by byte, so that no test asks Pillow what is right."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def tiff(width: int, height: int, pixels: bytes, bits: tuple[int, ...], photomet
 def cmyk_jpeg(blocks: list[tuple[int, int, int, int]], adobe_transform: int | None) -> bytes:
     """A JPEG of flat 8 × 8 blocks in one row, with four stored samples each.
 
-    Only DC coefficients: with a quantiser of 8 everywhere, a block's DC is its sample minus 128.
+    Only DC coefficients: with a quantizer of 8 everywhere, a block's DC is its sample minus 128.
     """
 
     def segment(marker: int, body: bytes) -> bytes:
@@ -155,7 +155,7 @@ def p3_profile() -> bytes:
     return _profile(b"mntr", b"RGB ", b"XYZ ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
 
 
-def grey_profile(gamma: float) -> bytes:
+def gray_profile(gamma: float) -> bytes:
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
     return _profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": curve})
 

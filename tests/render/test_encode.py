@@ -77,7 +77,7 @@ def test_a_cut_off_file_is_not_mistaken_for_a_clip(tmp_path: Path, format: str, 
     path = write(tmp_path / "clip", format, drawn_frames())
     file = path / "frame_00000.png" if format == "png" else path
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * kept)])
-    with pytest.raises(SharpError, match=r"is not a( complete)?"):
+    with pytest.raises(SharpError, match=r"not a"):
         read_facts(path, format)
 
 

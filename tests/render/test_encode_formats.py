@@ -71,9 +71,15 @@ def test_flat_colours_come_back_from_an_mp4(tmp_path: Path, color: tuple[int, in
     assert np.abs(rgb - color).max() <= 2
 
 
-def test_an_mp4_needs_an_even_size(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="even width and height, not 63 × 48"):
-        write(tmp_path / "clip.mp4", "mp4", drawn_frames(1, width=63))
+@pytest.mark.parametrize(("width", "height"), [(63, 48), (64, 47), (63, 47), (1, 1)])
+def test_odd_sizes_of_an_mp4_are_padded_without_a_shift(tmp_path: Path, width: int, height: int) -> None:
+    frames = drawn_frames(3, width=width, height=height)
+    margin = ((0, height % 2), (0, width % 2), (0, 0))
+    padded = [np.pad(frame, margin, mode="edge") for frame in frames]
+    found, _ = decoded(write(tmp_path / "odd.mp4", "mp4", frames))
+    expected, _ = decoded(write(tmp_path / "even.mp4", "mp4", padded))
+    assert found.shape[1:3] == (height + height % 2, width + width % 2)
+    assert (found == expected).all()
 
 
 def test_without_x264_another_encoder_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,11 +26,11 @@ def same_bytes(one: Rendering, other: Rendering) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def assert_close(rendering: Rendering, expected: Rendering) -> None:
+def assert_close(rendering: Rendering, expected: Rendering, most: float = 2e-3) -> None:
     """The bar for golden pictures; single pixels may fall on the other side of alpha 1/255, where splats end."""
     for name, result, wanted in zip(Rendering._fields, rendering, expected, strict=True):
         error = (result[0].double() - wanted).abs()
-        assert error.max() <= 2e-3 and error.mean() <= 1e-4, name
+        assert error.max() <= most and error.mean() <= 1e-4, name
 
 
 @pytest.mark.parametrize("scene", ["a", "b", "c"])
@@ -72,7 +72,8 @@ def test_long_thin_splats() -> None:
     scene["scales"] = torch.tensor([[2.0, 0.002, 0.002]]).expand(12, 3)
     rendering = render(scene, eps2d=1e-3)
     assert rendering.alpha.max() > 0.5
-    assert_close(rendering, render_dense(scene, VIEWMAT, K, eps2d=1e-3))
+    # a float32 covariance of 4 m² holds the thin axes' 4e-6 m² to a few percent, which moves where a splat ends
+    assert_close(rendering, render_dense(scene, VIEWMAT, K, eps2d=1e-3), most=4e-3)
 
 
 def test_covariances_render_as_quaternions_and_scales() -> None:

@@ -13,7 +13,7 @@ from sharp_cli import Gaussians, read_ply
 from sharp_cli.cameras.camera_file import read_views
 from sharp_cli.cameras.lenses import Lens, distort
 from sharp_cli.cameras.views import Views
-from sharp_cli.render.film import render_views
+from sharp_cli.render.views import render_views
 
 SIZE = 200
 

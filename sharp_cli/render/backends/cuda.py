@@ -1,4 +1,4 @@
-"""The CUDA backend: gsplat's rasterization in classic mode, which spec/network.md §10 describes.
+"""The CUDA backend: gsplat's rasterization in classic mode, which docs/network.md §10 describes.
 
 Read against gsplat 1.5.3: ``radius_clip`` 0 keeps the smallest splats; a splat's box follows from where its alpha
 falls below 1/255 (before 1.5 it was cut at 3σ, hence the version asked for); ``near_plane``, ``far_plane`` and

@@ -113,11 +113,8 @@ class Encoder:
             SharpError, OSError: encoding an earlier frame failed.
         """
         kind = kind_of(frame)
-        height, width = frame.shape[:2]
         if kind not in KINDS[self._format]:
             raise ValueError(f"{self._format} takes no frames of shape {frame.shape} and type {frame.dtype}")
-        if self._format == "mp4" and (height % 2 or width % 2):
-            raise ValueError(f"mp4 needs an even width and height, not {width} × {height}")
         if self._shape not in (None, (kind, frame.shape)):
             raise ValueError(f"a frame of shape {frame.shape} among frames of {self._shape}")
         self._shape = kind, frame.shape

@@ -1,4 +1,4 @@
-"""Losses on the depth adjustment's map S (spec/training.md: scale, grad-scale): it may help, little and smoothly."""
+"""Losses on the depth adjustment's map S (docs/training.md: scale, grad-scale): it may help, little and smoothly."""
 
 from __future__ import annotations
 

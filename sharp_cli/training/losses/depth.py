@@ -1,4 +1,4 @@
-"""Losses on the predicted depth layers (spec/training.md: depth, tv, grad). Disparity here is 1 / depth [1 / m]."""
+"""Losses on the predicted depth layers (docs/training.md: depth, tv, grad). Disparity here is 1 / depth [1 / m]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses on the Gaussians themselves (spec/training.md: delta, splat)."""
+"""Losses on the Gaussians themselves (docs/training.md: delta, splat)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEAR = 0.01
 """Nearer Gaussians are not drawn, so they are not judged."""
 
 OVERSCAN = 0.15
-"""How far beyond the picture, in parts of its size, the projection's slope is followed (spec/network.md §10)."""
+"""How far beyond the picture, in parts of its size, the projection's slope is followed (docs/network.md §10)."""
 
 
 def delta_loss(delta: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def ndc_intrinsics(width: int, height: int, like: Tensor) -> Tensor:
 def projected_covariances(
     means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, width: int, height: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Σ₂ = J W Σ Wᵀ Jᵀ of every Gaussian, as the rasterizer has it with eps2d = 0 (spec/network.md §10).
+    """Σ₂ = J W Σ Wᵀ Jᵀ of every Gaussian, as the rasterizer has it with eps2d = 0 (docs/network.md §10).
 
     One elementwise operation over all Gaussians at a time: a batched product of so small matrices is slower.
 

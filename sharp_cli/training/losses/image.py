@@ -1,4 +1,4 @@
-"""Losses between a rendered and a true picture (spec/training.md: color, alpha)."""
+"""Losses between a rendered and a true picture (docs/training.md: color, alpha)."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.render.backends.cpu.binning import bin_splats
 from sharp_cli.render.backends.cpu.blending import blend, blend_backward
-from sharp_cli.render.backends.cpu.covariance import covariances
 from sharp_cli.render.backends.cpu.layout import CHUNK, Bins, CameraArrays, Canvas, Integers, SplatArrays
 from sharp_cli.render.backends.cpu.projection import camera_arrays, project_backward
 from sharp_cli.runtime.kernels import for_chunks
@@ -37,7 +37,7 @@ def render_cpu(
     """
     gaussians = {name: tensor.to("cpu", torch.float32).contiguous() for name, tensor in gaussians.items()}
     if "covars" not in gaussians:
-        gaussians["covars"] = covariances(gaussians["quats"], gaussians["scales"])
+        gaussians["covars"] = covariances(gaussians["scales"], gaussians["quats"])
     poses = zip(viewmats.detach().cpu(), Ks.detach().cpu(), strict=True)
     cameras = [camera_arrays(viewmat, K, width, height, eps2d, near, far) for viewmat, K in poses]
     pictures: tuple[Tensor, Tensor, Tensor] = _Render.apply(

@@ -1,4 +1,4 @@
-"""Blending each tile's splats into its pixels, front to back, and the gradient back to front (spec/network.md §10).
+"""Blending each tile's splats into its pixels, front to back, and the gradient back to front (docs/network.md §10).
 
 The innermost loops run along pixel rows without branches, so that the compiler turns them into vector instructions.
 For that all of a tile's planes (transmittance, red, …) lie in one array at fixed distances, indexed by unsigned

@@ -1,4 +1,4 @@
-"""From Gaussians in the world to ellipses in the image, and the gradient back (spec/network.md §10).
+"""From Gaussians in the world to ellipses in the image, and the gradient back (docs/network.md §10).
 
 Worked out in double precision, which costs little here and keeps long thin splats exact; results are float32.
 """
