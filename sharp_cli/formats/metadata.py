@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sharp_cli.formats.ply_layout import CAMERA_FACTS
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, PROVENANCE
 from sharp_cli.gaussians.gaussians import Blending, Camera, Gaussians
 
 MAX_SIDE = 10**6
@@ -24,7 +24,7 @@ def to_metadata(gaussians: Gaussians) -> dict[str, str]:
 
 def with_metadata(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussians:
     """Gaussians with what :func:`to_metadata` stored; what is damaged is left out."""
-    facts = {key: value for key, value in metadata.items() if key not in CAMERA_FACTS}
+    facts = {key: value for key, value in metadata.items() if key not in CAMERA_FACTS + PROVENANCE}
     blending = parse_blending(metadata, ours=bool(metadata))
     return replace(gaussians, camera=parse_camera(metadata), facts=facts, blending=blending)
 

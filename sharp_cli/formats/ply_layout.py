@@ -35,6 +35,10 @@ FULL_COEFFICIENTS = 15
 CAMERA_FACTS = ("image_size", "focal_px", "color_space", "blending")
 """Comments that become the camera, the color space and the blending, not facts."""
 
+PROVENANCE = ("source", "source_folder", "source_sha256", "source_stat", "settings", "gaussians")
+"""Comments on how this one file was made. They are not facts of the Gaussians: what is read, changed and written again
+is another file."""
+
 PUBLISHED_ELEMENTS = ("extrinsic", "intrinsic", "image_size", "frame", "disparity", "color_space", "version")
 
 

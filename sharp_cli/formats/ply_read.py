@@ -18,7 +18,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
 from sharp_cli.formats.metadata import is_sound, parse_blending, parse_camera
 from sharp_cli.formats.ply_header import Element, Header, open_ply
-from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, RGB, rest_names
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, PROVENANCE, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
@@ -74,7 +74,7 @@ def read_content(file: BinaryIO, header: Header) -> PlyContent:
     infinite: dict[str, int] = {}
     packed = is_compressed(element)
     gaussians = unpack(file, header, element) if packed else _gaussians(file, header, element, infinite)
-    facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS}
+    facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS + PROVENANCE}
     ours = bool(header.facts) or any(header.find(name) for name in ("color_space", "intrinsic"))
     blending = parse_blending(header.facts, ours)
     gaussians = replace(gaussians, camera=read_camera(file, header), facts=facts, blending=blending)
