@@ -114,6 +114,12 @@ def test_text_is_not_unpacked_beyond_a_bound(tmp_path: Path) -> None:
     assert peak < 16 << 20
 
 
+def test_many_faults_give_few_notes(tmp_path: Path) -> None:
+    assert len(read(tmp_path, png_of(*[chunk(b"tEXt", b"", 1)] * 1000)).notes) == 1
+    notes = read(tmp_path, png_of(*[chunk(b"pHYs", bytes(10 + n)) for n in range(100)])).notes
+    assert len(notes) == 13 and "88" in notes[-1]
+
+
 def test_endless_chunks_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_CHUNKS <= 1_000_000
     monkeypatch.setattr("sharp_cli.photo.png.MOST_CHUNKS", 50)
