@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from sharp_cli.cameras.transforms import Frame, read_transforms
+from sharp_cli.cameras.frames import Frame, require_pinholes
+from sharp_cli.cameras.transforms import read_transforms
 from sharp_cli.datasets.posed import read_depth
 from sharp_cli.errors import SharpError
 from sharp_cli.photo import FocalOverride, Photo, read_photo
@@ -93,6 +94,7 @@ def _load_row(folder: Path, name: str, peak: float) -> tuple[Photo, NDArray[np.f
 
 def _from_transforms(file: Path) -> list[MeasuredPhoto]:
     frames = [frame for frame in read_transforms(file) if frame.picture is not None and frame.depth is not None]
+    require_pinholes(file, frames)
     group = file.parent.name
     return [MeasuredPhoto(f"{group}/{i}", group, partial(_load_frame, frame)) for i, frame in enumerate(frames)]
 
