@@ -5,9 +5,10 @@ To add a format: write one module with a reader, a writer or both, and add one r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharp_cli.errors import SharpError
@@ -26,7 +27,10 @@ class SplatFormat(NamedTuple):
     reader: str | None
     """``module.function`` in this package: (path) → Gaussians. None: the format cannot be read."""
     writer: str | None
-    """``module.function`` in this package: (path, Gaussians) → None. None: the format cannot be written."""
+    """``module.function`` in this package: (path, Gaussians, provenance) → None. None: it cannot be written."""
+    metadata: str | None = None
+    """``module.function``: (path) → words to text, of a complete file, without reading its Gaussians. None: a record
+    beside the file."""
 
 
 FORMATS = (
@@ -35,19 +39,22 @@ FORMATS = (
         "position, scale and rotation to about 11 bits, color and opacity to 8 bits, harmonics beyond degree 3, order",
         "ply_read.read_ply",
         "compressed_ply.write_compressed_ply",
+        "ply_header.read_facts",
     ),
-    SplatFormat(".ply", "", "ply_read.read_ply", "ply_write.write_ply"),
+    SplatFormat(".ply", "", "ply_read.read_ply", "ply_write.write_ply_file", "ply_header.read_facts"),
     SplatFormat(
         ".sog",
         "position to 16 bits, scale and color to 256 values, rotation and opacity to 8 bits, harmonics to a palette",
         "sog.read_sog",
         "sog.write_sog",
+        "sog.read_sog_metadata",
     ),
     SplatFormat(
         ".spz",
         "position to 0.25 mm, rotation to 9 bits, scale, color, opacity and harmonics to 8 bits",
         "spz.read_spz",
         "spz.write_spz",
+        "spz.read_spz_metadata",
     ),
     SplatFormat(
         ".splat",
@@ -55,7 +62,9 @@ FORMATS = (
         "splat.read_splat_file",
         "splat.write_splat_file",
     ),
-    SplatFormat(".glb", "harmonics beyond degree 3; sharp cannot read it back", None, "glb.write_glb"),
+    SplatFormat(
+        ".glb", "harmonics beyond degree 3; sharp cannot read it back", None, "glb.write_glb", "glb.read_glb_metadata"
+    ),
     SplatFormat(".usdz", "harmonics, camera and provenance; sharp cannot read it back", None, "usdz.write_usdz"),
 )
 """Longer suffixes come before the shorter ones they end in."""
@@ -74,8 +83,11 @@ def read_splat(path: str | PathLike[str]) -> Gaussians:
     return gaussians
 
 
-def write_splat(path: str | PathLike[str], gaussians: Gaussians) -> None:
+def write_splat(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
     """Write a splat file; the suffix names the format. The file appears only when it is complete.
+
+    Args:
+        provenance: how this file is made, kept in it, or in a record beside it if the format has no room.
 
     Raises:
         SharpError: an unknown suffix, or whatever the format's writer refuses.
@@ -84,7 +96,25 @@ def write_splat(path: str | PathLike[str], gaussians: Gaussians) -> None:
     found = format_of(path)
     if found is None or found.writer is None:
         raise SharpError(f"cannot write {fspath(path)}: {_unknown(path)} (sharp writes {known_suffixes('writer')})")
-    _load(found.writer)(path, gaussians)
+    _load(found.writer)(path, gaussians, provenance)
+
+
+def read_metadata(path: str | PathLike[str]) -> Mapping[str, str]:
+    """The metadata of a complete splat file, without its Gaussians; nothing for other tools' files.
+
+    Raises:
+        SharpError: an unknown suffix, or an incomplete file.
+    """
+    found = format_of(path)
+    if found is None:
+        raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
+    metadata: Mapping[str, str] = _load(found.metadata or "metadata.read_record")(Path(path))
+    return metadata
+
+
+def record_path(path: Path) -> Path:
+    """Where the record beside a file lies."""
+    return path.with_name(f"{path.name}.json")
 
 
 def format_of(path: str | PathLike[str]) -> SplatFormat | None:
