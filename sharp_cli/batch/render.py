@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sharp_cli.batch.provenance import check_place, is_done, is_free, make_provenance, settings_text
 from sharp_cli.batch.task import Job, Work
+from sharp_cli.cameras.camera_file import cameras_digest
 from sharp_cli.cameras.transforms import write_transforms
 from sharp_cli.cameras.views import Views
 from sharp_cli.formats.ply import read_ply
@@ -18,7 +19,6 @@ from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.encode import frame_name
 from sharp_cli.render.film import FilmSettings, choose_views, depth_target, open_film
 from sharp_cli.render.rasterizer import Backend
-from sharp_cli.runtime.files import sha256_of
 from sharp_cli.runtime.timing import Stopwatch
 
 FRAMES = "-frames"
@@ -31,7 +31,9 @@ class Shot(NamedTuple):
     """A splat, and the cameras that film it."""
 
     gaussians: Gaussians
-    views: Views
+    views: list[Views]
+    notes: list[str]
+    """What was odd about the splat."""
 
 
 class RenderTask:
@@ -88,27 +90,31 @@ class RenderTask:
         work.provenance = make_provenance(work.job.source, self._settings)
         work.result.facts["sha256"] = work.provenance.source_sha256
         with Stopwatch(work.result.seconds).stage("read"):
-            gaussians = read_ply(work.job.source)
+            notes: list[str] = []
+            gaussians = read_ply(work.job.source, warn=notes.append)
             views = choose_views(self.film, gaussians)
         work.result.facts["gaussians"] = len(gaussians)
-        return Shot(gaussians, views)
+        in_meters = self.film.eye_distance is not None or (self.film.depth and self.film.format == "png")
+        if gaussians.camera is None and in_meters:
+            notes.append(f"one unit of the splat is taken as {self.film.scale:g} m")
+        return Shot(gaussians, views, notes)
 
     def compute(self, work: Work, item: Shot) -> Callable[[], None]:
         """Render every frame. Encoding, which runs alongside, is completed by :meth:`write`."""
-        target, (gaussians, views) = work.job.target, item
+        target, (gaussians, views, notes) = work.job.target, item
         if target not in work.missing:
             return lambda: None
         assert work.provenance is not None
         facts = {**gaussians.facts, **work.provenance.facts()}
-        watch = Stopwatch(work.result.seconds)
+        watch, count = Stopwatch(work.result.seconds), sum(map(len, views))
         with ExitStack() as stack, watch.stage("render", on_device=True):
             frames = stack.enter_context(open_film(self.film, gaussians, views, target, facts, backend=self.backend))
             for done in frames:
-                work.progress(done, len(views))
+                work.progress(done, count)
             complete = stack.pop_all().close
-        width = views.width * (1 if self.film.eye_distance is None else 2)
-        work.result.facts |= {"frames": len(views), "width": width, "height": views.height, "fps": self.film.fps}
-        work.result.note = f"{len(views)} frames of {width} × {views.height}"
+        width, height = views[0].width * (1 if self.film.eye_distance is None else 2), views[0].height
+        work.result.facts |= {"frames": count, "width": width, "height": height, "fps": self.film.fps}
+        work.result.note = "; ".join([f"{count} frames of {width} × {height}", *notes])
         if self.film.depth:
             work.result.facts["depth"] = str(depth_target(target))
         return complete
@@ -118,7 +124,7 @@ class RenderTask:
         with Stopwatch(work.result.seconds).stage("write"):
             output()
             if self.save_cameras is not None:
-                frames = self._frame_files(len(item.views), work.job.target, self.save_cameras)
+                frames = self._frame_files(sum(map(len, item.views)), work.job.target, self.save_cameras)
                 write_transforms(self.save_cameras, item.views, frames)
 
     @cached_property
@@ -141,5 +147,5 @@ def film_settings(film: FilmSettings) -> str:
     """
     settings = {key: "-" if value is None else str(value).replace(" ", "") for key, value in vars(film).items()}
     if film.cameras is not None:
-        settings["cameras"] = sha256_of(film.cameras).hexdigest()
+        settings["cameras"] = cameras_digest(film.cameras)
     return settings_text(settings)

@@ -31,25 +31,6 @@ class RenderDevice(StrEnum):
     cuda = "cuda"
 
 
-class Trajectory(StrEnum):
-    """Camera paths."""
-
-    orbit = "orbit"
-    dolly = "dolly"
-    still = "still"
-    swipe = "swipe"
-    shake = "shake"
-    rotate = "rotate"
-    rotate_forward = "rotate_forward"
-
-
-class LookAt(StrEnum):
-    """Where the cameras of a path look."""
-
-    point = "point"
-    ahead = "ahead"
-
-
 class VideoFormat(StrEnum):
     """What a film is written as."""
 

@@ -1,4 +1,4 @@
-"""``sharp inspect``: what a splat file holds, and what about it may trouble a viewer."""
+"""``sharp inspect``: describe a splat file, and report what may trouble a viewer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A 3D Gaussian splat (.ply), ours or another tool's.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Show what a splat file holds: size, camera, ranges, where it comes from, and what may trouble a viewer."""
+    """Describe a splat file: size, camera, ranges, provenance, and what may trouble a viewer."""
     import_torch()
     from sharp_cli.formats.summary import summarize
 
@@ -31,7 +31,7 @@ def inspect(
 
 
 def print_json(summary: Summary) -> None:
-    """The summary as strict JSON on stdout."""
+    """Print the summary as strict JSON."""
     import json
     from dataclasses import asdict
 
@@ -43,7 +43,7 @@ def print_json(summary: Summary) -> None:
 
 
 def print_table(summary: Summary) -> None:
-    """The summary for people on stdout."""
+    """Print the summary as a table."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -52,9 +52,9 @@ def print_table(summary: Summary) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for label, value in _rows(summary):
-        table.add_row(Text(label), Text(value))  # Text: brackets in file names and comments are no markup
+        table.add_row(Text(label), Text(value))  # Text: brackets in file names and comments are not markup
     for index, problem in enumerate(summary.problems):
-        table.add_row("" if index else "look at", Text(problem, style="yellow"))
+        table.add_row("" if index else "problems", Text(problem, style="yellow"))
     Console(highlight=False).print(table)
 
 
@@ -64,9 +64,9 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     encoding = summary.encoding.replace("_", " ")
     yield "file", f"{plain(str(summary.path))}, {summary.bytes:,} bytes"
     yield "layout", f"{summary.layout} ({encoding})"
-    yield "Gaussians", f"{summary.gaussians:,}, of which {summary.invisible:,} are too transparent to be drawn"
+    yield "Gaussians", f"{summary.gaussians:,}, of which {summary.invisible:,} are too transparent to be rendered"
     yield "harmonics", f"degree {summary.sh_degree}" if summary.sh_degree else "none"
-    yield "colours", {"srgb": "sRGB", "linear": "linear RGB"}[summary.color_space]
+    yield "colors", {"srgb": "sRGB", "linear": "linear RGB"}[summary.color_space]
     if camera := summary.camera:
         across, down = (field_of_view(side, camera.focal_px) for side in (camera.width, camera.height))
         size = f"{camera.width} × {camera.height} px"
@@ -74,10 +74,10 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     else:
         yield "camera", "not in the file"
     for axis, spread in summary.bounds.items():
-        yield axis, _told(spread)
+        yield axis, _in_words(spread)
     for label, found in (("opacity", summary.opacity), ("scale", summary.scale)):
         if found:
-            yield label, _told(found)
+            yield label, _in_words(found)
     for label, names in (("properties", summary.extra_properties), ("elements", summary.extra_elements)):
         if names:
             yield label, f"also {', '.join(names)}"
@@ -87,6 +87,6 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "comment", plain(comment)
 
 
-def _told(spread: Spread) -> str:
+def _in_words(spread: Spread) -> str:
     low, q01, median, q99, high = (f"{value:.4g}" for value in spread)
     return f"{low} to {high}; 98 % within {q01} and {q99}, median {median}"

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sharp_cli.cli.choices import Device, LookAt, PlyLayout, Precision, RenderDevice, Stereo, Trajectory, VideoFormat
+from sharp_cli.cameras.names import LookAt, Trajectory
+from sharp_cli.cli.choices import Device, PlyLayout, Precision, RenderDevice, Stereo, VideoFormat
+from sharp_cli.gaussians.axes import Up
 
 OUTPUT, BATCH, NETWORK, PHOTO, CAMERA, PICTURE = "Output", "Batch", "Network", "Photo", "Camera", "Picture"
 """Groups of ``--help``."""
@@ -119,8 +121,20 @@ MaxZoom = Annotated[
 Look = Annotated[LookAt, option(CAMERA, "Turn to the focus point, or look straight ahead.", "--look-at")]
 Cameras = Annotated[
     Path | None,
-    option(CAMERA, "Use the cameras of a transforms.json (nerfstudio's convention).", metavar="FILE"),
+    option(
+        CAMERA,
+        "Use the cameras of a file: transforms.json or camera_path.json (nerfstudio), cameras.json (3D Gaussian "
+        "Splatting), or a COLMAP folder.",
+        metavar="FILE|FOLDER",
+    ),
 ]
+UpAxis = Annotated[
+    Up | None,
+    option(
+        CAMERA, "World axis that points up, for splats without a camera. Default: as the file says, else -y.", "--up"
+    ),
+]
+Scale = Annotated[float, option(CAMERA, "Meters per unit of the splat, for --depth and --stereo.", min=1e-9, max=1e9)]
 SaveCameras = Annotated[
     Path | None, option(CAMERA, "Write the cameras as a transforms.json, for one splat.", metavar="FILE")
 ]

@@ -9,7 +9,7 @@ import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batches import BatchOptions, choose_jobs, finish, is_debug, read_words, run_batch, show_plan
-from sharp_cli.cli.choices import LookAt, RenderDevice, Stereo, Trajectory
+from sharp_cli.cli.choices import RenderDevice, Stereo
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.values import choose_color, choose_format, choose_size
@@ -28,14 +28,16 @@ def render(
     format: opt.Format = None,
     depth: opt.Depth = False,
     overwrite: opt.Overwrite = False,
-    trajectory: opt.CameraPath = Trajectory.orbit,
+    trajectory: opt.CameraPath = "orbit",
     seconds: opt.Seconds = 2.0,
     fps: opt.Fps = 30.0,
     repeat: opt.Repeat = 1,
     max_disparity: opt.MaxDisparity = 0.08,
     max_zoom: opt.MaxZoom = 0.15,
-    look_at: opt.Look = LookAt.point,
+    look_at: opt.Look = "point",
     cameras: opt.Cameras = None,
+    up: opt.UpAxis = None,
+    scale: opt.Scale = 1.0,
     save_cameras: opt.SaveCameras = None,
     size: opt.PictureSize = None,
     background: opt.SplatBackground = "black",
@@ -58,20 +60,21 @@ def render(
     words, kind = read_words(scenes), choose_format(out, format, alpha, fps)
     picture: dict[str, Any] = {"size": choose_size(size), "format": kind, "fps": fps, "depth": depth, "alpha": alpha}
     picture["background"] = (0, 0, 0) if alpha else choose_color(background)
+    picture |= {"up": up, "scale": scale}
     picture["eye_distance"] = ipd if stereo is Stereo.sbs else None
-    path: dict[str, Any] = {"trajectory": trajectory.value, "repeat": repeat, "look_at": look_at.value}
+    path: dict[str, Any] = {"trajectory": trajectory, "repeat": repeat, "look_at": look_at}
     path |= {"max_disparity": max_disparity, "max_zoom": max_zoom}
-    path["frames"] = 1 if trajectory is Trajectory.still and kind == "png" else max(1, round(seconds * fps))
+    path["frames"] = 1 if trajectory == "still" and kind == "png" else max(1, round(seconds * fps))
 
     import_torch()
     from sharp_cli.batch.render import RenderTask
+    from sharp_cli.cameras.camera_file import read_cameras
     from sharp_cli.cameras.trajectories import range_warning
-    from sharp_cli.cameras.transforms import read_transforms
     from sharp_cli.render.backends.choose import choose_backend
     from sharp_cli.render.film import FilmSettings
 
     if cameras is not None:
-        read_transforms(cameras)  # one error, rather than one for every splat
+        read_cameras(cameras, picture["size"])  # one error, rather than one for every splat
         path = {"cameras": cameras}
     film = FilmSettings(**path, **picture)
     batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))

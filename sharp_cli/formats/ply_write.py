@@ -80,6 +80,8 @@ def fact_comments(
         if camera := gaussians.camera:
             facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
         facts["color_space"] = "srgb"
+        if gaussians.up:
+            facts["up"] = gaussians.up
     facts |= blending_fact(gaussians)
     facts |= provenance or {}
     return [f"{COMMENT} {key} {escape(value)}" for key, value in facts.items()]

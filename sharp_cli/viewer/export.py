@@ -17,8 +17,7 @@ def write_html(
 ) -> None:
     """Write Gaussians with a viewer that starts with the photo's view; ``title`` is plain text.
 
-    The file has about 12 bytes a Gaussian and 3.4 MB for the viewer. It appears under its name only when it is
-    complete.
+    The file has about 12 bytes per Gaussian plus 3.4 MB for the viewer. It appears only when it is complete.
 
     Raises:
         SharpError: there is no Gaussian to show.
