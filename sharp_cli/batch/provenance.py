@@ -1,8 +1,9 @@
 """How a result was made, as the result records it, and what follows: whether it is done, and what may be replaced.
 
 A record lives inside its result where the format has room: comments of a .ply header, and the metadata of other splat
-formats, GIF, WebP, MP4, PNG and HTML. For .splat and .usdz it is a file beside the result. A record describes one file. It never becomes part of the Gaussians read from that file, so what is changed
-and written again does not pass for the result.
+formats, GIF, WebP, MP4, PNG and HTML. For .splat and .usdz it is a file beside the result. A record describes one
+file. It never becomes part of the Gaussians read from that file, so what is changed and written again does not pass
+for the result.
 """
 
 from __future__ import annotations

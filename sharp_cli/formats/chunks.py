@@ -24,7 +24,7 @@ class Padded(NamedTuple):
     """Rows in the order of the file, whose chunks begin at multiples of :data:`CHUNK`."""
 
     order: Order
-    """Which Gaussian stands in each row."""
+    """The Gaussian of each row."""
     real: npt.NDArray[np.bool_]
     """False for copies that only fill a chunk up."""
 

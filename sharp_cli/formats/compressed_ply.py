@@ -60,7 +60,7 @@ def write_compressed_ply(
 def compressed_ply(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> bytes:
     """The bytes of the file. The order of ``gaussians`` is lost.
 
-    Gaussians with a zero quaternion, which are never drawn, are left out. Where far outliers need chunks of their own,
+    Gaussians with a zero quaternion, which are never rendered, are left out. If far outliers need chunks of their own,
     the chunk before them is filled up with Gaussians of opacity 0.
     """
     shown = np.flatnonzero((gaussians.quats != 0).any(dim=1).cpu().numpy())

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, PROVENANCE
 from sharp_cli.formats.registry import record_path
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Blending, Camera, Gaussians
 from sharp_cli.runtime.files import atomic_write
 
@@ -27,10 +28,12 @@ FOCAL_LENGTHS = (1e-3, 1e9)
 
 
 def to_metadata(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The camera, if known, the blending, the facts, and how the file is made."""
+    """The camera and the up axis, if known, the blending, the facts, and how the file is made."""
     facts = {"_".join(key.split()): value for key, value in gaussians.facts.items() if key not in CAMERA_FACTS}
     if camera := gaussians.camera:
         facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
+    if gaussians.up:
+        facts["up"] = gaussians.up
     return {**facts, "blending": gaussians.blending, **(provenance or {})}
 
 
@@ -38,7 +41,7 @@ def with_metadata(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussian
     """Gaussians with what :func:`to_metadata` stored; what is damaged is left out."""
     facts = {key: value for key, value in metadata.items() if key not in CAMERA_FACTS + PROVENANCE}
     blending = parse_blending(metadata, ours=bool(metadata))
-    return replace(gaussians, camera=parse_camera(metadata), facts=facts, blending=blending)
+    return replace(gaussians, camera=parse_camera(metadata), facts=facts, blending=blending, up=parse_up(metadata))
 
 
 def parse_metadata(value: Any) -> dict[str, str]:
@@ -82,6 +85,12 @@ def parse_blending(metadata: Mapping[str, str], ours: bool) -> Blending:
     if metadata.get("blending") == "srgb":
         return "srgb"
     return "linear" if ours else "srgb"
+
+
+def parse_up(metadata: Mapping[str, str]) -> Up | None:
+    """The axis that points up; None if it is missing or unknown."""
+    axes: tuple[Up, ...] = get_args(Up)
+    return next((axis for axis in axes if axis == metadata.get("up")), None)
 
 
 def parse_camera(metadata: Mapping[str, str]) -> Camera | None:

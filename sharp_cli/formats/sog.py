@@ -83,7 +83,7 @@ def read_sog(path: str | PathLike[str]) -> Gaussians:
     """Read a ``.sog`` file of version 2.
 
     Raises:
-        SharpError: it cannot be read, is not such a file, is damaged, or promises more than its size allows.
+        SharpError: it cannot be read, is not such a file, is damaged, or declares more than its size allows.
     """
     with reading(path) as file, _as_sog_errors(), zipfile.ZipFile(file) as archive:
         meta = json.loads(_member(archive, META, META_BYTES))

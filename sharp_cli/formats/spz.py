@@ -101,7 +101,7 @@ def read_spz(path: str | PathLike[str]) -> Gaussians:
     """Read an ``.spz`` file of version 1, 2, 3 or 4.
 
     Raises:
-        SharpError: it cannot be read, is not such a file, is damaged, or promises more than its size allows.
+        SharpError: it cannot be read, is not such a file, is damaged, or declares more than its size allows.
     """
     with reading(path) as file:
         content = file.read_bytes()
@@ -293,7 +293,7 @@ def _unpack_streams(content: bytes) -> Arrays:
 
 
 def _decompress(zstd: Any, content: bytes, expected: int) -> Bytes:
-    """At most ``expected`` bytes of one zstd frame, whatever its header promises."""
+    """At most ``expected`` bytes of one zstd frame, whatever its header declares."""
     try:
         if hasattr(zstd, "ZstdDecompressor") and sys.version_info < (3, 14):
             with zstd.ZstdDecompressor().stream_reader(content) as reader:
