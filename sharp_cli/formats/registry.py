@@ -25,7 +25,7 @@ class SplatFormat(NamedTuple):
     loses: str
     """What a splat loses in this format, in a few words; empty if nothing."""
     reader: str | None
-    """``module.function`` in this package: (path) → Gaussians. None: the format cannot be read."""
+    """``module.function`` in this package: (path, warn) → Gaussians. None: the format cannot be read."""
     writer: str | None
     """``module.function`` in this package: (path, Gaussians, provenance) → None. None: it cannot be written."""
     metadata: str | None = None
@@ -70,8 +70,11 @@ FORMATS = (
 """Longer suffixes come before the shorter ones they end in."""
 
 
-def read_splat(path: str | PathLike[str]) -> Gaussians:
+def read_splat(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read a splat file; its suffix names the format.
+
+    Args:
+        warn: gets one sentence if Gaussians were dropped because their values are not finite.
 
     Raises:
         SharpError: an unknown suffix, or whatever the format's reader refuses.
@@ -79,7 +82,7 @@ def read_splat(path: str | PathLike[str]) -> Gaussians:
     found = format_of(path)
     if found is None or found.reader is None:
         raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
-    gaussians: Gaussians = _load(found.reader)(path)
+    gaussians: Gaussians = _load(found.reader)(path, warn=warn)
     return gaussians
 
 
@@ -121,6 +124,12 @@ def format_of(path: str | PathLike[str]) -> SplatFormat | None:
     """The format that a file's suffix names; None for an unknown one."""
     name = fspath(path).lower()
     return next((known for known in FORMATS if name.endswith(known.suffix)), None)
+
+
+def can_read(path: str | PathLike[str]) -> bool:
+    """Whether a file's suffix names a format that can be read."""
+    found = format_of(path)
+    return found is not None and found.reader is not None
 
 
 def known_suffixes(able: str) -> str:

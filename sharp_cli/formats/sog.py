@@ -11,7 +11,7 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from os import PathLike
@@ -79,7 +79,7 @@ def sog_bytes(gaussians: Gaussians, provenance: Mapping[str, str] | None = None)
     return buffer.getvalue()
 
 
-def read_sog(path: str | PathLike[str]) -> Gaussians:
+def read_sog(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read a ``.sog`` file of version 2.
 
     Raises:
@@ -90,7 +90,7 @@ def read_sog(path: str | PathLike[str]) -> Gaussians:
         if not isinstance(meta, dict) or meta.get("version") != 2:
             raise SharpError("not a .sog file of version 2")
         columns = _decode(archive, meta, file.stat().st_size)
-        return with_metadata(from_columns(drop_bad_rows(columns, path)), _metadata(meta))
+        return with_metadata(from_columns(drop_bad_rows(columns, path, warn)), _metadata(meta))
 
 
 def read_sog_metadata(path: Path) -> dict[str, str]:

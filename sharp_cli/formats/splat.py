@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def write_splat_file(
     write_with_record(Path(path), content, to_metadata(gaussians, provenance))
 
 
-def read_splat_file(path: str | PathLike[str]) -> Gaussians:
+def read_splat_file(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read a ``.splat`` file.
 
     Raises:
@@ -51,7 +51,7 @@ def read_splat_file(path: str | PathLike[str]) -> Gaussians:
         content = file.read_bytes()
         if len(content) % ROW.itemsize:
             raise SharpError(f"its {len(content):,} bytes are not a multiple of {ROW.itemsize}, so it is not complete")
-        gaussians = from_columns(drop_bad_rows(_decode(np.frombuffer(content, ROW)), path))
+        gaussians = from_columns(drop_bad_rows(_decode(np.frombuffer(content, ROW)), path, warn))
         return with_metadata(gaussians, read_record(file))
 
 

@@ -11,7 +11,7 @@ import math
 import struct
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,7 +97,7 @@ def write_spz(
         temporary.write_bytes(content)
 
 
-def read_spz(path: str | PathLike[str]) -> Gaussians:
+def read_spz(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read an ``.spz`` file of version 1, 2, 3 or 4.
 
     Raises:
@@ -111,7 +111,7 @@ def read_spz(path: str | PathLike[str]) -> Gaussians:
             arrays, metadata = _unpack_streams(content), {}
         else:
             raise SharpError("it does not start as an .spz file")
-        return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path)), metadata)
+        return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path, warn)), metadata)
 
 
 def read_spz_metadata(path: Path) -> dict[str, str]:
