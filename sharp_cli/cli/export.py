@@ -53,7 +53,7 @@ def export(
         show_plan(task, jobs)
         return
     settings: dict[str, Any] = {"format": suffix, "layout": ply_layout.value, "overwrite": overwrite}
-    settings |= {key: value for key, value in vars(fit).items()} if fit else {}
+    settings |= vars(fit) if fit else {}
     with Report(len(jobs), task, batch) as report:
         summary = run_batch("export", task, jobs, report, settings, batch)
     finish(summary)
