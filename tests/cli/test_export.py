@@ -108,3 +108,17 @@ def test_formats_are_listed_with_what_they_lose() -> None:
     rows = json.loads(sharp("formats", "--json").stdout)
     assert {row["suffix"] for row in rows} >= {".ply", ".sog", ".spz", ".splat", ".glb"}
     assert all(row["loses"] for row in rows if row["suffix"] != ".ply")
+
+
+@pytest.mark.parametrize("suffix", ["sog", "spz", "splat", "compressed.ply"])
+def test_inspect_tells_what_a_format_cost(splat: Path, suffix: str) -> None:
+    pytest.importorskip("scipy")
+    target = splat.with_name(f"a.{suffix}")
+    assert sharp("export", splat, target).exit_code == 0
+    shown = json.loads(sharp("inspect", target, "--json", "--against", splat).stdout)
+    assert shown["gaussians"] >= 512
+    assert shown["against"]["compared"] == 512
+    assert shown["against"]["errors"]["position"]["largest"] < 2e-3
+    assert shown["against"]["errors"]["opacity"]["largest"] < 0.01
+    table = sharp("inspect", target, "--against", splat)
+    assert table.exit_code == 0 and "rotation error" in table.stdout
