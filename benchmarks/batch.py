@@ -1,6 +1,6 @@
 """Batches of `sharp convert`: what overlapping costs and hides, and what a run survives.
 
-python benchmarks/batch.py overlap   # 20 photos against 20 times the network alone, drawn small network at 1536 px
+python benchmarks/batch.py overlap   # 20 photos against 20 times the network alone, small random network at 1536 px
 python benchmarks/batch.py kills     # 200 photos, ten of them broken, 20 runs ended by SIGKILL, then one to the end
 """
 

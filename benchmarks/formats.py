@@ -57,7 +57,7 @@ def rows(gaussians: Gaussians) -> Iterator[list[str]]:
                 continue
             reading, found = timed(lambda path=path: read_splat(path))
             error = nearest_error(gaussians, found)
-            # .splat has no room for the camera, which decides how a splat is drawn.
+            # .splat has no room for the camera, which decides how a splat is rendered.
             view = own_view(replace(found, camera=gaussians.camera))
             yield [*row, f"{reading:.2f}", f"{error:.1e}", f"{psnr(reference, view):.1f}"]
 

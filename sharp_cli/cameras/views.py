@@ -1,4 +1,4 @@
-"""The cameras that pictures are taken from: poses, intrinsics and one picture size for all of them."""
+"""The cameras to render: poses, intrinsics, and one picture size and lens for all of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Union
 import torch
 from torch import Tensor
 
+from sharp_cli.cameras.lenses import Lens
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.gaussians import Camera
 
@@ -16,7 +17,7 @@ Size = Union[int, "tuple[int, int]"]
 """The long side of a picture, or its width and height [px]."""
 
 DEFAULT_LONG_SIDE = 1920
-"""Larger photos are filmed no larger than this, unless a size is given [px]."""
+"""Larger photos are rendered at this size by default [px]."""
 
 FOCAL_LENGTHS = (1e-3, 1e9)
 """Shortest and longest [px]: beyond them float32 no longer holds what a view needs."""
@@ -27,7 +28,7 @@ UP = (0.0, -1.0, 0.0)
 
 @dataclass(frozen=True)
 class Views:
-    """n pinhole cameras with pictures of one size; pixel centres are at half integers."""
+    """n cameras with pictures of one size; pixel centers are at half integers."""
 
     viewmats: Tensor
     """(n, 4, 4) float32, world to camera: x right, y down, z forward."""
@@ -37,6 +38,8 @@ class Views:
     """Pixels."""
     height: int
     """Pixels."""
+    lens: Lens | None = None
+    """What bends the rays of all of them; None for pinhole cameras."""
 
     def __post_init__(self) -> None:
         count = len(self.viewmats)
@@ -84,20 +87,20 @@ def fit_views(views: Views, size: Size | None = None) -> Views:
 
 
 def intrinsics(camera: Camera) -> Tensor:
-    """(3, 3) float64 K of a camera whose principal point is the picture's centre (W / 2, H / 2) [px]."""
+    """(3, 3) float64 K of a camera whose principal point is the picture's center (W / 2, H / 2) [px]."""
     f, w, h = camera.focal_px, camera.width, camera.height
     return torch.tensor([[f, 0, w / 2], [0, f, h / 2], [0, 0, 1]], dtype=torch.float64)
 
 
 def look_at(eyes: Tensor, targets: Tensor, up: tuple[float, float, float] = UP) -> Tensor:
-    """World-to-camera matrices of cameras at ``eyes`` that see ``targets`` in the picture's centre.
+    """World-to-camera matrices of cameras at ``eyes`` that see ``targets`` in the picture's center.
 
     Right is forward × up and down is forward × right (docs/network.md §10).
 
     Args:
         eyes: (n, 3).
         targets: (n, 3), or (3,) for all.
-        up: what points up in the picture, as near as the direction allows.
+        up: what points up in the picture, as far as the direction allows.
 
     Returns:
         (n, 4, 4) of the dtype of ``eyes``.

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-from sharp_cli.cameras.transforms import Frame, read_transforms
+from sharp_cli.cameras.frames import Frame, require_pinholes
+from sharp_cli.cameras.transforms import read_transforms
 from sharp_cli.datasets.view_pair import View, ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.photo import read_photo
@@ -51,6 +52,7 @@ def posed_pairs(path: Path, size: int | tuple[int, int], *, farthest: float = 0.
     """
     file = path / "transforms.json" if path.is_dir() else path
     frames = tuple(read_transforms(file))
+    require_pinholes(file, frames)
     for frame in frames:
         if frame.picture is None or frame.depth is None:
             raise SharpError(f"{file}: training needs file_path and depth_file_path in every frame.")

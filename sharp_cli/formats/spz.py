@@ -11,6 +11,7 @@ import math
 import struct
 import sys
 import zlib
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SplatColumns, from_columns, to_columns
-from sharp_cli.formats.metadata import to_metadata, with_metadata
+from sharp_cli.formats.metadata import parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_three
 from sharp_cli.formats.reading import drop_bad_rows, reading
 from sharp_cli.gaussians.gaussians import Gaussians
@@ -58,10 +59,17 @@ class Arrays(NamedTuple):
     arrays: list[Bytes]
 
 
-def write_spz(path: str | PathLike[str], gaussians: Gaussians, version: int = 3) -> None:
+def write_spz(
+    path: str | PathLike[str],
+    gaussians: Gaussians,
+    provenance: Mapping[str, str] | None = None,
+    *,
+    version: int = 3,
+) -> None:
     """Write an ``.spz`` file.
 
     Args:
+        provenance: how this file is made; kept in version 3.
         version: 3, which every reader knows, or 4, a twentieth smaller.
 
     Raises:
@@ -76,7 +84,7 @@ def write_spz(path: str | PathLike[str], gaussians: Gaussians, version: int = 3)
     arrays = [array.tobytes() for array in _encode(columns, bits)]
     if version == 3:
         header = HEADER.pack(MAGIC, 3, len(columns.means), degree, bits, 0, 0)
-        content = _zip(b"".join([header, *arrays]), to_metadata(gaussians))
+        content = _zip(b"".join([header, *arrays]), to_metadata(gaussians, provenance))
     else:
         zstd = load_zstd()
         streams = [array for array in arrays if array]
@@ -89,11 +97,11 @@ def write_spz(path: str | PathLike[str], gaussians: Gaussians, version: int = 3)
         temporary.write_bytes(content)
 
 
-def read_spz(path: str | PathLike[str]) -> Gaussians:
+def read_spz(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read an ``.spz`` file of version 1, 2, 3 or 4.
 
     Raises:
-        SharpError: it cannot be read, is not such a file, is damaged, or promises more than its size allows.
+        SharpError: it cannot be read, is not such a file, is damaged, or declares more than its size allows.
     """
     with reading(path) as file:
         content = file.read_bytes()
@@ -103,7 +111,29 @@ def read_spz(path: str | PathLike[str]) -> Gaussians:
             arrays, metadata = _unpack_streams(content), {}
         else:
             raise SharpError("it does not start as an .spz file")
-        return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path)), metadata)
+        return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path, warn)), metadata)
+
+
+def read_spz_metadata(path: Path) -> dict[str, str]:
+    """What :func:`write_spz` stored beside the Gaussians of a complete file; reads its ends alone.
+
+    Raises:
+        SharpError: not such a file, or an incomplete one.
+    """
+    with reading(path) as file, file.open("rb") as stream:
+        start = stream.read(MOST_COMMENT + 4096)
+        if not start.startswith(GZIP):
+            return {}
+        stream.seek(max(0, file.stat().st_size - 4))
+        (plain,) = struct.unpack("<I", stream.read(4).rjust(4, b"\0"))
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(start, HEADER.size)
+        except zlib.error as error:
+            raise SharpError(f"damaged .spz file: {error}") from error
+        count, degree, _, version = _check_header(head, file.stat().st_size)
+        if plain != (HEADER.size + sum(_array_bytes(count, degree, version))) & 0xFFFFFFFF:
+            raise SharpError("damaged .spz file: it ends too early")
+        return _read_comment(start)
 
 
 def load_zstd() -> Any:
@@ -206,7 +236,7 @@ def _read_comment(content: bytes) -> dict[str, str]:
         metadata = json.loads(content[start : max(end, start)])
     except (ValueError, RecursionError):
         return {}
-    return {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+    return parse_metadata(metadata)
 
 
 def _check_header(content: bytes, file_bytes: int) -> tuple[int, int, int, int]:
@@ -263,7 +293,7 @@ def _unpack_streams(content: bytes) -> Arrays:
 
 
 def _decompress(zstd: Any, content: bytes, expected: int) -> Bytes:
-    """At most ``expected`` bytes of one zstd frame, whatever its header promises."""
+    """At most ``expected`` bytes of one zstd frame, whatever its header declares."""
     try:
         if hasattr(zstd, "ZstdDecompressor") and sys.version_info < (3, 14):
             with zstd.ZstdDecompressor().stream_reader(content) as reader:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from sharp_cli.gaussians.axes import Up
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -56,6 +58,8 @@ class Gaussians:
     blending: Blending = "linear"
     """The colors that renderers blend: "linear" RGB for the predictor and the published tool, "srgb" for splats trained
     elsewhere, whose trainers and viewers blend encoded colors."""
+    up: Up | None = None
+    """The world axis that points up, if the file says so; it matters only without a camera, which has y down."""
 
     writer: ClassVar[Callable[[str | PathLike[str], Gaussians], object] | None] = None
     """What :meth:`save` calls. Importing ``sharp_cli`` sets it: this module knows no file formats."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import torch
 
+from sharp_cli.cameras.camera_file import read_views
 from sharp_cli.cameras.framing import positive_depths
-from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, LookAt, Trajectory, trajectory
-from sharp_cli.cameras.transforms import views_from_transforms
-from sharp_cli.cameras.views import Size, Views, fit_views
+from sharp_cli.cameras.names import LookAt, Trajectory
+from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, trajectory
+from sharp_cli.cameras.views import Size, Views
+from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
@@ -38,7 +42,11 @@ class FilmSettings:
     size: Size | None = None
     """Long side, or (width, height) [px] of one eye's frames. Default: the photo's, at most 1920 px long."""
     cameras: Path | None = None
-    """A transforms.json with the cameras to use instead of a trajectory."""
+    """A camera file or folder to use instead of a trajectory."""
+    up: Up | None = None
+    """The world axis that points up, for splats without a camera. Default: as the splat says, else −y."""
+    scale: float = 1.0
+    """Meters per unit of the splat, for 16-bit depth and the distance between eyes."""
     format: Format = "mp4"
     depth: bool = False
     """Whether to write the depth too: in colors, or for "png" as 16-bit millimeters."""
@@ -50,15 +58,23 @@ class FilmSettings:
     """sRGB behind the splat, 0 to 255."""
 
 
-def choose_views(film: FilmSettings, gaussians: Gaussians) -> Views:
-    """The cameras of a film.
+def choose_views(film: FilmSettings, gaussians: Gaussians) -> list[Views]:
+    """The cameras of a film, one item per run of frames of one image size and lens.
 
     Raises:
-        SharpError: a cameras file that cannot be used, or settings out of range.
+        SharpError: a camera file that cannot be used, several image sizes in one video, or settings out of range.
     """
     if film.cameras is not None:
-        return fit_views(views_from_transforms(film.cameras), film.size)
-    return trajectory(
+        runs = read_views(film.cameras, film.size)
+        sizes = {(run.width, run.height): None for run in runs}
+        if len(sizes) > 1 and film.format != "png":
+            listed = ", ".join(f"{width} × {height}" for width, height in sizes)
+            raise SharpError(
+                f"cannot use {film.cameras} for a video: its cameras have different image sizes, {listed} "
+                "(write PNG frames, or give width and height of one size)"
+            )
+        return runs
+    views = trajectory(
         film.trajectory,
         gaussians,
         frames=film.frames,
@@ -67,7 +83,9 @@ def choose_views(film: FilmSettings, gaussians: Gaussians) -> Views:
         max_zoom=film.max_zoom,
         look_at=film.look_at,
         size=film.size,
+        up=film.up,
     )
+    return [views]
 
 
 def eyes_of(views: Views, distance: float) -> tuple[Views, Views]:
@@ -86,7 +104,7 @@ def depth_target(target: Path) -> Path:
 def shoot(
     film: FilmSettings,
     gaussians: Gaussians,
-    views: Views,
+    runs: Sequence[Views],
     target: Path,
     facts: Mapping[str, str],
     *,
@@ -100,16 +118,16 @@ def shoot(
     Args:
         shown: called after each frame with the number of finished frames and of all.
     """
-    with open_film(film, gaussians, views, target, facts, backend=backend) as frames:
+    with open_film(film, gaussians, runs, target, facts, backend=backend) as frames:
         for done in frames:
-            shown(done, len(views))
+            shown(done, sum(map(len, runs)))
 
 
 @contextmanager
 def open_film(
     film: FilmSettings,
     gaussians: Gaussians,
-    views: Views,
+    runs: Sequence[Views],
     target: Path,
     facts: Mapping[str, str],
     *,
@@ -121,7 +139,7 @@ def open_film(
     and gives them their names. If the block raises, nothing is left of them.
 
     Args:
-        views: from :func:`choose_views`.
+        runs: from :func:`choose_views`.
         facts: how the film is made, stored in the result.
         backend: as for :func:`~sharp_cli.render.views.render_views`.
 
@@ -137,20 +155,20 @@ def open_film(
         results = [encoder(target)]
         if film.depth:
             results.append(encoder(depth_target(target)))
-        yield _frames(film, gaussians, views, results, backend)
+        yield _frames(film, gaussians, runs, results, backend)
 
 
 @torch.inference_mode()
 def _frames(
-    film: FilmSettings, gaussians: Gaussians, views: Views, results: list[Encoder], backend: Backend
+    film: FilmSettings, gaussians: Gaussians, runs: Sequence[Views], results: list[Encoder], backend: Backend
 ) -> Iterator[int]:
     """Render into the film's encoder, and the depth's if there is one."""
     background = srgb_to_linear(torch.tensor((0, 0, 0) if film.alpha else film.background) / 255)
-    eyes = [views] if film.eye_distance is None else list(eyes_of(views, film.eye_distance))
-    renderings = zip(
-        *(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True
-    )
-    limits = color_limits(torch.from_numpy(positive_depths(gaussians, views.viewmats[0].double())))
+    limits = color_limits(torch.from_numpy(positive_depths(gaussians, runs[0].viewmats[0].double())))
+
+    def seen_through(views: Views) -> Iterator[tuple[Rendering, ...]]:
+        eyes = [views] if film.eye_distance is None else eyes_of(views, film.eye_distance / film.scale)
+        return zip(*(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True)
 
     def color_frame(rendering: Rendering) -> Frame:
         color, alpha = rendering.color[0], rendering.alpha[0]
@@ -158,9 +176,9 @@ def _frames(
 
     def depth_frame(rendering: Rendering) -> Frame:
         depth, alpha = rendering.depth[0], rendering.alpha[0]
-        return to_depth16(depth, alpha) if film.format == "png" else to_depth_colors(depth, alpha, limits)
+        return to_depth16(depth * film.scale, alpha) if film.format == "png" else to_depth_colors(depth, alpha, limits)
 
-    for done, seen in enumerate(renderings, start=1):
+    for done, seen in enumerate(chain.from_iterable(map(seen_through, runs)), start=1):
         for result, to_frame in zip(results, (color_frame, depth_frame), strict=False):
             frames = [to_frame(rendering) for rendering in seen]
             result.add(frames[0] if len(frames) == 1 else side_by_side(*frames))

@@ -92,10 +92,10 @@ def test_everything_reads_back_within_its_steps(tmp_path_factory, count: int, se
         )
 
 
-def test_neighbours_share_a_chunk_so_that_splats_stay_where_the_photo_shows_them(relief, tmp_path) -> None:
+def test_neighbors_share_a_chunk_so_that_splats_stay_where_the_photo_shows_them(relief, tmp_path) -> None:
     means = read_back(compressed_ply(relief), tmp_path / "splat.ply")["means"]
     assert relief.camera
-    pixels = means[:, :2] / means[:, 2:] * relief.camera.focal_px  # the picture's centre is a corner of four pixels
+    pixels = means[:, :2] / means[:, 2:] * relief.camera.focal_px  # the picture's center is a corner of four pixels
     assert (pixels - (pixels.floor() + 0.5)).abs().max() < 0.1
 
 

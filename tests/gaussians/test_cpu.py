@@ -45,13 +45,16 @@ def test_decompositions_agree(seed: int, spread: float, exponent: float) -> None
 
 @settings(max_examples=30)
 @given(seeds, st.floats(0, 8), st.floats(0.05, 5), st.floats(0.05, 5))
-@example(45, 8.0, 0.0625, 3.0)
+@example(seed=45, spread=8.0, x=0.0625, y=3.0)
 def test_transforms_agree(seed: int, spread: float, x: float, y: float) -> None:
     shapes, matrix = random_shapes(500, seed, spread), torch.diag(torch.tensor([x, y, 1.0]))
     means, *found = cpu.transform(*shapes, matrix)
     exact, *expected = transform(*(values.double() for values in shapes), matrix.double())
     torch.testing.assert_close(means.double(), exact, rtol=1e-6, atol=1e-6)
-    assert difference((found[0], found[1]), (expected[0], expected[1])) < TOLERANCE
+    # A rotation's entries are exact to 2⁻²⁴. If the matrix shrinks the longest axis and stretches another one, this
+    # error grows by their ratio against the result, and doubles in the square.
+    stretch = max(x, y, 1) / min(x, y, 1)
+    assert difference((found[0], found[1]), (expected[0], expected[1])) < 2e-6 + 2 * 2**-23 * stretch
 
 
 @pytest.mark.parametrize("short", [1e-3, 1e-9, 1e-12, 1e-18, 1e-30, 0.0])

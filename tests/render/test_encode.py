@@ -94,8 +94,9 @@ def test_frames_must_be_of_one_kind_and_size(tmp_path: Path, format: str) -> Non
     for wrong in (np.zeros((48, 64, 3), np.float32), np.zeros((48, 64), np.uint8), np.zeros((48, 64, 2), np.uint8)):
         with pytest.raises(ValueError, match="takes no frames"):
             write(tmp_path / "clip", format, [wrong])
-    with pytest.raises(ValueError, match="among frames of"):
-        write(tmp_path / "clip", format, [*sample_frames(2), *sample_frames(1, height=50)])
+    if format != "png":  # whose frames are files of their own
+        with pytest.raises(ValueError, match="among frames of"):
+            write(tmp_path / "clip", format, [*sample_frames(2), *sample_frames(1, height=50)])
     for kind, frame in {"rgba": np.zeros((4, 4, 4), np.uint8), "gray16": np.zeros((4, 4), np.uint16)}.items():
         if kind not in KINDS[format]:
             with pytest.raises(ValueError, match="takes no frames"):

@@ -94,7 +94,7 @@ class Encoder:
     def __init__(self, format: Format, write: Callable[[Iterator[Frame]], None], path: Path) -> None:
         self._format = format
         self._path = path
-        self._shape: tuple[str, tuple[int, ...]] | None = None
+        self._shape: tuple[str | None, tuple[int, ...]] | None = None
         self._waiting: Queue[Frame | None] = Queue(AHEAD)  # None comes after the last frame
         self._stopped = False
         self._error: BaseException | None = None
@@ -106,7 +106,7 @@ class Encoder:
 
         Args:
             frame: (H, W, 3) uint8 sRGB; for "webp" and "png" also (H, W, 4) uint8 with straight alpha, and for "png"
-                (H, W) uint16. All of one shape.
+                (H, W) uint16. All of one kind, and but for "png" of one size.
 
         Raises:
             ValueError: a kind of frame that the format does not take, or a shape unlike the first frame's.
@@ -115,9 +115,10 @@ class Encoder:
         kind = kind_of(frame)
         if kind not in KINDS[self._format]:
             raise ValueError(f"{self._format} takes no frames of shape {frame.shape} and type {frame.dtype}")
-        if self._shape not in (None, (kind, frame.shape)):
+        shape = kind, () if self._format == "png" else frame.shape  # each .png is a file of its own
+        if self._shape not in (None, shape):
             raise ValueError(f"a frame of shape {frame.shape} among frames of {self._shape}")
-        self._shape = kind, frame.shape
+        self._shape = shape
         if self._error:
             raise self._error
         self._waiting.put(frame)
