@@ -100,7 +100,11 @@ def unpack(file: BinaryIO, header: Header, vertex: Element) -> Gaussians:
     check_size(header, file)
     words = _integers(file, header, vertex, WORDS)
     chunk = header.find("chunk")
-    if chunk is None or not {*RANGES[:12]} <= {*chunk.names} or chunk.count < -(-vertex.count // CHUNK):
+    if (
+        chunk is None
+        or {*RANGES} & {*chunk.names} not in ({*RANGES[:12]}, {*RANGES})
+        or chunk.count < -(-vertex.count // CHUNK)
+    ):
         raise SharpError("the compressed splat is damaged: its chunks do not fit its Gaussians")
     rows = np.concatenate([*read_blocks(file, header, chunk)] or [np.empty(0, [(n, "<f4") for n in chunk.names])])
     ranges = {name: rows[name].astype(np.float32) for name in chunk.names if name in RANGES}
