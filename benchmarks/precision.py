@@ -17,7 +17,8 @@ from sharp_cli.model.checkpoint import empty_network, used_names
 from sharp_cli.model.precision import choose_dtype, place_tensors
 from sharp_cli.model.random_weights import SMALL
 from sharp_cli.photo import as_photo
-from sharp_cli.predictor import Predictor, choose_device
+from sharp_cli.predictor import Predictor
+from sharp_cli.runtime.devices import choose_device
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 CASES = {"network": ("china.jpg", 550.0), "batch": ("chelsea.png", 900.0)}

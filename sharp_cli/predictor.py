@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,7 @@ from sharp_cli.model.low_memory import enable_low_memory
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.model.precision import Precision, choose_dtype, place_tensors
 from sharp_cli.photo import Photo, as_photo
+from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.version import __version__
 from sharp_cli.weights.read import Weights, read_weights
 from sharp_cli.weights.store import resolve
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PhotoLike: TypeAlias = "str | PathLike[str] | NDArray[Any] | Image.Image | Photo"
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 CPU_WINDOW_CHUNK = 7
 """Windows at a time on a CPU: their activations then stay in or near its cache."""
@@ -154,24 +154,6 @@ def predictor_from(
     facts = {"made_by": f"sharp-cli {__version__}", "weights": weights.path.name}
     facts |= {key: str(weights.record[key]) for key in ("name", "licence") if key in weights.record}
     return Predictor(network, device, facts, low_vram)
-
-
-def choose_device(device: Device | torch.device) -> torch.device:
-    """The torch device of a name; ``auto`` takes CUDA, else MPS, else the CPU.
-
-    Raises:
-        SharpError: an unknown name, or a device that this machine or this torch does not have.
-    """
-    if isinstance(device, torch.device):
-        return device
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        return torch.device(next(name for name, there in present.items() if there))
-    if device not in present:
-        raise SharpError(f"unknown device: {device} (use {', '.join(get_args(Device))})", "no_device")
-    if not present[device]:
-        raise SharpError(f"torch finds no {device} device (use auto or cpu)", "no_device")
-    return torch.device(device)
 
 
 def _square(photo: Photo, size: int, device: torch.device) -> Tensor:

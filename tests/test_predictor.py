@@ -13,7 +13,7 @@ from PIL import Image
 from sharp_cli import Camera, Gaussians, SharpError, load_predictor, read_ply, write_ply
 from sharp_cli.gaussians.covariance import rotation_from_quats
 from sharp_cli.photo import as_photo
-from sharp_cli.predictor import Predictor, choose_device
+from sharp_cli.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +89,6 @@ def test_a_result_that_is_not_finite_is_an_error(small_weights: Path, data: Path
     predictor.network.prediction_heads.geometry.bias.data.fill_(float("nan"))
     with pytest.raises(SharpError, match="not finite"):
         predictor.predict(data / "china.jpg")
-
-
-def test_devices() -> None:
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("auto").type in ("cpu", "cuda", "mps")
-    with pytest.raises(SharpError, match="unknown device"):
-        choose_device("tpu")  # type: ignore[arg-type]
-    for name in ("cuda", "mps"):
-        if choose_device("auto").type != name:
-            with pytest.raises(SharpError, match=f"no {name} device"):
-                choose_device(name)  # type: ignore[arg-type]
 
 
 @pytest.mark.gpu

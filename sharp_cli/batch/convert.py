@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from sharp_cli.gaussians.gaussians import Gaussians
     from sharp_cli.model.precision import Precision
     from sharp_cli.photo import FocalOverride, Photo
-    from sharp_cli.predictor import Device, Predictor
+    from sharp_cli.predictor import Predictor
     from sharp_cli.render.film import FilmSettings
+    from sharp_cli.runtime.devices import Device
 
     Item: TypeAlias = "Photo | Gaussians"
     Output: TypeAlias = Callable[[], Gaussians]
@@ -99,7 +100,7 @@ class Network:
     def precision(self) -> Precision:
         """The backbone's number format on this device."""
         from sharp_cli.model.precision import DTYPES, choose_dtype
-        from sharp_cli.predictor import choose_device
+        from sharp_cli.runtime.devices import choose_device
 
         chosen = choose_dtype(self._precision, choose_device(self.device))
         return cast("Precision", next(name for name, dtype in DTYPES.items() if dtype == chosen))

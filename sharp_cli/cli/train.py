@@ -44,7 +44,7 @@ def train(
     Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
     """
     import_torch()
-    from sharp_cli.predictor import choose_device
+    from sharp_cli.runtime.devices import choose_device
     from sharp_cli.training.configfile import load_config
     from sharp_cli.training.loop import train as run
 
