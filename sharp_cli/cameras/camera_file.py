@@ -1,4 +1,4 @@
-"""The camera files of the field, told apart by their content: the one way to read any of them.
+"""Camera files of other tools. The content decides which kind a file is.
 
 | file               | written by                                | module        |
 | ------------------ | ----------------------------------------- | ------------- |

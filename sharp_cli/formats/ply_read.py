@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
-from typing import BinaryIO, NamedTuple, get_args
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
-from sharp_cli.formats.metadata import is_sound, parse_blending, parse_camera
+from sharp_cli.formats.metadata import is_sound, parse_blending, parse_camera, parse_up
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, PROVENANCE, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
@@ -188,8 +188,7 @@ def read_camera(file: BinaryIO, header: Header) -> Camera | None:
 def _up(header: Header) -> Up | None:
     """The axis that our fact or nerfstudio's comment names."""
     named = [comment[len(UP_COMMENT) :].strip() for comment in header.comments if comment.startswith(UP_COMMENT)]
-    axes: tuple[Up, ...] = get_args(Up)
-    return next((axis for axis in axes if axis in [header.facts.get("up"), *named]), None)
+    return parse_up(header.facts) or next((found for axis in named if (found := parse_up({"up": axis}))), None)
 
 
 def _numbers(file: BinaryIO, header: Header, name: str) -> npt.NDArray[np.float32] | None:

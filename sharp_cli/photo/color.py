@@ -1,4 +1,4 @@
-"""Any picture Pillow can decode → 8-bit sRGB."""
+"""Any picture that Pillow can decode → 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.ExifTags import Base
 
-from sharp_cli.photo.encoding import convert_to_srgb, describe
+from sharp_cli.photo.encoding import convert_to_srgb, describe_hdr
 from sharp_cli.photo.metadata import Metadata
 
 PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
@@ -52,10 +52,10 @@ def to_srgb(
 
 
 def white_level(values: NDArray[Any]) -> float:
-    """The value to take for white where a file doesn't say.
+    """The value to take for white where a file does not say.
 
     1 for floats up to 16 (highlights beyond 1 are clipped), else the smallest of 255, 65535 and 2³¹ − 1 that
-    no value exceeds. NaN and infinity don't count.
+    no value exceeds. NaN and infinity do not count.
     """
     largest = float(np.max(values, where=np.isfinite(values), initial=0.0))
     if values.dtype.kind == "f" and largest <= 16.0:
@@ -66,7 +66,7 @@ def white_level(values: NDArray[Any]) -> float:
 def _alpha(image: Image.Image) -> Image.Image | None:
     if not image.has_transparency_data:
         return None
-    if image.mode.startswith("I;16"):  # whose transparent value Pillow compares with others cut to 8 bits
+    if image.mode.startswith("I;16"):  # Pillow compares the transparent value with others cut to 8 bits
         return Image.fromarray(np.where(np.asarray(image) == image.info["transparency"], 0, 255).astype(np.uint8))
     return image.convert("RGBA").getchannel("A")
 
@@ -97,8 +97,8 @@ def _converted(colors: Image.Image, metadata: Metadata) -> tuple[Image.Image, li
     """Channels in sRGB by their declared encoding, else by their profile, else by Pillow's plain rules."""
     encoding = metadata.encoding
     if encoding is not None and colors.mode != "CMYK":
-        note = describe(encoding)
-        return convert_to_srgb(_plain_rgb(colors), encoding), [note] if note else []
+        notes = [describe_hdr(encoding)] if encoding.is_hdr else []
+        return convert_to_srgb(_plain_rgb(colors), encoding), notes
     if metadata.icc:
         try:
             return _through_profile(colors, metadata.icc), []

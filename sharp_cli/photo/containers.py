@@ -6,19 +6,21 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from sharp_cli.photo.boxes import read_color_box
 from sharp_cli.photo.decoding import PictureError, decode
+from sharp_cli.photo.encoding import describe_hdr, to_srgb_values
 from sharp_cli.photo.jpeg import read_jpeg
 from sharp_cli.photo.metadata import Metadata
 from sharp_cli.photo.png import read_png
 from sharp_cli.photo.tiff import read_tiff
+from sharp_cli.photo.webp import read_webp
 
 Picture = tuple[Image.Image, Metadata]
 Reader = Callable[[BinaryIO], Picture]
@@ -50,7 +52,7 @@ def _reader(head: bytes) -> Reader:
         if head.startswith(signature):
             return reader
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return _read_webp
+        return read_webp
     if head[4:8] == b"ftyp":
         end = min(int.from_bytes(head[:4], "big"), len(head))
         brands = {head[8:12], *(head[i : i + 4] for i in range(16, end, 4))}
@@ -73,13 +75,6 @@ def _read_gif(file: BinaryIO) -> Picture:
     return _read_plain(GifImageFile, file)
 
 
-def _read_webp(file: BinaryIO) -> Picture:
-    image, metadata = _read_plain(WebPImageFile, file)
-    if isinstance(xmp := image.info.get("xmp"), bytes):
-        metadata.add_xmp(xmp)
-    return image, metadata
-
-
 def _read_bmp(file: BinaryIO) -> Picture:
     """A Windows bitmap, whose alpha is opaque if it is 0 everywhere: many programs leave it unset."""
     image: Image.Image
@@ -97,26 +92,36 @@ def _read_bmp(file: BinaryIO) -> Picture:
 
 
 def _read_avif(file: BinaryIO) -> Picture:
-    return _read_boxed(AvifImageFile, file)
+    image, metadata = _read_plain(AvifImageFile, file)
+    _declare_color_box(file, metadata)
+    return image, metadata
 
 
 def _read_heic(file: BinaryIO) -> Picture:
     try:
-        from pillow_heif import HeifImageFile
+        from pillow_heif import HeifImageFile, open_heif
     except ImportError:
         raise PictureError('HEIC support is missing (pip install "sharp-cli[heic]")') from None
-    return _read_boxed(HeifImageFile, file)
+    image: Image.Image
+    image, metadata = _read_plain(HeifImageFile, file)
+    _declare_color_box(file, metadata)
+    encoding = metadata.encoding
+    if encoding is not None and encoding.is_hdr and image.mode == "RGB" and image.info.get("bit_depth", 8) > 8:
+        file.seek(0)
+        deep = np.asarray(open_heif(file, convert_hdr_to_8bit=False))  # 8 bits of PQ leave 30 dark levels
+        image = Image.fromarray(to_srgb_values(deep[: image.height, : image.width], encoding))
+        metadata.encoding = None
+        metadata.notes.append(describe_hdr(encoding))
+    return image, metadata
 
 
-def _read_boxed(reader: Callable[[BinaryIO], ImageFile], file: BinaryIO) -> Picture:
-    """HEIC or AVIF: a profile counts more than code points (ISO 23000-22 §7.3.6.4)."""
-    image, metadata = _read_plain(reader, file)
+def _declare_color_box(file: BinaryIO, metadata: Metadata) -> None:
+    """Take code points from a HEIC or AVIF file; a profile counts more (ISO 23000-22 §7.3.6.4)."""
     if metadata.icc is None:
         try:
             metadata.encoding = read_color_box(file)
         except ValueError as error:
             metadata.notes.append(f"its color box was ignored ({error})")
-    return image, metadata
 
 
 SIGNATURES: dict[bytes, Reader] = {
@@ -130,4 +135,4 @@ SIGNATURES: dict[bytes, Reader] = {
     b"GIF89a": _read_gif,
     b"BM": _read_bmp,
 }
-"""First bytes → reader; the formats in RIFF and ISO containers are told apart in :func:`_reader`."""
+"""First bytes → reader; for RIFF and ISO containers see :func:`_reader`."""

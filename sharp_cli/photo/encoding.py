@@ -101,8 +101,8 @@ def from_code_points(primaries: int, transfer: int, full_range: bool = True) -> 
 def from_gamma(gamma: float | None, chromaticities: tuple[float, ...] | None) -> ColorEncoding:
     """The encoding of PNG's ``gAMA`` (as 0.45455) and ``cHRM`` (x and y of white, red, green, and blue).
 
-    A gamma of 1/2.2 is how the PNG specification tells sRGB's curve to readers that know only ``gAMA``. It is taken
-    for that curve, except with the primaries of Adobe RGB, whose gamma it also is.
+    A gamma of 1/2.2 is how the PNG specification spells sRGB's curve for readers that know only ``gAMA``. It is
+    taken for that curve, except with the primaries of Adobe RGB, whose gamma it also is.
 
     Raises:
         ValueError: numbers that no encoding has.
@@ -138,17 +138,22 @@ def rgb_to_xyz(primaries: tuple[Chromaticity, Chromaticity, Chromaticity], white
 
 
 def convert_to_srgb(image: Image.Image, encoding: ColorEncoding) -> Image.Image:
-    """An 8-bit RGB image in another encoding → sRGB. HDR is scaled so that 203 nits are white.
+    """An 8-bit RGB image in another encoding → sRGB; see :func:`to_srgb_values`."""
+    return image if encoding.is_srgb else Image.fromarray(to_srgb_values(np.asarray(image), encoding))
+
+
+def to_srgb_values(values: NDArray[np.uint8] | NDArray[np.uint16], encoding: ColorEncoding) -> NDArray[np.uint8]:
+    """Values in another encoding → sRGB 0..255. HDR is scaled so that 203 nits are white.
 
     Highlights beyond white keep their hue: they are divided by their largest channel.
+
+    Args:
+        values: (H, W, 3), 0..255 or 0..65535 by their type.
     """
-    if encoding.is_srgb:
-        return image
-    values = np.asarray(image)
     height, width, _ = values.shape
-    result = np.empty_like(values)
-    levels = np.arange(256) / 255.0
-    light = to_light(levels, encoding).astype(np.float32)
+    result = np.empty((height, width, 3), np.uint8)
+    largest = np.iinfo(values.dtype).max
+    light = to_light(np.arange(largest + 1) / largest, encoding).astype(np.float32)
     matrix = _to_srgb_primaries(encoding).astype(np.float32)
     rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
@@ -159,7 +164,7 @@ def convert_to_srgb(image: Image.Image, encoding: ColorEncoding) -> Image.Image:
         if encoding.is_hdr:
             strip /= np.maximum(strip.max(axis=-1, keepdims=True), 1.0)
         result[top : top + rows] = _encode(strip)
-    return Image.fromarray(result)
+    return result
 
 
 def to_light(values: NDArray[np.float64], encoding: ColorEncoding) -> NDArray[np.float64]:
@@ -208,9 +213,7 @@ def _encode(light: Floats) -> NDArray[np.uint8]:
     return _srgb_table()[(steps + np.float32(0.5)).astype(np.uint16)]
 
 
-def describe(encoding: ColorEncoding) -> str | None:
-    """The note for an encoding that could not be kept as it was: HDR."""
-    if not encoding.is_hdr:
-        return None
+def describe_hdr(encoding: ColorEncoding) -> str:
+    """The note about a picture whose HDR was lost."""
     kind = "PQ" if encoding.transfer == "pq" else "HLG"
     return f"HDR ({kind}, {encoding.name}) was tone-mapped to SDR with white at {SDR_WHITE_NITS:g} nits"

@@ -176,6 +176,10 @@ def _from_tag(
         reason = "impossible"
     elif focal is None:
         return mm, source
+    elif mm / focal < CROP_FACTOR[0] and mm >= SMALL_LENS_MM:
+        # No sensor is that large; a focal length in tenths or hundredths of a mm is a known fault.
+        notes.append(f"EXIF focal length {focal:g} mm was ignored (it contradicts the 35 mm equivalent)")
+        return mm, source
     elif not CROP_FACTOR[0] <= mm / focal <= CROP_FACTOR[1] * zoom:
         reason = f"{mm / focal:.3g} times the focal length {focal:g} mm"
     elif focal < SMALL_LENS_MM and mm < 2.0 * focal:

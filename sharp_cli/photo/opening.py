@@ -42,7 +42,7 @@ def explain_errors(name: str) -> Iterator[None]:
     except PictureError as error:
         raise SharpError(f"cannot read {name}: {error}") from error
     except MemoryError as error:
-        raise SharpError(f"cannot read {name}: not enough memory") from error
+        raise SharpError(f"cannot read {name}: not enough memory", "out_of_memory") from error
     except Image.DecompressionBombError as error:
         raise SharpError(f"cannot read {name}: file is too large to be opened safely ({_one_line(error)})") from error
     except Exception as error:  # damaged files raise nearly everything: SyntaxError, struct.error, KeyError, …

@@ -23,6 +23,8 @@ from sharp_cli.photo.orientation import upright_pixels
 
 WHITE = (255, 255, 255)
 
+MOST_NOTES = 12
+
 ROUNDING = 1e-3
 """How far floats may leave [0, 1], as they do after resampling."""
 
@@ -131,7 +133,14 @@ def _develop(
     pixels = upright_pixels(colors, metadata.orientation)
     height, width, _ = pixels.shape
     found = focal_length(width, height, metadata.exif, focal)
-    return Photo(pixels, found.px, found.source, (*metadata.notes, *notes, *found.notes))
+    return Photo(pixels, found.px, found.source, _few([*metadata.notes, *notes, *found.notes]))
+
+
+def _few(notes: list[str]) -> tuple[str, ...]:
+    """Each note once, and no more than ``MOST_NOTES``: a damaged file may have a fault in each of its many parts."""
+    unique = list(dict.fromkeys(notes))
+    more = len(unique) - MOST_NOTES
+    return tuple(unique) if more <= 0 else (*unique[:MOST_NOTES], f"and {more} notes more")
 
 
 def _metadata_of(image: Image.Image) -> Metadata:

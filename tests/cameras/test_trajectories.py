@@ -109,7 +109,7 @@ def test_loops_have_no_jump_and_no_doubled_frame(name: Trajectory, repeat: int, 
     assert len(views) == 48 * repeat
     eyes = eyes_of(views)
     steps = (eyes.roll(-1, 0) - eyes).norm(dim=1)
-    # The step over the seam is an ordinary one: no longer than its neighbours allow, nor none at all.
+    # The step over the seam is an ordinary one: no longer than its neighbors allow, nor none at all.
     assert steps[-1] > 0.01 * steps.max()
     assert steps[-1] <= 1.1 * max(steps[-2], steps[0])
     assert steps.max() < 0.2 * (eyes.amax(0) - eyes.amin(0)).norm()
@@ -190,9 +190,9 @@ def test_size_changes_the_picture_but_not_the_path(name: Trajectory) -> None:
 def test_our_paths_work_in_any_unit(name: Trajectory, exponent: float) -> None:
     unit = 10.0**exponent
     for camera, center in ((PHOTO, (0.0, 0.0, 5.0)), (None, (1.0, 2.0, -3.0))):
-        metres = trajectory(name, splat(cloud(center), camera), frames=8, look_at="ahead")
+        meters = trajectory(name, splat(cloud(center), camera), frames=8, look_at="ahead")
         other = trajectory(name, splat(cloud(center) * unit, camera, scale=0.01 * unit), frames=8, look_at="ahead")
-        torch.testing.assert_close(eyes_of(other), eyes_of(metres) * unit, rtol=1e-4, atol=1e-4 * unit)
+        torch.testing.assert_close(eyes_of(other), eyes_of(meters) * unit, rtol=1e-4, atol=1e-4 * unit)
 
 
 # Splats without a camera

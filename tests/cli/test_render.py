@@ -208,3 +208,15 @@ def test_convert_films_along_the_way_and_only_what_is_missing(data: Path, tiny_w
     assert "1 made" in sharp(*words, cwd=tmp_path).stderr
     assert (tmp_path / "a.mp4").exists()
     assert (tmp_path / "a.ply").stat().st_mtime_ns == splat
+
+
+def test_frames_of_several_sizes_go_to_png_only(tmp_path: Path, data: Path) -> None:
+    cases = data / "cases" / "splats"
+    words = ("render", cases / "dots.ply", "--cameras", cases / "cam_two_sizes.json")
+    run = sharp(*words, "--format", "png", "-o", "two", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    sizes = [Image.open(file).size for file in sorted((tmp_path / "two").glob("*.png"))]
+    assert sizes == [(200, 150), (150, 200)]
+    run = sharp(*words, "-o", "two.mp4", cwd=tmp_path)
+    assert run.returncode == 1
+    assert "different image sizes" in run.stderr

@@ -226,6 +226,19 @@ def test_nclx(tmp_path: Path, kind: str, code_points: tuple[int, int]) -> None:
     assert bool(photo.notes) == (code_points[1] != 13)
 
 
+@pytest.mark.parametrize("nits", [0.5, 2.0, 20.0, 100.0, 203.0])
+def test_ten_bits_of_hdr_are_used(tmp_path: Path, nits: float) -> None:
+    """8 bits of PQ would be off by 5 in the shadows."""
+    heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    flat = np.full((32, 48, 3), round(pq(nits) * 1023) * 64, np.uint16)
+    image = heif.from_bytes(mode="RGB;16", size=(48, 32), data=flat.tobytes())
+    image.save(file, quality=100, chroma=444, matrix_coefficients=9)
+    photo = read(tmp_path, with_nclx(file.getvalue(), 9, 16))
+    assert np.abs(photo.pixels - 255 * handmade.srgb_encode(np.array(nits / 203))).max() <= 2
+    assert photo.pixels.shape == (32, 48, 3) and len(photo.notes) == 1
+
+
 def test_unknown_code_points_give_a_note(tmp_path: Path) -> None:
     photo = read(tmp_path, with_nclx(boxed("avif"), 99, 13))
     assert np.abs(photo.pixels.astype(int) - (90, 180, 60)).max() <= 2 and "color box" in photo.notes[0]

@@ -114,6 +114,12 @@ def test_text_is_not_unpacked_beyond_a_bound(tmp_path: Path) -> None:
     assert peak < 16 << 20
 
 
+def test_many_faults_give_few_notes(tmp_path: Path) -> None:
+    assert len(read(tmp_path, png_of(*[chunk(b"tEXt", b"", 1)] * 1000)).notes) == 1
+    notes = read(tmp_path, png_of(*[chunk(b"pHYs", bytes(10 + n)) for n in range(100)])).notes
+    assert len(notes) == 13 and "88" in notes[-1]
+
+
 def test_endless_chunks_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_CHUNKS <= 1_000_000
     monkeypatch.setattr("sharp_cli.photo.png.MOST_CHUNKS", 50)
@@ -233,20 +239,58 @@ def test_a_tiff_tag_outside_the_file(tmp_path: Path) -> None:
         assert photo.pixels[..., 0].ravel().tolist() == [0, 80, 160, 240] and "305" in photo.notes[0]
 
 
-def test_a_reduced_copy_before_the_page_itself(tmp_path: Path) -> None:
-    path = tmp_path / "pages.tiff"
-    small = Image.fromarray(COLORS).resize((14, 10))
-    small.save(path, save_all=True, append_images=[Image.fromarray(COLORS)], tiffinfo={254: 1})
-    data = path.read_bytes()
-    photo = read(tmp_path, data)
-    # Pillow writes the flag into both pages.
-    assert photo.width in (14, 56)
+def two_pages(first: int, second: int) -> bytes:
+    """A page of 3 × 2 and one of 6 × 4 pixels, with these NewSubfileTypes."""
+    one = handmade.tiff(3, 2, bytes(6), (8,), photometric=1, tag_254=first)
+    two = handmade.tiff(6, 4, bytes([200]) * 24, (8,), photometric=1, tag_254=second)
+    (start,) = struct.unpack_from("<I", two, 4)
+    count = struct.unpack_from("<H", two, start)[0]
+    shift = len(one)
+    moved = bytearray(two)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", two, entry)[0] == 273:
+            struct.pack_into("<I", moved, entry + 8, 8 + shift)
+    return one[:-4] + struct.pack("<I", start + shift) + bytes(moved)
 
 
-def test_bigtiff_and_a_missing_pointer(tmp_path: Path) -> None:
-    path = tmp_path / "big.tiff"
-    Image.fromarray(COLORS).save(path, big_tiff=True)
-    assert np.array_equal(read_photo(path).pixels, COLORS)
+@pytest.mark.parametrize(("types", "width"), [((1, 0), 6), ((0, 0), 3), ((1, 1), 3), ((0, 1), 3), ((2, 2), 3)])
+def test_a_reduced_copy_before_the_page_itself(tmp_path: Path, types: tuple[int, int], width: int) -> None:
+    photo = read(tmp_path, two_pages(*types))
+    assert photo.width == width and bool(photo.notes) == (width == 6)
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_a_missing_next_pointer(tmp_path: Path, compression: str) -> None:
+    path = tmp_path / "photo.tiff"
+    Image.fromarray(COLORS).save(path, compression=compression)
+    whole, data = read_photo(path).pixels, path.read_bytes()
+    (start,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, start)
+    directory = data[start : start + 2 + 12 * count]
+    moved = data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
+    for tail in (b"", b"\0", b"\0\0\0"):
+        photo = read(tmp_path, moved + tail)
+        assert np.array_equal(photo.pixels, whole) and "next" in photo.notes[0]
+    with pytest.raises(SharpError, match="truncated"):
+        read(tmp_path, moved[:-1])
+
+
+# WebP
+
+
+def test_a_wrong_riff_size(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    exif = b"Exif\0\0" + handmade.exif({Base.Orientation: 6})
+    Image.fromarray(COLORS).save(file, "WEBP", lossless=True, exif=exif, icc_profile=handmade.p3_profile())
+    data = file.getvalue()
+    whole = read(tmp_path, data).pixels
+    for wrong in (0, 12, len(data) - 10, len(data), len(data) + 99, 2**32 - 1):
+        photo = read(tmp_path, data[:4] + struct.pack("<I", wrong) + data[8:])
+        assert np.array_equal(photo.pixels, whole) and "RIFF" in photo.notes[0]
+    assert np.array_equal(read(tmp_path, data + b"\0junk behind it").pixels, whole)
+    for missing in (2, 9, 40, 800):
+        with pytest.raises(SharpError, match="truncated"):
+            read(tmp_path, data[:-missing])
 
 
 # Transparency

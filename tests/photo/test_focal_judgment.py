@@ -52,6 +52,12 @@ def test_an_equivalent_that_no_sensor_explains_is_dropped(tag: float) -> None:
     assert mm(found) == pytest.approx(5.8 * 8.4) and len(found.notes) == 1
 
 
+@pytest.mark.parametrize("focal", [425.0, 4250.0])
+def test_a_focal_length_that_no_sensor_explains_is_dropped(focal: float) -> None:
+    found = judged(equivalent_mm=26.0, focal_mm=focal)
+    assert mm(found) == pytest.approx(26.0) and f"{focal:g}" in found.notes[0]
+
+
 def test_an_equivalent_that_repeats_the_focal_length_of_a_known_camera_is_dropped() -> None:
     found = judged(equivalent_mm=50.0, focal_mm=50.0, make="NIKON CORPORATION", model="NIKON D90")
     assert mm(found) == pytest.approx(76.7, rel=0.01) and "NIKON D90" in found.notes[0]
