@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,7 +21,7 @@ from sharp_cli.model.compose import NdcGaussians
 from sharp_cli.model.low_memory import enable_low_memory
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.model.precision import Precision, choose_dtype, place_tensors
-from sharp_cli.photo import Photo, as_photo
+from sharp_cli.photo import FocalOverride, Photo, as_photo
 from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.version import __version__
 from sharp_cli.weights.read import Weights, read_weights
@@ -51,26 +52,42 @@ class Predictor:
         if low_vram:
             self._use_low_memory()
 
-    def predict(self, photo: PhotoLike, focal_px: float | None = None) -> Gaussians:
+    def predict(
+        self,
+        photo: PhotoLike,
+        focal_px: float | None = None,
+        *,
+        focal_mm: float | None = None,
+        fov: float | None = None,
+    ) -> Gaussians:
         """Turn one photo into Gaussians.
 
         Args:
             photo: a file's path, an array (H, W, 3) of uint8 or of floats in [0, 1] (sRGB), a PIL image,
                 or what ``read_photo`` returned.
-            focal_px: focal length in pixels of the upright photo; None takes it from EXIF, else 30 mm equivalent.
+            focal_px: focal length in pixels of the upright photo. At most one of the three is given; without any it
+                comes from EXIF, else it is 30 mm equivalent.
+            focal_mm: focal length in mm, 35 mm equivalent.
+            fov: horizontal field of view in degrees.
 
         Returns:
-            ``network.config.num_gaussians`` Gaussians on the predictor's device, in metres.
+            ``network.config.num_gaussians`` Gaussians on the predictor's device, in meters.
 
         Raises:
             SharpError: an unreadable photo, or a result that is not finite.
         """
-        photo = as_photo(photo, focal_px)
-        return self.to_camera_space(self.run_network([photo]), [photo])[0]
+        given = focal_px is not None or focal_mm is not None or fov is not None
+        found = as_photo(photo, FocalOverride(focal_px, focal_mm, fov) if given else None)
+        return self.to_camera_space(self.run_network([found]), [found])[0]
 
-    def predict_batch(self, photos: list[Photo]) -> list[Gaussians]:
-        """As :meth:`predict`, for several photos in one pass through the network."""
-        return self.to_camera_space(self.run_network(photos), photos)
+    def predict_batch(self, photos: Sequence[PhotoLike]) -> list[Gaussians]:
+        """Turn several photos into Gaussians in one pass through the network: faster than one by one on a GPU.
+
+        Args:
+            photos: as for :meth:`predict`; focal lengths come from EXIF, or from ``read_photo(path, focal=...)``.
+        """
+        found = [as_photo(photo) for photo in photos]
+        return self.to_camera_space(self.run_network(found), found)
 
     @torch.inference_mode()
     def run_network(self, photos: list[Photo]) -> NdcGaussians:
@@ -93,7 +110,7 @@ class Predictor:
         size = self.network.config.resolution
         image = torch.cat([_square(photo, size, self.device) for photo in photos])
         factors = [photo.focal_px / photo.width for photo in photos]
-        return self.network(image, torch.tensor(factors, device=self.device))
+        return self.network(image, torch.tensor(factors, dtype=torch.float32, device=self.device))
 
     def _to_camera(self, ndc: NdcGaussians, photo: Photo) -> Gaussians:
         if not all(map(all_finite, ndc)):
