@@ -24,7 +24,7 @@ from sharp_cli.photo import Photo, as_photo
 from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.version import __version__
 from sharp_cli.weights.read import Weights, read_weights
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,7 +19,7 @@ from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.runtime.files import sha256_of
 from sharp_cli.runtime.timing import Stopwatch
 from sharp_cli.weights.catalog import Checkpoint, published_sha256
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
@@ -77,7 +77,7 @@ class Network:
         """Find the weights' file, or download it, and begin to read its digest.
 
         Args:
-            download: as for :func:`~sharp_cli.weights.store.resolve`.
+            download: as for :func:`~sharp_cli.weights.resolve.resolve`.
 
         Raises:
             SharpError: no such weights, or the download failed.
