@@ -103,7 +103,7 @@ class Predictor:
 
     @torch.inference_mode()
     def to_camera_space(self, ndc: NdcGaussians, photos: list[Photo]) -> list[Gaussians]:
-        """Bring the network's Gaussians from its normalised space to each photo's camera (docs/network.md §8)."""
+        """Bring the network's Gaussians from its normalized space to each photo's camera (docs/network.md §8)."""
         return [self._to_camera(NdcGaussians(*(v[i] for v in ndc)), photo) for i, photo in enumerate(photos)]
 
     def _forward(self, photos: list[Photo]) -> NdcGaussians:
@@ -150,7 +150,7 @@ def load_predictor(
         low_vram: run part by part, for devices that cannot hold the network.
 
     Raises:
-        SharpError: weights that cannot be had or do not fit, or a device that is not there.
+        SharpError: weights that cannot be found or do not fit, or a missing device.
     """
     return predictor_from(read_weights(resolve(weights)), device, precision, low_vram)
 

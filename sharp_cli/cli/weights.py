@@ -109,8 +109,8 @@ def convert(
     from sharp_cli.weights import write
 
     with Console(stderr=True).status(f"Converting {file.name} to {dtype.value}"):
-        told = {key: value for key, value in (("name", name), ("licence", licence)) if value is not None}
-        write.convert(file, target, DTYPES[dtype.value], told)
+        words = {key: value for key, value in (("name", name), ("licence", licence)) if value is not None}
+        write.convert(file, target, DTYPES[dtype.value], words)
     typer.echo(target)
 
 

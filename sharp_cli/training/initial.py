@@ -28,7 +28,7 @@ def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
     """The network on the CPU in fp32, and the record of the weights it came from (empty for drawn values).
 
     Raises:
-        SharpError: weights that cannot be had, or of other sizes than the configuration's.
+        SharpError: weights that cannot be found, or have other sizes than the configuration's.
     """
     if not config.init:
         sizes = config.network or SharpConfig()
