@@ -73,7 +73,7 @@ def timed(work: Callable[[], Gaussians | None]) -> tuple[float, Gaussians | None
 
 def own_view(gaussians: Gaussians) -> np.ndarray:
     """The photo's own view, sRGB."""
-    (picture,) = render_views(gaussians, trajectory("still", gaussians, frames=1))
+    (picture,) = render_views(replace(gaussians, blending="linear"), trajectory("still", gaussians, frames=1))
     return np.asarray(to_srgb8(picture.color[0]), np.float64)
 
 

@@ -75,7 +75,7 @@ def devices() -> Iterator[Finding]:
     import torch
 
     from sharp_cli.model.precision import choose_dtype
-    from sharp_cli.predictor import choose_device
+    from sharp_cli.runtime.devices import choose_device
 
     yield Finding("CPU", "ok", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads{_memory()}")
     for index in range(torch.cuda.device_count()):

@@ -19,6 +19,7 @@ CURRENT = [path for path in DOCUMENTS if "history" not in path.parts]
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 FILE = re.compile(r"(?<!\[)`([\w./-]+\.(?:py|toml|json|md))`")
+FILES_OF_USERS = {"transforms.json", "camera_path.json", "cameras.json", "record.json", "meta.json"}
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 
@@ -38,7 +39,7 @@ def test_links_lead_somewhere(path: Path):
 @pytest.mark.parametrize("path", CURRENT, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_documents_name_exist(path: Path):
     for name in FILE.findall(path.read_text(encoding="utf-8")):
-        if "NAME" in name or name in ("transforms.json", "record.json", "meta.json"):
+        if "NAME" in name or name in FILES_OF_USERS:
             continue
         places = (ROOT, path.parent, PACKAGE, *(PACKAGE / room for room in ("training/losses", "training/presets")))
         assert any((place / name).exists() for place in places), f"{path.name} names {name}"

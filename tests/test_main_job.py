@@ -16,7 +16,7 @@ from PIL import Image
 
 from sharp_cli.weights.catalog import PREVIEW
 from sharp_cli.weights.read import read_weights
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PHOTOS = {"coffee.png": (600, 400), "rocket.jpg": (640, 427)}

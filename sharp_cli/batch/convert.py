@@ -11,21 +11,25 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from sharp_cli.batch.provenance import check_place, is_done, is_free, is_marked, make_provenance, settings_text
+from sharp_cli.batch.splats import fit_settings, fitted, write_result
 from sharp_cli.batch.task import Job, StopRun, Work
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.registry import can_read, read_splat
 from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.runtime.files import sha256_of
 from sharp_cli.runtime.timing import Stopwatch
 from sharp_cli.weights.catalog import Checkpoint, published_sha256
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
+    from sharp_cli.gaussians.fitting import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
     from sharp_cli.model.precision import Precision
     from sharp_cli.photo import FocalOverride, Photo
-    from sharp_cli.predictor import Device, Predictor
+    from sharp_cli.predictor import Predictor
     from sharp_cli.render.film import FilmSettings
+    from sharp_cli.runtime.devices import Device
 
     Item: TypeAlias = "Photo | Gaussians"
     Output: TypeAlias = Callable[[], Gaussians]
@@ -40,6 +44,10 @@ class Recipe:
     background: tuple[int, int, int] = (255, 255, 255)
     """sRGB, 0..255; shows through transparent photos."""
     ply_layout: PlyLayout = "standard"
+    suffix: str = ".ply"
+    """Of the splat: a format of :data:`sharp_cli.formats.registry.FORMATS`."""
+    fit: Fit | None = None
+    """None: all Gaussians of the network."""
 
     def settings(self) -> dict[str, object]:
         """As splats record them."""
@@ -48,6 +56,7 @@ class Recipe:
             "focal": "".join(f"{value!r}{unit}" for unit, value in focal if value is not None) or "auto",
             "background": "#{:02x}{:02x}{:02x}".format(*self.background),
             "layout": self.ply_layout,
+            **fit_settings(self.fit),
         }
 
 
@@ -68,7 +77,7 @@ class Network:
         """Find the weights' file, or download it, and begin to read its digest.
 
         Args:
-            download: as for :func:`~sharp_cli.weights.store.resolve`.
+            download: as for :func:`~sharp_cli.weights.resolve.resolve`.
 
         Raises:
             SharpError: no such weights, or the download failed.
@@ -91,7 +100,7 @@ class Network:
     def precision(self) -> Precision:
         """The backbone's number format on this device."""
         from sharp_cli.model.precision import DTYPES, choose_dtype
-        from sharp_cli.predictor import choose_device
+        from sharp_cli.runtime.devices import choose_device
 
         chosen = choose_dtype(self._precision, choose_device(self.device))
         return cast("Precision", next(name for name, dtype in DTYPES.items() if dtype == chosen))
@@ -130,7 +139,7 @@ class _Digest:
 
 
 class ConvertTask:
-    """Photos to splats (``.ply``).
+    """Photos to splats.
 
     Args:
         recipe: what to make of each photo.
@@ -139,7 +148,7 @@ class ConvertTask:
         overwrite: make again what is done, and replace files that sharp has not made.
     """
 
-    noun, doing, ending = "photos", "network", ".ply"
+    noun, doing = "photos", "network"
     suffixes = PHOTO_SUFFIXES
 
     def __init__(
@@ -151,6 +160,7 @@ class ConvertTask:
         overwrite: bool = False,
     ) -> None:
         self.recipe, self.network, self.film, self.overwrite = recipe, network, film, overwrite
+        self.ending = recipe.suffix
         self.setup_seconds: dict[str, float] = {}
         self._is_marked = cache(is_marked)  # a folder of frames is looked at once, not once for every frame
 
@@ -176,7 +186,8 @@ class ConvertTask:
         splat_done = is_done(job.target, job.source, self._settings)
         film_done = self._is_film_done(job.target)
         splat, *film = self.outputs(job.target)
-        if not splat_done:
+        readable = can_read(job.target)  # a film is made of the splat, so the other formats are made again for it
+        if not splat_done or not (film_done or readable):
             return (splat, *film)
         return () if film_done else tuple(film)
 
@@ -185,10 +196,8 @@ class ConvertTask:
         job = work.job
         watch = Stopwatch(work.result.seconds)
         if job.target not in work.missing:
-            from sharp_cli.formats.ply import read_ply
-
             with watch.stage("read"):
-                return read_ply(job.target)
+                return read_splat(job.target)
         from sharp_cli.photo import read_photo
 
         work.provenance = make_provenance(job.source, self._settings)
@@ -230,12 +239,11 @@ class ConvertTask:
         target, result, gaussians = work.job.target, work.result, output()
         watch = Stopwatch(result.seconds)
         if target in work.missing:
-            from sharp_cli.formats.ply import write_ply
-
+            gaussians = fitted(gaussians, self.recipe.fit)
             with watch.stage("write"):
                 assert work.provenance is not None
                 provenance = replace(work.provenance, gaussians=str(len(gaussians)))
-                write_ply(target, gaussians, self.recipe.ply_layout, provenance.facts())
+                write_result(target, gaussians, self.recipe.ply_layout, provenance.facts())
         result.facts |= {"gaussians": len(gaussians), "bytes": target.stat().st_size}
         if self.film is not None:
             with watch.stage("render", on_device=True):

@@ -14,7 +14,25 @@ from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
 FILE_SUFFIXES = frozenset(
-    {".ply", ".splat", ".spz", ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".gif", ".webp", ".png", ".jpg"}
+    {
+        ".ply",
+        ".splat",
+        ".spz",
+        ".sog",
+        ".glb",
+        ".usdz",
+        ".html",
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".gif",
+        ".webp",
+        ".png",
+        ".jpg",
+    }
 )
 """Folders for results are hardly ever named like this."""
 
@@ -84,7 +102,7 @@ def check_side_output(path: Path, task: Task[Any, Any], jobs: Sequence[Job], *, 
 def _is_result(task: Task[Any, Any], words: Sequence[str], out: Path) -> bool:
     """Whether OUT is the result itself: a file of its suffix, or the folder for the frames of a single named file."""
     if task.ending.startswith("."):
-        return out.suffix.lower() == task.ending and not holds(out.is_dir)
+        return out.name.lower().endswith(task.ending) and not holds(out.is_dir)
     return len(words) == 1 and holds(Path(words[0]).is_file)
 
 

@@ -1,9 +1,9 @@
 """How a result was made, as the result records it, and what follows: whether it is done, and what may be replaced.
 
-A record lives inside its result, where every format so far has room: comments of a .ply header, and the metadata of
-GIF, WebP, MP4 and PNG. For a format without room, add a reader to :func:`_recorded_facts` that looks for a file beside
-the result. A record describes one file. It never becomes part of the Gaussians read from that file, so what is changed
-and written again does not pass for the result.
+A record lives inside its result where the format has room: comments of a .ply header, and the metadata of other splat
+formats, GIF, WebP, MP4, PNG and HTML. For .splat and .usdz it is a file beside the result. A record describes one
+file. It never becomes part of the Gaussians read from that file, so what is changed and written again does not pass
+for the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.registry import format_of, read_metadata, record_path
 from sharp_cli.runtime.files import holds, sha256_of
+from sharp_cli.viewer.metadata import page_metadata
 
 MARK = b"source_sha256"
 """In every record; found in damaged results too."""
@@ -146,8 +148,13 @@ def check_place(path: Path) -> None:
 
 def is_marked(path: Path) -> bool:
     """Whether a file, or the first frame in a folder, holds a record, however damaged the file is."""
+    first = path / FIRST_FRAME if holds(path.is_dir) else path
+    return any(_holds_mark(file) for file in (first, record_path(path)))
+
+
+def _holds_mark(path: Path) -> bool:
     try:
-        with (path / FIRST_FRAME if holds(path.is_dir) else path).open("rb") as file:
+        with path.open("rb") as file:
             content = file.read(HEAD_BYTES)
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             return MARK in content + file.read()
@@ -162,6 +169,10 @@ def _recorded_facts(path: Path) -> Mapping[str, str]:
         return _film_facts(path, "png")
     if suffix == ".ply":
         return _ply_facts(path)
+    if format_of(path):
+        return read_metadata(path)
+    if suffix in (".html", ".htm"):
+        return page_metadata(path)
     return _film_facts(path, suffix[1:]) if suffix in (".mp4", ".gif", ".webp") else {}
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sharp_cli.batch.provenance import check_place, is_done, is_free, make_provenance, settings_text
+from sharp_cli.batch.splats import SPLAT_SUFFIXES, is_export
 from sharp_cli.batch.task import Job, Work
 from sharp_cli.cameras.camera_file import cameras_digest
 from sharp_cli.cameras.transforms import write_transforms
 from sharp_cli.cameras.views import Views
-from sharp_cli.formats.ply import read_ply
+from sharp_cli.formats.registry import read_splat
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.encode import frame_name
 from sharp_cli.render.film import FilmSettings, choose_views, depth_target, open_film
@@ -23,8 +24,6 @@ from sharp_cli.runtime.timing import Stopwatch
 
 FRAMES = "-frames"
 """What a folder of frames ends in, instead of a suffix."""
-
-SUFFIXES = frozenset({".ply"})
 
 
 class Shot(NamedTuple):
@@ -47,7 +46,7 @@ class RenderTask:
     """
 
     noun, doing = "splats", "rendering"
-    suffixes = SUFFIXES
+    suffixes = SPLAT_SUFFIXES
 
     def __init__(
         self,
@@ -66,8 +65,8 @@ class RenderTask:
         return [target, depth_target(target)] if self.film.depth else [target]
 
     def is_result(self, path: Path) -> bool:
-        """Films are never taken for splats."""
-        return False
+        """Whether a splat is an export of one beside it, which is rendered already."""
+        return is_export(path)
 
     def is_free(self, target: Path, source: Path) -> bool:
         """Whether no film of another splat is there."""
@@ -91,7 +90,7 @@ class RenderTask:
         work.result.facts["sha256"] = work.provenance.source_sha256
         with Stopwatch(work.result.seconds).stage("read"):
             notes: list[str] = []
-            gaussians = read_ply(work.job.source, warn=notes.append)
+            gaussians = read_splat(work.job.source, warn=notes.append)
             views = choose_views(self.film, gaussians)
         work.result.facts["gaussians"] = len(gaussians)
         in_meters = self.film.eye_distance is not None or (self.film.depth and self.film.format == "png")

@@ -46,6 +46,31 @@ class Stereo(StrEnum):
     sbs = "sbs"
 
 
+class SplatFormat(StrEnum):
+    """What a splat is written as."""
+
+    ply = "ply"
+    compressed_ply = "compressed.ply"
+    sog = "sog"
+    spz = "spz"
+    splat = "splat"
+    glb = "glb"
+    usdz = "usdz"
+
+
+class ExportFormat(StrEnum):
+    """What a splat is exported as."""
+
+    html = "html"
+    ply = "ply"
+    compressed_ply = "compressed.ply"
+    sog = "sog"
+    spz = "spz"
+    splat = "splat"
+    glb = "glb"
+    usdz = "usdz"
+
+
 class PlyLayout(StrEnum):
     """Which elements a .ply file has."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from sharp_cli.cli.batches import BatchOptions, choose_jobs, finish, is_debug, r
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_color, choose_focal
+from sharp_cli.cli.values import choose_color, choose_fit, choose_focal, choose_suffix
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.runtime.timing import Stopwatch
@@ -31,6 +32,7 @@ def convert(
     context: typer.Context,
     inputs: opt.Photos,
     out: opt.SplatOut = None,
+    format: opt.PhotoFormat = None,
     ply_layout: opt.Layout = PlyLayout.standard,
     render: opt.FilmToo = False,
     overwrite: opt.Overwrite = False,
@@ -38,6 +40,10 @@ def convert(
     device: opt.NetworkDevice = Device.auto,
     precision: opt.NetworkPrecision = Precision.auto,
     low_vram: opt.LowVram = False,
+    max_gaussians: opt.MaxGaussians = None,
+    min_opacity: opt.MinOpacity = 0.0,
+    crop: opt.Crop = None,
+    max_depth: opt.MaxDepth = None,
     focal_px: opt.FocalPx = None,
     focal_mm: opt.FocalMm = None,
     fov: opt.Fov = None,
@@ -48,7 +54,7 @@ def convert(
     fail_fast: opt.FailFast = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Convert photos to 3D Gaussian splats (.ply).
+    """Convert photos to 3D Gaussian splats.
 
     Results that exist are skipped. If a photo fails, the others continue. The same command resumes a run that was
     stopped. Exit code 0, 1 if a photo failed, 2 for wrong use, 130 after Ctrl-C.
@@ -57,6 +63,8 @@ def convert(
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
     recipe = Recipe(choose_focal(focal_px, focal_mm, fov), choose_color(background), ply_layout.value)
+    recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
+    recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
     network = Network(weights, device.value, precision.value, low_vram)
     task = ConvertTask(recipe, network, film=default_film() if render else None, overwrite=overwrite)
     jobs = choose_jobs(task, read_words(inputs), out)

@@ -17,7 +17,7 @@ from sharp_cli.cli.options import OUTPUT, NetworkDevice, NetworkPrecision, Quiet
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.datasets.samples import Sample

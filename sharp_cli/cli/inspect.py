@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from sharp_cli.formats.summary import Spread, Summary
 
 
+UNITS = {"position": "m", "log_scale": "(ln)", "rotation": "degrees", "opacity": "", "color": "of 1"}
+
+
 def inspect(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A 3D Gaussian splat (.ply), ours or another tool's.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A 3D Gaussian splat, ours or another tool's (see `sharp formats`).")
+    ],
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="FILE", help="Also print the errors against a splat of the same Gaussians."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Describe a splat file: size, camera, ranges, provenance, and what may trouble a viewer."""
@@ -24,13 +33,29 @@ def inspect(
     from sharp_cli.formats.summary import summarize
 
     summary = summarize(file)
+    cost = None if against is None else compare(file, against)
     if as_json:
-        print_json(summary)
+        print_json(summary, cost)
     else:
-        print_table(summary)
+        print_table(summary, cost)
 
 
-def print_json(summary: Summary) -> None:
+def compare(file: Path, reference: Path) -> dict[str, Any]:
+    """What a format cost: ratio of the sizes, and errors as (median, 99.9 %, largest).
+
+    Raises:
+        SharpError: one of the files cannot be read, or there is nothing to compare.
+    """
+    from sharp_cli.formats.compare import compare_splats
+    from sharp_cli.formats.registry import read_splat
+
+    found = compare_splats(read_splat(file), read_splat(reference))
+    errors = {name: spread for name, spread in found._asdict().items() if name != "compared"}
+    ratio = reference.stat().st_size / file.stat().st_size
+    return {"reference": str(reference), "ratio": ratio, "compared": found.compared, "errors": errors}
+
+
+def print_json(summary: Summary, cost: dict[str, Any] | None) -> None:
     """Print the summary as strict JSON."""
     import json
     from dataclasses import asdict
@@ -39,10 +64,12 @@ def print_json(summary: Summary) -> None:
     for spread in ("opacity", "scale"):
         content[spread] = content[spread] and content[spread]._asdict()
     content["bounds"] = {axis: spread._asdict() for axis, spread in content["bounds"].items()}
+    if cost:
+        content["against"] = {**cost, "errors": {name: spread._asdict() for name, spread in cost["errors"].items()}}
     typer.echo(json.dumps(content, indent=2, allow_nan=False))
 
 
-def print_table(summary: Summary) -> None:
+def print_table(summary: Summary, cost: dict[str, Any] | None) -> None:
     """Print the summary as a table."""
     from rich.console import Console
     from rich.table import Table
@@ -53,6 +80,11 @@ def print_table(summary: Summary) -> None:
     table.add_column(overflow="fold")
     for label, value in _rows(summary):
         table.add_row(Text(label), Text(value))  # Text: brackets in file names and comments are not markup
+    if cost:
+        table.add_row("against", Text(f"{plain(cost['reference'])}, which is {cost['ratio']:.2f} times as large"))
+        for name, spread in cost["errors"].items():
+            text = f"median {spread.median:.3g}, 99.9 % {spread.q999:.3g}, largest {spread.largest:.3g}"
+            table.add_row(f"  {name.replace('_', ' ')} error", Text(f"{text} {UNITS[name]}".strip()))
     for index, problem in enumerate(summary.problems):
         table.add_row("" if index else "problems", Text(problem, style="yellow"))
     Console(highlight=False).print(table)

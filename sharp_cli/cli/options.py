@@ -8,10 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from sharp_cli.cameras.names import LookAt, Trajectory
-from sharp_cli.cli.choices import Device, PlyLayout, Precision, RenderDevice, Stereo, VideoFormat
+from sharp_cli.cli.choices import (
+    Device,
+    ExportFormat,
+    PlyLayout,
+    Precision,
+    RenderDevice,
+    SplatFormat,
+    Stereo,
+    VideoFormat,
+)
 from sharp_cli.gaussians.axes import Up
 
 OUTPUT, BATCH, NETWORK, PHOTO, CAMERA, PICTURE = "Output", "Batch", "Network", "Photo", "Camera", "Picture"
+FIT = "Fitting"
 """Groups of ``--help``."""
 
 
@@ -65,7 +75,8 @@ SplatOut = Annotated[
     Path | None,
     option(
         OUTPUT,
-        "A .ply file for one photo, else a folder that mirrors the inputs'. Default: beside each photo.",
+        "A file for one photo (.ply, .sog, .spz, …; see `sharp formats`), else a folder that mirrors the inputs'. "
+        "Default: beside each photo.",
         *("--out", "-o"),
     ),
 ]
@@ -77,6 +88,19 @@ Layout = Annotated[
         "extra elements.",
     ),
 ]
+PhotoFormat = Annotated[
+    SplatFormat | None, option(OUTPUT, "Format of the splats. Default: by OUT's suffix, else ply.", "--format")
+]
+MaxGaussians = Annotated[
+    int | None,
+    option(FIT, "At most this many: merges neighbors, then drops the least important.", "--max-gaussians", min=1),
+]
+MinOpacity = Annotated[float, option(FIT, "Drop more transparent Gaussians.", "--min-opacity", min=0, max=1)]
+Crop = Annotated[
+    str | None,
+    option(FIT, "Keep a box: x,y,z,x,y,z [m], smallest corner first; or a distance in meters.", metavar="BOX|M"),
+]
+MaxDepth = Annotated[float | None, option(FIT, "Drop what lies farther along the view [m].", min=1e-6)]
 FilmToo = Annotated[bool, option(OUTPUT, "Also render each splat: the default orbit of `sharp render`.", "--render")]
 LowVram = Annotated[bool, option(NETWORK, "Run part by part, for devices with little memory.", "--low-vram")]
 FocalPx = Annotated[
@@ -86,12 +110,30 @@ FocalMm = Annotated[float | None, option(PHOTO, "Focal length in mm, 35 mm equiv
 Fov = Annotated[float | None, option(PHOTO, "Horizontal field of view in degrees.", min=0.001, max=179.9)]
 PhotoBackground = Annotated[str, option(PHOTO, "Color behind transparent photos: a name or #rrggbb.", "--background")]
 
+# Of export
+
+ExportOut = Annotated[
+    Path | None,
+    option(
+        OUTPUT, "A file for one splat, else a folder that mirrors the inputs'. Default: beside each.", "--out", "-o"
+    ),
+]
+ExportTo = Annotated[
+    ExportFormat | None, option(OUTPUT, "Format of the results. Default: by OUT's suffix, else html.", "--format")
+]
+Exported = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SCENE... [OUT]", help="Splats, folders (searched recursively), patterns, or - for a list on stdin."
+    ),
+]
+
 # Of render
 
 Splats = Annotated[
     list[str],
     typer.Argument(
-        metavar="SCENE...", help="Splats (.ply), folders (searched recursively), patterns, or - for a list on stdin."
+        metavar="SCENE...", help="Splats, folders (searched recursively), patterns, or - for a list on stdin."
     ),
 ]
 FilmOut = Annotated[

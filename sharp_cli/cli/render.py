@@ -19,6 +19,7 @@ from sharp_cli.runtime.files import holds
 if TYPE_CHECKING:
     from sharp_cli.batch.render import RenderTask
     from sharp_cli.batch.task import Job
+    from sharp_cli.render.film import FilmSettings
 
 
 def render(
@@ -56,11 +57,9 @@ def render(
     Results that exist are skipped. If a splat fails, the others continue. Exit code 0, 1 if a splat failed, 2 for wrong
     use, 130 after Ctrl-C.
     """
-    # Wrong use is reported before torch is imported, which takes seconds.
     words, kind = read_words(scenes), choose_format(out, format, alpha, fps)
     picture: dict[str, Any] = {"size": choose_size(size), "format": kind, "fps": fps, "depth": depth, "alpha": alpha}
-    picture["background"] = (0, 0, 0) if alpha else choose_color(background)
-    picture |= {"up": up, "scale": scale}
+    picture |= {"background": (0, 0, 0) if alpha else choose_color(background), "up": up, "scale": scale}
     picture["eye_distance"] = ipd if stereo is Stereo.sbs else None
     path: dict[str, Any] = {"trajectory": trajectory, "repeat": repeat, "look_at": look_at}
     path |= {"max_disparity": max_disparity, "max_zoom": max_zoom}
@@ -68,15 +67,8 @@ def render(
 
     import_torch()
     from sharp_cli.batch.render import RenderTask
-    from sharp_cli.cameras.camera_file import read_cameras
-    from sharp_cli.cameras.trajectories import range_warning
-    from sharp_cli.render.backends.choose import choose_backend
-    from sharp_cli.render.film import FilmSettings
 
-    if cameras is not None:
-        read_cameras(cameras, picture["size"])  # one error, rather than one for every splat
-        path = {"cameras": cameras}
-    film = FilmSettings(**path, **picture)
+    film = choose_film(path, picture, cameras)
     batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
     task = RenderTask(film, save_cameras=save_cameras, overwrite=overwrite)
     jobs = choose_jobs(task, words, out)
@@ -87,11 +79,35 @@ def render(
         return
     settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(film).items()}
     with Report(len(jobs), task, batch) as report:
-        if cameras is None and (warning := range_warning(max_disparity, max_zoom)):
-            report.line(warning, style="yellow")
-        task.backend = choose_backend(device.value, warn=lambda reason: report.line(reason, style="yellow"))
+        prepare(task, report, device)
         summary = run_batch("render", task, jobs, report, {**settings, "overwrite": overwrite}, batch)
     finish(summary)
+
+
+def choose_film(path: dict[str, Any], picture: dict[str, Any], cameras: Path | None) -> FilmSettings:
+    """The film's settings, with the cameras of a file in place of a path if one is given.
+
+    Raises:
+        SharpError: the file of cameras cannot be used: one error, rather than one for every splat.
+    """
+    from sharp_cli.cameras.camera_file import read_cameras
+    from sharp_cli.render.film import FilmSettings
+
+    if cameras is None:
+        return FilmSettings(**path, **picture)
+    read_cameras(cameras, picture["size"])
+    return FilmSettings(cameras=cameras, **picture)
+
+
+def prepare(task: RenderTask, report: Report, device: RenderDevice) -> None:
+    """Choose the rasterizer, and warn of a path that shows what the photo does not."""
+    from sharp_cli.cameras.trajectories import range_warning
+    from sharp_cli.render.backends.choose import choose_backend
+
+    film = task.film
+    if film.cameras is None and (warning := range_warning(film.max_disparity, film.max_zoom)):
+        report.line(warning, style="yellow")
+    task.backend = choose_backend(device.value, warn=lambda reason: report.line(reason, style="yellow"))
 
 
 def check_cameras_file(path: Path, task: RenderTask, jobs: list[Job]) -> None:

@@ -46,8 +46,11 @@ def train(
     Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
     """
     import_torch()
-    from sharp_cli.predictor import choose_device
-    from sharp_cli.training.recipes import load_recipe, run_recipe
+    from sharp_cli.cli.display.train import show_training
+    from sharp_cli.runtime.devices import choose_device
+    from sharp_cli.training.config import TrainConfig
+    from sharp_cli.training.loop import train as run
+    from sharp_cli.training.recipes import Finished, load_recipe, run_recipe
 
     def tell(line: str) -> None:
         if not quiet:
@@ -55,7 +58,12 @@ def train(
 
     # --steps comes last, so that it wins over --set.
     chosen = load_recipe(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
-    finished = run_recipe(chosen, out, choose_device(device.value), quiet=quiet, tell=tell)
+    if isinstance(chosen, TrainConfig):
+        with show_training(chosen, quiet) as listener:
+            state = run(chosen, out, choose_device(device.value), listener=listener)
+        finished = Finished(state.step >= chosen.steps, out / "weights.safetensors")
+    else:
+        finished = run_recipe(chosen, out, tell)
     if not finished.complete:
         raise typer.Exit(130)
     typer.echo(finished.result)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from sharp_cli.cli.choices import VideoFormat
+from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
+    from sharp_cli.gaussians.fitting import Fit
     from sharp_cli.photo import FocalOverride
     from sharp_cli.render.encode import Format
 
@@ -81,3 +83,52 @@ def choose_format(out: Path | None, format: VideoFormat | None, alpha: bool, fps
     if chosen == "gif" and fps > MAX_GIF_FPS:
         raise typer.BadParameter(f"a GIF shows at most {MAX_GIF_FPS} frames per second", param_hint="--fps")
     return chosen  # type: ignore[return-value]
+
+
+def choose_suffix(out: Path | None, format: str | None, default: str) -> str:
+    """The suffix of the splats: what was asked for, or that of OUT if it is a file's.
+
+    Raises:
+        typer.BadParameter: OUT has the suffix of another format.
+    """
+    from sharp_cli.formats.registry import format_of
+
+    of_name = None
+    if out is not None and not holds(out.is_dir):
+        known = format_of(out)
+        of_name = known.suffix if known and known.writer else None
+        if out.suffix.lower() in (".html", ".htm"):
+            of_name = ".html"
+    chosen = f".{format}" if format else of_name or default
+    if of_name not in (None, chosen):
+        raise typer.BadParameter(f"{out} does not end in {chosen}", param_hint="--format")
+    return chosen
+
+
+def choose_fit(max_gaussians: int | None, min_opacity: float, crop: str | None, max_depth: float | None) -> Fit | None:
+    """What to keep of a splat; None for everything.
+
+    Raises:
+        typer.BadParameter: a crop that is neither a box nor a distance.
+    """
+    if max_gaussians is None and not min_opacity and crop is None and max_depth is None:
+        return None
+    import_torch()
+    from sharp_cli.gaussians.fitting import Fit
+
+    box, distance = None, None
+    if crop is not None:
+        try:
+            values = [float(part) for part in crop.split(",")]
+        except ValueError:
+            values = []
+        if len(values) == 6 and all(low < high for low, high in zip(values[:3], values[3:], strict=True)):
+            box = (values[0], values[1], values[2], values[3], values[4], values[5])
+        elif len(values) == 1 and values[0] > 0:
+            distance = values[0]
+        else:
+            raise typer.BadParameter(
+                f"invalid crop: {crop} (use x,y,z,x,y,z with the smallest corner first, or a distance)",
+                param_hint="--crop",
+            )
+    return Fit(max_gaussians, min_opacity, box, distance, max_depth)

@@ -15,6 +15,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import Progress, sha256_of
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint, known, published_sha256
+from sharp_cli.weights.resolve import resolve
 
 app = typer.Typer(help="List, fetch, check and convert weights.", no_args_is_help=True)
 
@@ -49,13 +50,13 @@ def list_known() -> None:
 @app.command()
 def download(name: Name = "sharp") -> None:
     """Fetch known weights unless they are on this machine, and print the file's path."""
-    typer.echo(store.resolve(known(name).name, download=download_shown))
+    typer.echo(resolve(known(name).name, download=download_shown))
 
 
 @app.command()
 def path(name: Name = "sharp") -> None:
     """Print where known weights lie on this machine, and nothing else."""
-    typer.echo(store.resolve(known(name).name, download=absent))
+    typer.echo(resolve(known(name).name, download=absent))
 
 
 @app.command()
@@ -64,7 +65,7 @@ def verify(weights: Weights = "sharp") -> None:
     import_torch()
     from sharp_cli.weights.read import read_weights
 
-    file = store.resolve(weights, download=absent)
+    file = resolve(weights, download=absent)
     with progress_bar("Checking") as progress:
         sha256 = sha256_of(file, progress).hexdigest()
     published = published_sha256(weights)
@@ -101,15 +102,15 @@ def convert(
     target = output or Path(f"{Path(source).stem}-{dtype.value}.safetensors")
     if target.exists() and not overwrite:
         raise SharpError(f"{target} exists (name another file with --output)", "exists")
-    file = store.resolve(source, download=download_shown)
+    file = resolve(source, download=download_shown)
 
     import_torch()
     from sharp_cli.model.precision import DTYPES
     from sharp_cli.weights import write
 
     with Console(stderr=True).status(f"Converting {file.name} to {dtype.value}"):
-        told = {key: value for key, value in (("name", name), ("licence", licence)) if value is not None}
-        write.convert(file, target, DTYPES[dtype.value], told)
+        words = {key: value for key, value in (("name", name), ("licence", licence)) if value is not None}
+        write.convert(file, target, DTYPES[dtype.value], words)
     typer.echo(target)
 
 

@@ -27,7 +27,7 @@ def stereo_pair(
         pictures: files of the left and the right view.
         disparities: (H, W) of each view, x left − x right [px]; 0, infinite or NaN where it is not known. None: not
             at all, as in the test sets that others score.
-        Ks: (3, 3) of the rectified views, by the calibration's convention: pixel *centres* at whole numbers.
+        Ks: (3, 3) of the rectified views, by the calibration's convention: pixel *centers* at whole numbers.
         baseline: from the left to the right camera, along x [m].
 
     Raises:
@@ -68,7 +68,7 @@ def depth_from_disparity(disparity: Map, focal: float, baseline: float, offset: 
 
 
 def _centres_at_halves(K: Matrix) -> Matrix:
-    """Our pixel centres are at half integers."""
+    """Our pixel centers are at half integers."""
     moved = K.copy()
     moved[:2, 2] += 0.5
     return moved

@@ -64,6 +64,13 @@ def write_ply(
         PlyData([vertices, *elements], byte_order="<", comments=comments).write(file)
 
 
+def write_ply_file(
+    path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None
+) -> None:
+    """:func:`write_ply` in the standard layout, as the registry calls writers."""
+    write_ply(path, gaussians, provenance=provenance)
+
+
 def fact_comments(
     gaussians: Gaussians, with_camera: bool = True, provenance: Mapping[str, str] | None = None
 ) -> list[str]:

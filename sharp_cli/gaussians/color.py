@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def srgb_to_linear(srgb: Tensor) -> Tensor:
-    """sRGB → linear RGB, any shape; [0, 1] maps onto [0, 1], values outside follow the same curve."""
+    """sRGB → linear RGB, any shape; [0, 1] maps to [0, 1], and values outside follow the same curve."""
     return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
 
 

@@ -13,12 +13,14 @@ from torch import Tensor
 Vector = tuple[Tensor, ...]
 
 SWEEPS = 4
-"""Jacobi sweeps; convergence is quadratic, and four reach fp32 even for needles."""
+"""Jacobi sweeps; convergence is quadratic, and four reach float32 precision even for needles."""
 
 
 def rotation_from_quats(quats: Tensor) -> Tensor:
     """Rotation matrices (N, 3, 3) of quaternions (N, 4), w first, of any length; NaN for a zero quaternion."""
-    quats = quats / quats.detach().abs().amax(dim=1, keepdim=True)  # squares of very long or short ones have no float
+    quats = quats / quats.detach().abs().amax(
+        dim=1, keepdim=True
+    )  # squares of very long or short ones would overflow or vanish
     w, x, y, z = (quats / quats.norm(dim=1, keepdim=True)).unbind(1)
     entries = (
         1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
@@ -31,7 +33,7 @@ def rotation_from_quats(quats: Tensor) -> Tensor:
 def quats_from_rotation(rotation: Tensor) -> Tensor:
     """Unit quaternions (N, 4), w first, of proper rotation matrices (N, 3, 3); of either sign."""
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (row.unbind(1) for row in rotation.unbind(1))
-    # Row i below is the quaternion times four times its own part i; the largest part divides best.
+    # Row i below is the quaternion times four times its own part i; dividing by the largest part is the most exact.
     w, x, y, z = 1 + xx + yy + zz, 1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz
     wx, wy, wz, xy2, xz2, yz2 = zy - yz, xz - zx, yx - xy, xy + yx, xz + zx, yz + zy
     by_w_or_x = _select(w > x, (w, wx, wy, wz), (wx, x, xy2, xz2))
@@ -159,7 +161,7 @@ def _select(condition: Tensor, yes: tuple[Tensor, ...], no: tuple[Tensor, ...]) 
 
 
 def _unit(vector: Vector, fallback: Vector) -> Vector:
-    """The vector at length 1, or the fallback where it is too short to have a direction."""
+    """The vector at length 1, or the fallback if it is too short to have a direction."""
     length = _dot(vector, vector).sqrt()
     clear = length > 1e-6
     return tuple(torch.where(clear, v / length, f) for v, f in zip(vector, fallback, strict=True))

@@ -1,4 +1,4 @@
-"""The whole SHARP network: pictures in, Gaussians in normalised camera space out."""
+"""The whole SHARP network: pictures in, Gaussians in normalized camera space out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Prediction(NamedTuple):
 
     gaussians: NdcGaussians
     depth: Tensor
-    """(B, 2, R, R) both layers after the adjustment [m], before they are normalised."""
+    """(B, 2, R, R) both layers after the adjustment [m], before they are normalized."""
     delta: Tensor
     """(B, 14, 2, G, G) as the prediction heads give them."""
     adjustment: Tensor | None

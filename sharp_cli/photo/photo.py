@@ -53,13 +53,14 @@ class Photo:
         return self.pixels.shape[0]
 
 
-def as_photo(source: str | PathLike[str] | NDArray[Any] | Image.Image | Photo, focal_px: float | None = None) -> Photo:
+def as_photo(
+    source: str | PathLike[str] | NDArray[Any] | Image.Image | Photo, focal: FocalOverride | None = None
+) -> Photo:
     """Make a photo of a file's path, an array, a Pillow image, or a photo that was read already.
 
     Args:
-        focal_px: focal length in pixels of the upright picture, if it is known better than EXIF has it.
+        focal: the focal length, if it is known better than EXIF has it.
     """
-    focal = None if focal_px is None else FocalOverride(px=focal_px)
     if isinstance(source, Photo):
         if focal is None:
             return source

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -99,6 +101,29 @@ def eyes_of(views: Views, distance: float) -> tuple[Views, Views]:
 def depth_target(target: Path) -> Path:
     """Where the depth of a film goes: beside the film."""
     return target.with_name(f"{target.stem}-depth{target.suffix}")
+
+
+def render_film(gaussians: Gaussians, path: str | PathLike[str], *, backend: Backend = "auto", **settings: Any) -> Path:
+    """Render a splat into a video, or into a folder of PNG frames.
+
+    Args:
+        path: a .mp4, .gif or .webp file; any other name is a folder for frames.
+        backend: as for :func:`~sharp_cli.render.views.render_views`.
+        settings: fields of :class:`FilmSettings`, such as ``trajectory="swipe"`` or ``frames=90``.
+
+    Returns:
+        The path.
+
+    Raises:
+        SharpError: settings out of range, or something that is not a folder of frames is in the way.
+        OSError: a file cannot be written.
+        TypeError: a setting that does not exist.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()[1:]
+    film = FilmSettings(format=suffix if suffix in ("mp4", "gif", "webp") else "png", **settings)  # type: ignore[arg-type]
+    shoot(film, gaussians, choose_views(film, gaussians), target, gaussians.facts, backend=backend)
+    return target
 
 
 def shoot(

@@ -43,7 +43,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> Doubles:
 
 
 def intrinsics(rng: Generator, mm: tuple[float, float], aspect: float, width: int, height: int) -> Doubles:
-    """(3, 3) K of a photo of this aspect (width / height), resized to ``width`` × ``height``; centred.
+    """(3, 3) K of a photo of this aspect (width / height), resized to ``width`` × ``height``; centered.
 
     Focal lengths are drawn evenly in their logarithm; 36 mm are the longer side of the photo.
     """

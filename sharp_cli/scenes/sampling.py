@@ -1,4 +1,4 @@
-"""Colours read from pictures: a texture at a footprint, a panorama in a direction, and the sky."""
+"""Colors read from pictures: a texture at a footprint, a panorama in a direction, and the sky."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from sharp_cli.model.network import SharpNetwork
 from sharp_cli.model.random_weights import draw_tensors
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.weights.read import read_weights
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 START_DISPARITY = (0.4, 0.3)
 """Of the two layers, before any training; focal length over width, about 0.8, divided by it is the depth [m]."""
@@ -28,7 +28,7 @@ def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
     """The network on the CPU in fp32, and the record of the weights it came from (empty for drawn values).
 
     Raises:
-        SharpError: weights that cannot be had, or of other sizes than the configuration's.
+        SharpError: weights that cannot be found, or have other sizes than the configuration's.
     """
     if not config.init:
         sizes = config.network or SharpConfig()

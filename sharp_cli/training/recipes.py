@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sharp_cli.errors import SharpError
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import build, merge, parse_setting, read_table
@@ -48,19 +46,17 @@ def load_recipe(source: str, settings: Iterable[str] = ()) -> TrainConfig | Stag
     return config
 
 
-def run_recipe(
-    config: TrainConfig | StageConfig, folder: Path, device: torch.device, *, quiet: bool, tell: Callable[[str], None]
-) -> Finished:
-    """Run a configuration to its end or to a signal; see :func:`sharp_cli.training.loop.train`.
+def run_recipe(config: StageConfig, folder: Path, tell: Callable[[str], None]) -> Finished:
+    """Run a stage to its end or to a signal; on the CPU.
 
     Args:
-        tell: called with lines about the progress of stages; phases have a display of their own.
-    """
-    from sharp_cli.training.loop import stop_signals, train
+        tell: called with lines about the progress.
 
-    if isinstance(config, TrainConfig):
-        state = train(config, folder, device, quiet=quiet)
-        return Finished(state.step >= config.steps, folder / "weights.safetensors")
+    Raises:
+        SharpError: what it needs cannot be used.
+    """
+    from sharp_cli.training.loop import stop_signals
+
     folder.mkdir(parents=True, exist_ok=True)
     with stop_signals() as stopped:
         if isinstance(config, TeacherConfig):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.version import __version__
+from sharp_cli.viewer.metadata import provenance_element
 from sharp_cli.viewer.scene import describe
 
 HERE = Path(__file__).parent
@@ -33,10 +34,13 @@ def page_around(gaussians: Gaussians, name: str, url: str) -> bytes:
     return b"".join([head, _tail()])
 
 
-def page_with(gaussians: Gaussians, name: str, splat: bytes) -> Iterator[bytes]:
+def page_with(
+    gaussians: Gaussians, name: str, splat: bytes, provenance: Mapping[str, str] | None = None
+) -> Iterator[bytes]:
     """The page that holds these Gaussians' ``splat`` file, piece by piece; ``name`` is the title."""
     facts = {"name": "splat.sog", "inline": True, "bytes": len(splat)}
     yield _head(gaussians, name, facts, connect="'none'")
+    yield provenance_element(provenance or {}).encode()
     for start in range(0, len(splat), PART):
         part = base64.b64encode(splat[start : start + PART])
         yield b'<script type="text/plain" class="splat">' + part + b"</script>\n"

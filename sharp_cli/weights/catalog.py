@@ -63,7 +63,7 @@ PREVIEW = Bundled(
 KNOWN: dict[str, Checkpoint | Bundled] = {weights.name: weights for weights in (RELEASED, PREVIEW)}
 
 
-def recognise(size: int) -> Checkpoint | None:
+def recognize(size: int) -> Checkpoint | None:
     """The downloadable checkpoint of exactly this many bytes: good enough for a label, no proof."""
     return next((each for each in KNOWN.values() if isinstance(each, Checkpoint) and each.size == size), None)
 

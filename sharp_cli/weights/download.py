@@ -22,9 +22,9 @@ from sharp_cli.version import __version__
 from sharp_cli.weights.catalog import PREVIEW, Checkpoint
 from sharp_cli.weights.store import cache_folder, cached_path, find, part_path
 
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 15.0
 """How long all sources together may take to show a first sign of life; without one, there is no network."""
-STALL_SECONDS = 10.0
+STALL_SECONDS = 30.0
 """How long a source that has shown life may be silent."""
 TRIES = 3
 """Attempts in a row on one source that bring nothing new."""
@@ -134,7 +134,12 @@ def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
         raise OSError(f"{decimal(missing)} more are needed, {decimal(free)} are free")
     try:
         client = httpx.Client(timeout=STALL_SECONDS, follow_redirects=True)
-    except (ImportError, OSError, ValueError) as error:  # a proxy or certificate of the environment that is unfit
+    except (
+        ImportError,
+        OSError,
+        ValueError,
+        httpx.InvalidURL,
+    ) as error:  # a proxy or certificate of the environment that is unfit
         raise SourceError(str(error)) from error
     failures = []
     with client:
@@ -199,6 +204,8 @@ def accept(response: httpx.Response, total: int, part: Path) -> bool:
         part.unlink(missing_ok=True)
     if response.status_code not in (200, 206):
         raise SourceError(status, again=response.status_code in (416, 429) or response.status_code >= 500)
+    if response.status_code == 206 and "Content-Range" not in response.headers:
+        raise SourceError("answered 206 without a range")
     announced = response.headers.get("Content-Range", response.headers.get("Content-Length", "")).rpartition("/")[2]
     if announced.isdecimal() and int(announced) != total:
         raise SourceError(f"has another file of {int(announced):,} bytes, not {total:,}")

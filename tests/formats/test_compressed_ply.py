@@ -151,6 +151,8 @@ def test_our_reader_agrees_with_the_formats_rules(tmp_path, degree: int) -> None
     [
         (b"element chunk 3", b"element chunk 1"),
         (b"property float max_x\n", b"property float wax_x\n"),
+        (b"property float max_b\n", b"property float wax_b\n"),
+        (b"property float min_r\n", b"property float win_r\n"),
         (b"uint packed_color", b"float packed_color"),
         (b"f_rest_8", b"f_rest_9"),
     ],

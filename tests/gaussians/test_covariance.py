@@ -14,7 +14,7 @@ from sharp_cli.gaussians.cpu import CHUNK
 from sharp_cli.gaussians.transform import transform
 
 
-def drawn_factors(count: int, seed: int, spread: float = 4.0) -> torch.Tensor:
+def random_factors(count: int, seed: int, spread: float = 4.0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     rotation = rotation_from_quats(torch.randn(count, 4, generator=generator))
     scales = torch.exp(spread * torch.rand(count, 1, 3, generator=generator) - spread)
@@ -25,23 +25,23 @@ def assert_same_covariance(factor: torch.Tensor, scales: torch.Tensor, quats: to
     exact = factor.double() @ factor.double().transpose(1, 2)
     found = covariances(scales.double(), quats.double())
     trace = exact.diagonal(dim1=1, dim2=2).sum(1).clamp(min=1e-300)
-    assert ((found - exact).abs().amax(dim=(1, 2)) / trace).max() < 3e-6
+    assert ((found - exact).abs().amax(dim=(1, 2)) / trace).max() < 1.5e-5  # see TOLERANCE in test_cpu.py
 
 
 @settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 12), st.floats(-15, 15))
 def test_decomposition_keeps_the_covariance(seed: int, spread: float, exponent: float) -> None:
-    factor = drawn_factors(500, seed, spread) * 10.0**exponent
+    factor = random_factors(500, seed, spread) * 10.0**exponent
     scales, quats = decompose(factor)
     assert_same_covariance(factor, scales, quats)
     assert (scales.diff(dim=1) <= 0).all()
     assert (scales >= 0).all()
     exact = torch.linalg.svdvals(factor.double())
-    assert ((scales - exact).abs() <= 1e-5 * exact[:, :1]).all()
+    assert ((scales - exact).abs() <= 1.5e-5 * exact[:, :1]).all()
 
 
 def test_every_rotation_is_proper() -> None:
-    _, quats = decompose(drawn_factors(CHUNK + 1000, 3))
+    _, quats = decompose(random_factors(CHUNK + 1000, 3))
     rotation = rotation_from_quats(quats.double())
     torch.testing.assert_close(torch.linalg.det(rotation), torch.ones(len(quats), dtype=torch.float64))
     assert (quats.norm(dim=1) - 1).abs().max() < 1e-6

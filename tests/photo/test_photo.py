@@ -309,7 +309,7 @@ def test_whatever_a_caller_has() -> None:
     for source in (str(path), Image.open(path), photo.pixels):
         assert np.array_equal(as_photo(source).pixels, photo.pixels)
     for source in (path, Image.open(path), photo.pixels, photo):
-        known = as_photo(source, 700.0)
+        known = as_photo(source, FocalOverride(700.0))
         assert isinstance(known, Photo)
         assert (known.focal_px, known.focal_source) == (700.0, "given as 700 px")
 

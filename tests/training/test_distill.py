@@ -29,12 +29,10 @@ from sharp_cli.training.teacher.reader import CELLS, Reader
 from sharp_cli.training.teacher.sight import choose_values, layer_terms, predict
 from sharp_cli.weights.read import read_weights
 
-CPU = torch.device("cpu")
-
 
 def run(config: StageConfig, folder: Path) -> Path:
     told: list[str] = []
-    finished = run_recipe(config, folder, CPU, quiet=True, tell=told.append)
+    finished = run_recipe(config, folder, told.append)
     assert finished.complete and told
     return finished.result
 

@@ -14,9 +14,13 @@ import torch
 from chromium import Tab, chromium, find_chromium
 
 from sharp_cli import Gaussians
+from sharp_cli.cameras.trajectories import trajectory
+from sharp_cli.cameras.views import fit_views
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.spherical_harmonics import view_colors
+from sharp_cli.render.pictures import to_srgb8
 from sharp_cli.render.rasterizer import rasterize
+from sharp_cli.render.views import render_views
 from sharp_cli.viewer.export import write_html
 from sharp_cli.viewer.server import viewer_server
 
@@ -73,6 +77,21 @@ def test_the_start_view_is_the_whole_photo_in_any_window(
     assert psnr(shot, ours) >= 28
     assert psnr(shot[:, ::-1], ours) < 20
     assert psnr(shot[::-1], ours) < 20
+
+
+def test_a_splat_trained_elsewhere_looks_as_sharp_renders_it(relief: Gaussians, tmp_path: Path, tab: Tab) -> None:
+    """Half transparent, with loud colors: blending in linear light would look quite different."""
+    rng = torch.Generator().manual_seed(0)
+    colors = torch.rand(relief.colors.shape, generator=rng).round()
+    faint = replace(relief, opacities=relief.opacities * 0.3, colors=colors, blending="srgb")
+    write_html(tmp_path / "faint.html", faint, "faint")
+    tab.open(f"{(tmp_path / 'faint.html').as_uri()}?noui", 512, 340)
+    shot = tab.screenshot()
+    views = fit_views(trajectory("still", faint, frames=1), (512, 340))
+    (ours,) = render_views(faint, views)
+    assert psnr(shot, to_srgb8(ours.color[0], "srgb")) >= 30
+    (linear,) = render_views(replace(faint, blending="linear"), views)
+    assert psnr(shot, to_srgb8(linear.color[0])) < 25
 
 
 def test_the_page_sends_no_request(page: str, tab: Tab) -> None:

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sharp_cli import Gaussians, SharpError, write_ply
+from sharp_cli import Gaussians, write_ply
 from sharp_cli.cli.export import export
 from sharp_cli.cli.view import view
 
@@ -47,7 +47,7 @@ def test_export_replaces_a_file_only_with_overwrite(scene: Path, tmp_path: Path)
     assert run("export", scene, out).exit_code == 0
     out.write_text("mine")
     refused = run("export", scene, out)
-    assert isinstance(refused.exception, SharpError) and refused.exception.code == "exists"
+    assert refused.exit_code == 1 and "--overwrite" in refused.stderr
     assert out.read_text() == "mine"
     assert run("export", scene, out, "--overwrite").exit_code == 0
     assert out.stat().st_size > 3_000_000
@@ -55,7 +55,7 @@ def test_export_replaces_a_file_only_with_overwrite(scene: Path, tmp_path: Path)
 
 
 def test_export_refuses_another_ending(scene: Path, tmp_path: Path) -> None:
-    assert run("export", scene, tmp_path / "page.ply").exit_code == 2
+    assert run("export", scene, tmp_path / "page.png").exit_code == 2
 
 
 @pytest.mark.parametrize("command", ["export", "view"])
@@ -63,14 +63,14 @@ def test_an_unreadable_scene_is_refused_before_anything_is_written(command: str,
     (tmp_path / "scene.ply").write_bytes(b"no splat")
     for name in ("scene.ply", "missing.ply"):
         result = run(command, tmp_path / name)
-        assert isinstance(result.exception, SharpError) and name in str(result.exception)
+        assert result.exit_code == 1 and name in (result.stderr if command == "export" else str(result.exception))
     assert [path.name for path in tmp_path.iterdir()] == ["scene.ply"]
 
 
 def test_a_page_that_cannot_be_written_is_reported(scene: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = run("export", scene, tmp_path / "file" / "page.html")
-    assert isinstance(result.exception, SharpError) and "cannot write" in str(result.exception)
+    assert result.exit_code == 1 and "cannot write" in result.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")

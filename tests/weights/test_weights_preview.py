@@ -13,13 +13,14 @@ import torch
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import PREVIEW
 from sharp_cli.weights.read import Weights, read_weights
+from sharp_cli.weights.resolve import resolve
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def preview() -> Weights:
-    return read_weights(store.resolve(PREVIEW.name))
+    return read_weights(resolve(PREVIEW.name))
 
 
 def test_it_is_small(preview: Weights) -> None:

@@ -39,7 +39,7 @@ def tv_loss(depth: Tensor) -> Tensor:
 
 
 def total_variation(values: Tensor) -> Tensor:
-    """Mean absolute difference of horizontal neighbours plus that of vertical ones, of (B, C, H, W), H and W ≥ 2."""
+    """Mean absolute difference of horizontal neighbors plus that of vertical ones, of (B, C, H, W), H and W ≥ 2."""
     across = (values[..., :, 1:] - values[..., :, :-1]).abs().mean()
     down = (values[..., 1:, :] - values[..., :-1, :]).abs().mean()
     return across + down

@@ -37,7 +37,7 @@ def splat_loss(means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, widt
     change when the camera rolls. Gaussians nearer than the near plane or behind the camera add 0.
 
     Args:
-        means, covars: (B, N, 3) centres and (B, N, 3, 3) covariances in the world, or in the camera's normalised
+        means, covars: (B, N, 3) centers and (B, N, 3, 3) covariances in the world, or in the camera's normalized
             space: with ``Ks`` of :func:`ndc_intrinsics` and identity poses, that is the same picture.
         viewmats, Ks: (B, 4, 4) world to camera, and (B, 3, 3) intrinsics in pixels.
         width, height: of the picture in pixels.
@@ -50,7 +50,7 @@ def splat_loss(means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, widt
 
 
 def ndc_intrinsics(width: int, height: int, like: Tensor) -> Tensor:
-    """(3, 3) intrinsics that project the camera's normalised space, (z · x_ndc, z · y_ndc, z), to pixels."""
+    """(3, 3) intrinsics that project the camera's normalized space, (z · x_ndc, z · y_ndc, z), to pixels."""
     return like.new_tensor([[0.5 * width, 0, 0.5 * width], [0, 0.5 * height, 0.5 * height], [0, 0, 1]])
 
 

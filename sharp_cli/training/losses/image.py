@@ -39,7 +39,7 @@ def fill_masked(rendered: Tensor, target: Tensor, mask: Tensor | None) -> Tensor
 def color_loss(rendered: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     """E abs(Î − I) of one view.
 
-    The paper does not name the colour space; both are taken in sRGB, as they are looked at and as the metrics
+    The paper does not name the color space; both are taken in sRGB, as they are looked at and as the metrics
     compare them (a render in linear light goes through ``linear_to_srgb`` first).
 
     Args:

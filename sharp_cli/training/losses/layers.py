@@ -31,7 +31,7 @@ def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor
     - ``hidden``: mean absolute error of the second layer around the same mean, against :func:`surface_behind`.
 
     Args:
-        disparity: (B, 2, R, R) as the network predicts it: focal length over width, divided by depth in metres.
+        disparity: (B, 2, R, R) as the network predicts it: focal length over width, divided by depth in meters.
         true_depth: (B, 1, R, R) [m]; 0 or less where it is not known, infinite for the sky.
         disparity_factor: (B,).
         reach: see :class:`~sharp_cli.training.config.DepthConfig`.
@@ -55,7 +55,7 @@ def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor
 
 
 def edge_loss(error: Tensor, counted: Tensor) -> Tensor:
-    """Σ_k E abs ∇(error averaged over 2^k × 2^k pixels), k = 0..3, between neighbours whose truth is known.
+    """Σ_k E abs ∇(error averaged over 2^k × 2^k pixels), k = 0..3, between neighbors whose truth is known.
 
     Args:
         error, counted: (B, 1, R, R), 0 and 0 where the truth is not known.
