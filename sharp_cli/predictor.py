@@ -24,6 +24,7 @@ from sharp_cli.model.precision import Precision, choose_dtype, place_tensors
 from sharp_cli.photo import FocalOverride, Photo, as_photo
 from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.version import __version__
+from sharp_cli.weights.catalog import LICENSE_KEY
 from sharp_cli.weights.read import Weights, read_weights
 from sharp_cli.weights.resolve import resolve
 
@@ -103,7 +104,7 @@ class Predictor:
 
     @torch.inference_mode()
     def to_camera_space(self, ndc: NdcGaussians, photos: list[Photo]) -> list[Gaussians]:
-        """Bring the network's Gaussians from its normalised space to each photo's camera (docs/network.md §8)."""
+        """Bring the network's Gaussians from its normalized space to each photo's camera (docs/network.md §8)."""
         return [self._to_camera(NdcGaussians(*(v[i] for v in ndc)), photo) for i, photo in enumerate(photos)]
 
     def _forward(self, photos: list[Photo]) -> NdcGaussians:
@@ -150,7 +151,7 @@ def load_predictor(
         low_vram: run part by part, for devices that cannot hold the network.
 
     Raises:
-        SharpError: weights that cannot be had or do not fit, or a device that is not there.
+        SharpError: weights that are not available or do not fit, or a device that is missing.
     """
     return predictor_from(read_weights(resolve(weights)), device, precision, low_vram)
 
@@ -169,7 +170,7 @@ def predictor_from(
         network.to(memory_format=torch.channels_last)
     network.encoder.patch_encoder.chunk = CPU_WINDOW_CHUNK if device.type == "cpu" else None
     facts = {"made_by": f"sharp-cli {__version__}", "weights": weights.path.name}
-    facts |= {key: str(weights.record[key]) for key in ("name", "licence") if key in weights.record}
+    facts |= {key: str(weights.record[key]) for key in ("name", LICENSE_KEY) if key in weights.record}
     return Predictor(network, device, facts, low_vram)
 
 

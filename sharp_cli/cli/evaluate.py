@@ -1,4 +1,4 @@
-"""``sharp evaluate``: how close the network's scenes are to the truth, on drawn scenes and on data sets."""
+"""``sharp evaluate``: how close the network's scenes are to the truth, on synthetic scenes and on data sets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def evaluate(
         DataSet,
         typer.Argument(
             metavar="DATA",
-            help="synthetic: drawn scenes that no training sees. middlebury (2014), booster: as downloaded, left "
+            help="synthetic: synthetic scenes that no training sees. middlebury (2014), booster: as downloaded, left "
             "predicts right. pairs: posed pictures with depth.",
         ),
     ],
@@ -81,13 +81,13 @@ def evaluate(
 ) -> None:
     """Compare predicted scenes with true pictures and depth, and with baselines that need no network.
 
-    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed; depth; and of drawn scenes
-    the same by their kind. A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for
+    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS if torchmetrics is installed; depth; and for synthetic
+    scenes the same by kind. A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for
     wrong use, 130 after Ctrl-C.
     """
     if (path is None) != (data is DataSet.synthetic):
-        told = "is drawn and takes no PATH" if path else "needs the PATH of its files"
-        raise typer.BadParameter(f"{data.value} {told}.", param_hint="PATH")
+        problem = "takes no PATH: its scenes are generated" if path else "needs the PATH of its files"
+        raise typer.BadParameter(f"{data.value} {problem}", param_hint="PATH")
     if path is not None and not path.exists():
         raise SharpError(f"{path} does not exist.")
     import_torch()
@@ -201,8 +201,8 @@ def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
 
 def in_short(outcome: Outcome) -> str:
     """The PSNR of each picture, and how long it took."""
-    told = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
-    return f"PSNR {', '.join(told)} dB; {sum(outcome.seconds.values()):.1f} s"
+    parts = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
+    return f"PSNR {', '.join(parts)} dB; {sum(outcome.seconds.values()):.1f} s"
 
 
 def make_folder(folder: Path) -> None:

@@ -39,7 +39,7 @@ def train(
     device: Annotated[Device, option(TRAINING, "Where to train.", "--device")] = Device.auto,
     quiet: Annotated[bool, option(OUTPUT, "Print nothing but failures.", "--quiet", "-q")] = False,
 ) -> None:
-    """Train the network. Ctrl-C ends after the step at hand, and the same command goes on from there.
+    """Train the network. Ctrl-C stops after the current step; the same command resumes from there.
 
     Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
     """

@@ -44,7 +44,7 @@ def posed_pairs(path: Path, size: int | tuple[int, int], *, farthest: float = 0.
 
     Args:
         size: side in pixels, or (height, width).
-        farthest: longest way between the two cameras [m]; the file's unit is taken for metres.
+        farthest: longest way between the two cameras [m]; the file's unit is taken for meters.
         widest: largest angle between their directions [degrees].
 
     Raises:
@@ -87,7 +87,7 @@ def load_view(frame: Frame, size: tuple[int, int], viewmat: NDArray[np.float64])
 
 
 def read_depth(path: Path) -> NDArray[np.float32]:
-    """(H, W) z in metres, 0 where it is not known: 16-bit PNG in millimetres, ``.npy`` or float TIFF in metres.
+    """(H, W) z in meters, 0 where it is not known: 16-bit PNG in millimeters, ``.npy`` or float TIFF in meters.
 
     Raises:
         SharpError: missing, damaged, or of another kind.
@@ -105,9 +105,9 @@ def read_depth(path: Path) -> NDArray[np.float32]:
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[..., 0]
     if values.ndim != 2 or 0 in values.shape or (values.dtype.kind == "u" and values.dtype.itemsize < 2):
-        raise SharpError(f"{path}: depth must be one channel of 16-bit millimetres or of floats in metres.")
-    metres = values.astype(np.float32) * (np.float32(1) if values.dtype.kind == "f" else np.float32(1e-3))
-    return np.where(np.isfinite(metres) & (metres > 0), metres, np.float32(0))
+        raise SharpError(f"{path}: depth must be one channel of 16-bit millimeters or of floats in meters.")
+    meters = values.astype(np.float32) * (np.float32(1) if values.dtype.kind == "f" else np.float32(1e-3))
+    return np.where(np.isfinite(meters) & (meters > 0), meters, np.float32(0))
 
 
 def load_photo(path: Path, size: int | tuple[int, int]) -> View:

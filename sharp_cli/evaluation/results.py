@@ -53,13 +53,15 @@ class Results:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; numbers that are none are None, and kinds are left out where none is known."""
-        told = {
+        record = {
             "scored": self.scored,
             "failed": self.failed,
             "means": strict(self.means),
             "against": {name: asdict(found) for name, found in self.against.items()},
         }
-        return {**told, "kinds": {kind: each.to_dict() for kind, each in self.kinds.items()}} if self.kinds else told
+        return (
+            {**record, "kinds": {kind: each.to_dict() for kind, each in self.kinds.items()}} if self.kinds else record
+        )
 
 
 def strict(scores: Scores) -> dict[str, dict[str, float | None]]:

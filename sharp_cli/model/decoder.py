@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class ResidualUnit(nn.Module):
-    """x + conv(relu(conv(relu(x)))), 3 × 3 convolutions, no normalisation."""
+    """x + conv(relu(conv(relu(x)))), 3 × 3 convolutions, no normalization."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

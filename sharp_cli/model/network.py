@@ -1,4 +1,4 @@
-"""The whole SHARP network: pictures in, Gaussians in normalised camera space out."""
+"""The whole SHARP network: pictures in, Gaussians in normalized camera space out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Prediction(NamedTuple):
 
     gaussians: NdcGaussians
     depth: Tensor
-    """(B, 2, R, R) both layers after the adjustment [m], before they are normalised."""
+    """(B, 2, R, R) both layers after the adjustment [m], before they are normalized."""
     delta: Tensor
     """(B, 14, 2, G, G) as the prediction heads give them."""
     adjustment: Tensor | None
@@ -53,7 +53,7 @@ class SharpNetwork(nn.Module):
         Args:
             image: (B, 3, R, R) sRGB in [0, 1], R = ``config.resolution``.
             disparity_factor: (B,) focal length over width of each photo, both in its own pixels.
-            true_depth: (B, 1, R, R) [m], in training only: the predicted depth is adjusted towards it.
+            true_depth: (B, 1, R, R) [m], in training only: the predicted depth is adjusted toward it.
         """
         maps, disparity = self._see(image)
         depth, adjustment = depth_from_disparity(disparity, disparity_factor), None

@@ -141,7 +141,7 @@ def weave(rng: Generator) -> Picture:
 
 
 def pattern(rng: Generator) -> Picture:
-    """Stripes, plaid, checks and dots of a few colours."""
+    """Stripes, plaid, checks and dots of a few colors."""
     x, y = grid()
     colors = random_colors(rng, 4)
     kind, count = int(rng.integers(4)), int(rng.integers(3, 14))
@@ -205,7 +205,7 @@ def page(rng: Generator) -> Picture:
 
 
 def poster(rng: Generator) -> Picture:
-    """Flat shapes in a few colours: packages, signs, book covers, paintings."""
+    """Flat shapes in a few colors: packages, signs, book covers, paintings."""
     colors = [tuple(int(255 * v) for v in c) for c in random_colors(rng, 5)]
     image = Image.new("RGB", (SIDE, SIDE), colors[0])
     draw = ImageDraw.Draw(image)

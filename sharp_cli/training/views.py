@@ -1,4 +1,4 @@
-"""Rendering what the network predicts, for the losses: straight from its normalised space, without decomposition."""
+"""Rendering what the network predicts, for the losses: straight from its normalized space, without decomposition."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Renders(NamedTuple):
 
 
 def camera_from_ndc(K: Tensor, width: int, height: int) -> Tensor:
-    """The linear map from the network's normalised space to the camera's (docs/network.md §8).
+    """The linear map from the network's normalized space to the camera's (docs/network.md §8).
 
     Args:
         K: (B, 3, 3) intrinsics [px] of the view that the network saw, wherever its principal point lies.
 
     Returns:
-        (B, 3, 3); diag(W / 2f, H / 2f, 1) where the principal point is the picture's centre.
+        (B, 3, 3); diag(W / 2f, H / 2f, 1) where the principal point is the picture's center.
     """
     size = K.new_tensor([0.5 * width, 0.5 * height])
     matrix = torch.zeros_like(K)

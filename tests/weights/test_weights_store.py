@@ -7,7 +7,7 @@ import pytest
 
 from sharp_cli.errors import SharpError
 from sharp_cli.weights import store
-from sharp_cli.weights.catalog import KNOWN, PREVIEW, RELEASED, known, recognise
+from sharp_cli.weights.catalog import KNOWN, PREVIEW, RELEASED, known, recognize
 from sharp_cli.weights.resolve import resolve
 
 URL = "http://127.0.0.1:9"
@@ -15,9 +15,9 @@ URL = "http://127.0.0.1:9"
 
 def test_catalog():
     assert known("sharp") is RELEASED is KNOWN["sharp"]
-    assert recognise(RELEASED.size) is RELEASED and recognise(RELEASED.size + 1) is None
+    assert recognize(RELEASED.size) is RELEASED and recognize(RELEASED.size + 1) is None
     assert (RELEASED.size, len(RELEASED.sha256)) == (2_809_738_232, 64)
-    assert "research" in RELEASED.licence
+    assert "research" in RELEASED.license
     assert known("preview") is PREVIEW
     with pytest.raises(SharpError, match="called 'blunt'; there are: sharp, preview"):
         known("blunt")

@@ -14,7 +14,7 @@ MAX_VARIANCE = 100.0
 """Bounds of a splat's variance in px²: standard deviations of 0.3 and 10 px."""
 
 NEAR = 0.01
-"""Nearer Gaussians are not drawn, so they are not judged."""
+"""Nearer Gaussians are not rendered, so they do not count."""
 
 OVERSCAN = 0.15
 """How far beyond the picture, in parts of its size, the projection's slope is followed (docs/network.md §10)."""
@@ -37,7 +37,7 @@ def splat_loss(means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, widt
     change when the camera rolls. Gaussians nearer than the near plane or behind the camera add 0.
 
     Args:
-        means, covars: (B, N, 3) centres and (B, N, 3, 3) covariances in the world, or in the camera's normalised
+        means, covars: (B, N, 3) centers and (B, N, 3, 3) covariances in the world, or in the camera's normalized
             space: with ``Ks`` of :func:`ndc_intrinsics` and identity poses, that is the same picture.
         viewmats, Ks: (B, 4, 4) world to camera, and (B, 3, 3) intrinsics in pixels.
         width, height: of the picture in pixels.
@@ -45,12 +45,12 @@ def splat_loss(means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, widt
     xx, xy, yy = projected_covariances(means, covars, viewmats, Ks, width, height)
     small, large = principal_variances(xx, xy, yy)
     excess = F.relu(large - MAX_VARIANCE) + F.relu(MIN_VARIANCE - small)
-    drawn = (means @ viewmats[:, 2, :3, None])[..., 0] + viewmats[:, 2, 3:] >= NEAR
-    return torch.where(drawn, excess, torch.zeros_like(excess)).mean()
+    rendered = (means @ viewmats[:, 2, :3, None])[..., 0] + viewmats[:, 2, 3:] >= NEAR
+    return torch.where(rendered, excess, torch.zeros_like(excess)).mean()
 
 
 def ndc_intrinsics(width: int, height: int, like: Tensor) -> Tensor:
-    """(3, 3) intrinsics that project the camera's normalised space, (z · x_ndc, z · y_ndc, z), to pixels."""
+    """(3, 3) intrinsics that project the camera's normalized space, (z · x_ndc, z · y_ndc, z), to pixels."""
     return like.new_tensor([[0.5 * width, 0, 0.5 * width], [0, 0.5 * height, 0.5 * height], [0, 0, 1]])
 
 
