@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.random_weights import SMALL, draw_tensors
+from sharp_cli.model.random_weights import SMALL, random_tensors
 from sharp_cli.weights.write import write_weights
 
 TINY = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
@@ -50,7 +50,7 @@ def overlap(folder: Path, count: int) -> None:
     from sharp_cli.runtime.memory import keep_freed_memory
 
     weights = folder / "small.safetensors"
-    write_weights(weights, draw_tensors(SMALL), SMALL, {}, torch.float32)
+    write_weights(weights, random_tensors(SMALL), SMALL, {}, torch.float32)
     make_photos(folder / "in", count, (3000, 4000))
     # The network alone, before and after the batch: other work on the machine may come and go.
     predictor = load_predictor(weights, device="cpu", precision="fp32")
@@ -87,7 +87,7 @@ def network_alone(predictor, photo) -> float:
 def kills(folder: Path, count: int, kill_count: int, chance: random.Random) -> None:
     """Kill runs at random moments, run to the end, and look at every file."""
     weights = folder / "tiny.safetensors"
-    write_weights(weights, draw_tensors(TINY), TINY, {}, torch.float32)
+    write_weights(weights, random_tensors(TINY), TINY, {}, torch.float32)
     make_photos(folder / "in", count - 10, (240, 320))
     broken = break_ten(folder / "in")
     made: dict[Path, int] = {}
@@ -128,7 +128,7 @@ def rerun(folder: Path, count: int) -> None:
     from sharp_cli.batch.provenance import make_provenance, settings_text
 
     weights = folder / "tiny.safetensors"
-    write_weights(weights, draw_tensors(TINY), TINY, {}, torch.float32)
+    write_weights(weights, random_tensors(TINY), TINY, {}, torch.float32)
     settings = settings_text({**Network(str(weights), "cpu").settings(), **Recipe().settings()})
     values = torch.rand(20, 3)
     splat = Gaussians(values + 1, values / 90 + 0.001, torch.ones(20, 4), values[:, 0], values, Camera(8, 6, 9.0))

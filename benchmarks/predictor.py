@@ -31,10 +31,10 @@ def make_full_size(path: Path) -> Path:
         import torch
 
         from sharp_cli.model.config import SharpConfig
-        from sharp_cli.model.random_weights import draw_tensors
+        from sharp_cli.model.random_weights import random_tensors
         from sharp_cli.weights.write import write_weights
 
-        write_weights(path, draw_tensors(SharpConfig()), SharpConfig(), {"name": "random"}, torch.float32)
+        write_weights(path, random_tensors(SharpConfig()), SharpConfig(), {"name": "random"}, torch.float32)
     return path
 
 

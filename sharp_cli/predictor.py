@@ -151,7 +151,7 @@ def load_predictor(
         low_vram: run part by part, for devices that cannot hold the network.
 
     Raises:
-        SharpError: weights that are not available or do not fit, or a device that is missing.
+        SharpError: weights that cannot be found or do not fit, or a missing device.
     """
     return predictor_from(read_weights(resolve(weights)), device, precision, low_vram)
 

@@ -37,30 +37,35 @@ class DataSet(StrEnum):
     middlebury = "middlebury"
     booster = "booster"
     pairs = "pairs"
+    depth = "depth"
+
+
+Data = Annotated[
+    DataSet,
+    typer.Argument(
+        metavar="DATA",
+        help="synthetic: scenes that no training sees. middlebury (2014), booster: as downloaded, left "
+        "predicts right. pairs: posed pictures with depth. depth: photos with measured depth (index.csv).",
+    ),
+]
+JsonRecord = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "Every sample's numbers and their means; - prints them in place of the table.",
+        "--json",
+        metavar="FILE",
+    ),
+]
 
 
 def evaluate(
-    data: Annotated[
-        DataSet,
-        typer.Argument(
-            metavar="DATA",
-            help="synthetic: synthetic scenes that no training sees. middlebury (2014), booster: as downloaded, left "
-            "predicts right. pairs: posed pictures with depth.",
-        ),
-    ],
+    data: Data,
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="PATH", help="The data set's folder; for pairs a transforms.json, or a folder."),
+        typer.Argument(metavar="PATH", help="The data set's folder; pairs and depth also take a transforms.json."),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "Every sample's numbers and their means; - prints them in place of the table.",
-            "--json",
-            metavar="FILE",
-        ),
-    ] = None,
+    json_file: JsonRecord = None,
     sheets: Annotated[
         Path | None,
         option(OUTPUT, "A picture for every sample: input, prediction, truth, error, depth.", metavar="FOLDER"),
@@ -81,17 +86,14 @@ def evaluate(
 ) -> None:
     """Compare predicted scenes with true pictures and depth, and with baselines that need no network.
 
-    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS if torchmetrics is installed; depth; and for synthetic
-    scenes the same by kind. A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for
-    wrong use, 130 after Ctrl-C.
+    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed; depth; and of synthetic
+    scenes the same by kind. With depth as DATA: correlation of inverse depth, AbsRel and δ, beside a plane and a ramp.
+    A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for wrong use, 130 after
+    Ctrl-C.
     """
-    if (path is None) != (data is DataSet.synthetic):
-        problem = "takes no PATH: its scenes are generated" if path else "needs the PATH of its files"
-        raise typer.BadParameter(f"{data.value} {problem}", param_hint="PATH")
-    if path is not None and not path.exists():
-        raise SharpError(f"{path} does not exist.")
+    check_words(data, path, only_views=bool(mask or privileged_depth or sheets))
     import_torch()
-    samples = [] if path is None else find_samples(data, path)[:limit]
+    samples = [] if path is None or data is DataSet.depth else find_samples(data, path)[:limit]
     file = resolve(weights, download=download_shown)
 
     from sharp_cli.evaluation.synthetic import SCENES, synthetic_samples
@@ -104,8 +106,59 @@ def evaluate(
         make_folder(sheets)
     settings: dict[str, Any] = {"data": data.value, "path": path and str(path), "weights": weights}
     settings |= {"device": str(predictor.device), "precision": precision.value}
+    if data is DataSet.depth and path is not None:
+        evaluate_depth(predictor, path, settings, json_file=json_file, limit=limit, quiet=quiet)
+        return
     settings |= {"mask": mask, "privileged_depth": privileged_depth}
     if run(predictor, samples, settings, json_file=json_file, sheets=sheets, quiet=quiet).failed:
+        raise typer.Exit(1)
+
+
+def check_words(data: DataSet, path: Path | None, only_views: bool) -> None:
+    """Refuse words that make no sense together.
+
+    Args:
+        only_views: whether an option is given that only pairs of views have.
+
+    Raises:
+        typer.BadParameter: which of them.
+        SharpError: there is nothing at ``path``.
+    """
+    if (path is None) != (data is DataSet.synthetic):
+        reason = "takes no PATH: its scenes are synthetic" if path else "needs the PATH of its files"
+        raise typer.BadParameter(f"{data.value} {reason}", param_hint="PATH")
+    if path is not None and not path.exists():
+        raise SharpError(f"{path} does not exist")
+    if data is DataSet.depth and only_views:
+        raise typer.BadParameter("depth takes no --mask, --privileged-depth or --sheets", param_hint="DATA")
+
+
+def evaluate_depth(
+    predictor: Predictor,
+    folder: Path,
+    settings: dict[str, Any],
+    *,
+    json_file: Path | None,
+    limit: int | None,
+    quiet: bool,
+) -> None:
+    """Evaluate depth alone, and print or write what comes out.
+
+    Raises:
+        SharpError: no photo has measured depth, or a file cannot be written.
+        typer.Exit: with code 1, if a photo failed.
+    """
+    from sharp_cli.cli.evaluate_depth import run_depth
+    from sharp_cli.render.backends.choose import choose_backend
+
+    on_cuda = predictor.device.type == "cuda"
+    backend = choose_backend("auto" if on_cuda else "cpu", warn=lambda reason: typer.echo(reason, err=True))
+    table, record, failed = run_depth(predictor, folder, settings, backend, limit, quiet)
+    to_stdout = json_file is not None and str(json_file) == STDOUT
+    if json_file is not None and not to_stdout:
+        write_text(json_file, record)
+    typer.echo(record if to_stdout else table, nl=False)
+    if failed:
         raise typer.Exit(1)
 
 

@@ -17,7 +17,9 @@ TRAINING = "Training"
 def train(
     config: Annotated[
         str,
-        typer.Argument(help="A preset (preview-depth, preview, sharp-stage1, sharp-stage2, finetune) or a .toml file."),
+        typer.Argument(
+            help="A preset (preview, teacher, labels, distill, sharp-stage1, sharp-stage2, finetune) or a .toml file."
+        ),
     ],
     out: Annotated[
         Path,
@@ -46,13 +48,22 @@ def train(
     import_torch()
     from sharp_cli.cli.display.train import show_training
     from sharp_cli.runtime.devices import choose_device
-    from sharp_cli.training.configfile import load_config
+    from sharp_cli.training.config import TrainConfig
     from sharp_cli.training.loop import train as run
+    from sharp_cli.training.recipes import Finished, load_recipe, run_recipe
+
+    def tell(line: str) -> None:
+        if not quiet:
+            typer.echo(line, err=True)
 
     # --steps comes last, so that it wins over --set.
-    chosen = load_config(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
-    with show_training(chosen, quiet) as listener:
-        state = run(chosen, out, choose_device(device.value), listener=listener)
-    if state.step < chosen.steps:
+    chosen = load_recipe(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
+    if isinstance(chosen, TrainConfig):
+        with show_training(chosen, quiet) as listener:
+            state = run(chosen, out, choose_device(device.value), listener=listener)
+        finished = Finished(state.step >= chosen.steps, out / "weights.safetensors")
+    else:
+        finished = run_recipe(chosen, out, tell)
+    if not finished.complete:
         raise typer.Exit(130)
-    typer.echo(out / "weights.safetensors")
+    typer.echo(finished.result)

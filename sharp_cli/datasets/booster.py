@@ -68,7 +68,7 @@ def _read_calibration(path: Path) -> tuple[tuple[NDArray[np.float64], NDArray[np
     except OSError as error:
         raise SharpError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ElementTree.ParseError, ValueError) as error:
-        raise SharpError(f"{path} is no calibration as OpenCV writes it: {error}.") from error
+        raise SharpError(f"{path} is not a calibration as OpenCV writes it: {error}") from error
     if not (0 < baseline < np.inf and min(left[0, 0], right[0, 0]) > 0):
         raise SharpError(f"{path} needs positive focal lengths and a positive baselineLR.")
     return (left[:, :3], right[:, :3]), baseline

@@ -57,7 +57,7 @@ def draw_sheet(pictures: Pictures) -> Image.Image:
         ("true depth", to_depth_colors(true_depth.nan_to_num(nan=0.0, posinf=np.inf), solid, limits)),
         ("photo on a plane", pictures.plane),
     ]
-    return _arrange([(caption, pixels) for caption, pixels in tiles if pixels is not None])
+    return _arrange([(words, pixels) for words, pixels in tiles if pixels is not None])
 
 
 def _error(found: Pixels, true: Pixels) -> Pixels:
@@ -66,15 +66,15 @@ def _error(found: Pixels, true: Pixels) -> Pixels:
 
 
 def _arrange(tiles: list[tuple[str, Pixels]]) -> Image.Image:
-    shrunk = [(caption, Image.fromarray(pixels)) for caption, pixels in tiles]
+    shrunk = [(words, Image.fromarray(pixels)) for words, pixels in tiles]
     for _, tile in shrunk:
         tile.thumbnail((TILE, TILE))
     width, height = (max(tile.size[axis] for _, tile in shrunk) + GAP for axis in (0, 1))
     rows = -(-len(shrunk) // COLUMNS)
     sheet = Image.new("RGB", (GAP + COLUMNS * width, GAP + rows * (height + CAPTION)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for index, (caption, tile) in enumerate(shrunk):
+    for index, (words, tile) in enumerate(shrunk):
         x, y = GAP + index % COLUMNS * width, GAP + index // COLUMNS * (height + CAPTION)
-        draw.text((x, y), caption, fill="black", font=font)
+        draw.text((x, y), words, fill="black", font=font)
         sheet.paste(tile, (x, y + CAPTION))
     return sheet

@@ -139,7 +139,7 @@ def load_lpips(device: torch.device | str = "cpu", backbone: Backbone = "alex") 
     """LPIPS (Zhang et al. 2018) by torchmetrics. The paper does not name its backbone; "alex" is its authors' default.
 
     Raises:
-        SharpError: torchmetrics is not installed, or the backbone's weights are not available.
+        SharpError: torchmetrics is not installed, or the backbone's weights cannot be downloaded.
     """
 
     def build() -> Metric:

@@ -11,7 +11,7 @@ from sharp_cli.scenes.config import SceneConfig
 from sharp_cli.training.losses.config import LossConfig
 
 Phase = Literal["full", "coarsest", "coarse", "depth", "self"]
-Trainable = Literal["released", "all", "frozen-backbone"]
+Trainable = Literal["released", "all", "frozen-backbone", "frozen-depth"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
 DataKind = Literal["scenes", "posed", "photos"]
 
@@ -118,7 +118,9 @@ class TrainConfig:
     """Sizes of the network; None takes those of ``init``, else the released model's."""
     trainable: Trainable = "released"
     """``released``: the paper's freezing. ``all``: everything. ``frozen-backbone``: neither ViT (one of
-    the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself)."""
+    the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself).
+    ``frozen-depth``: the Gaussian decoder and its heads alone, so that synthetic scenes do not undo what
+    photos taught about depth."""
     adjust_depth: bool = True
     """Whether predicted depth is adjusted toward the true one (docs/network.md §4)."""
     precision: TrainingPrecision = "fp32"

@@ -11,7 +11,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import network_name
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.network import SharpNetwork
-from sharp_cli.model.random_weights import draw_tensors
+from sharp_cli.model.random_weights import random_tensors
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.weights.read import read_weights
 from sharp_cli.weights.resolve import resolve
@@ -28,7 +28,7 @@ def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
     """The network on the CPU in fp32, and the record of the weights it came from (empty for random values).
 
     Raises:
-        SharpError: weights that are not available, or of other sizes than the configuration's.
+        SharpError: weights that cannot be found, or have other sizes than the configuration's.
     """
     if not config.init:
         sizes = config.network or SharpConfig()
@@ -52,7 +52,7 @@ def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
     depth's finer maps add little to it, so that finer levels start with what coarser ones have learned; the last
     layers start at zero, so that the network starts as its base Gaussians on flat depth.
     """
-    tensors = {network_name(name): tensor for name, tensor in draw_tensors(sizes, seed).items()}
+    tensors = {network_name(name): tensor for name, tensor in random_tensors(sizes, seed).items()}
     modules = dict(SharpNetwork(sizes).named_modules())
     coarsest = f"depth_decoder.convs.{len(sizes.encoder_dims) - 1}"
     for name, tensor in tensors.items():

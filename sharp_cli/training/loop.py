@@ -67,7 +67,7 @@ def train(
     """
     if device.type == "cpu":
         keep_freed_memory()
-    with join_world(device, config.batch, config.micro_batch) as world, _stop_signals() as stopped:
+    with join_world(device, config.batch, config.micro_batch) as world, stop_signals() as stopped:
         state = start_state(config, world, folder)
         phase = build_phase(state.network, config, world.device).train()
         run = _Run(config, folder, world, state, phase, listener if world.is_main else ignore)
@@ -180,7 +180,7 @@ class _Run:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
+def stop_signals() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set instead of ending the process; a second SIGINT ends it."""
     stopped = threading.Event()
 

@@ -67,7 +67,7 @@ def load_features(perceptual_weights: str, device: torch.device | str = "cpu") -
             torchvision's tensor names, .safetensors or what torch.save wrote.
 
     Raises:
-        SharpError: the weights are not available, or do not fit.
+        SharpError: the weights cannot be found, or do not fit.
     """
     if perceptual_weights == "random":
         with torch.random.fork_rng(devices=[]):
@@ -83,8 +83,8 @@ def load_features(perceptual_weights: str, device: torch.device | str = "cpu") -
     try:
         network.stages.load_state_dict({**counts, **tensors}, strict=True)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise SharpError(f"{path} holds no ResNet-50 for the perceptual loss: {reason[:500]}") from error
+        words = " ".join(str(error).split())
+        raise SharpError(f"{path} holds no ResNet-50 for the perceptual loss: {words[:500]}") from error
     return network.to(device)
 
 

@@ -34,7 +34,7 @@ def build_phase(network: SharpNetwork, config: TrainConfig, device: torch.device
     """The module whose ``forward(batch, numbers)`` gives an :class:`Outcome`; the network is its ``network``.
 
     Raises:
-        SharpError: the perceptual loss has a weight, and its network are not available.
+        SharpError: the perceptual loss has a weight, and its network cannot be found.
     """
     if config.phase in LEFT_OUT:
         return DepthPhase(network, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shutil
 import threading
@@ -22,7 +23,7 @@ from sharp_cli.version import __version__
 from sharp_cli.weights.catalog import PREVIEW, Checkpoint
 from sharp_cli.weights.store import cache_folder, cached_path, find, part_path
 
-ANSWER_SECONDS = 15.0
+ANSWER_SECONDS = 20.0
 """How long all sources together may take to show a first sign of life; without one, there is no network."""
 STALL_SECONDS = 30.0
 """How long a source that has shown life may be silent."""
@@ -66,7 +67,7 @@ def download(checkpoint: Checkpoint, progress: Progress = no_progress) -> Path:
         The file, complete and with the right sha256.
 
     Raises:
-        SharpError: no source could be reached (said within 3 seconds) or gave the file, the disk is full or
+        SharpError: no source answered within :data:`ANSWER_SECONDS` or gave the file, the disk is full, or
             the folder cannot be written to; names the ways out.
     """
     from huggingface_hub import constants
@@ -140,7 +141,7 @@ def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
         ValueError,
         httpx.InvalidURL,
     ) as error:  # a proxy or certificate of the environment that is unfit
-        raise SourceError(str(error)) from error
+        raise SourceError(f"a proxy or certificate setting cannot be used: {error}{_proxies()}") from error
     failures = []
     with client:
         line = Line(client)
@@ -153,6 +154,12 @@ def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
             part.replace(target)
             return target
     raise SourceError("; ".join(failures))
+
+
+def _proxies() -> str:
+    """The proxy settings of the environment that may be at fault, by name."""
+    names = [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")]
+    return f" (look at {', '.join(sorted(names))})" if names else ""
 
 
 def fetch(line: Line, source: Source, checkpoint: Checkpoint, part: Path, progress: Progress) -> None:

@@ -190,6 +190,7 @@ def test_wrong_use_is_exit_code_2(flat: Path, words: list[str], told: str) -> No
     assert not list(flat.glob("*.mp4"))
 
 
+@pytest.mark.slow
 def test_convert_films_along_the_way_and_only_what_is_missing(data: Path, tiny_weights: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes((data / "china.jpg").read_bytes())
     words = ("convert", "a.jpg", "--weights", tiny_weights, "--device", "cpu", "--render")

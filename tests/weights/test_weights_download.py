@@ -13,7 +13,9 @@ import filelock
 import pytest
 
 from sharp_cli.errors import SharpError
+from sharp_cli.model.config import SharpConfig
 from sharp_cli.weights import download as module
+from sharp_cli.weights.catalog import Checkpoint
 from sharp_cli.weights.download import download
 from sharp_cli.weights.resolve import resolve
 from sharp_cli.weights.store import cached_path, find, part_path
@@ -182,13 +184,28 @@ def test_a_slow_network_is_waited_for_once_it_shows_life(serve):
 
 
 def test_a_first_byte_may_take_ten_seconds():
-    assert min(PATIENCE) > 10
+    answer, stall = PATIENCE
+    checkpoint = Checkpoint("x", "a/b", "f", "http://localhost/f", 1, "0", "", SharpConfig(), "")
+    assert min(answer * source.share for source in module.sources(checkpoint)) > 10 and stall > 10
+
+
+def test_a_part_without_its_range_falls_to_the_next_source(serve, checkpoint_at):
+    hub, second = serve(), serve()
+
+    def answer(handler):
+        handler.send_response(206)
+        handler.send_header("Content-Length", "3")
+        handler.end_headers()
+        handler.wfile.write(b"abc")
+
+    hub.answer = answer
+    assert download(checkpoint_at(hub.url, second.url)).read_bytes() == second.payload
 
 
 def test_an_unfit_exception_from_the_proxy_is_one_sentence(serve, checkpoint_at, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "[::1]")
-    with pytest.raises(SharpError, match="could not be downloaded"):
+    with pytest.raises(SharpError, match=r"could not be downloaded.*NO_PROXY"):
         download(checkpoint_at(serve().url))
 
 

@@ -75,8 +75,8 @@ class LossConfig:
         choices = {"percep_views": Views, "alpha_views": Views, "grad_layer": GradLayer}
         for name, kind in {**choices, "grad_unit": GradUnit, "gram": Gram}.items():
             if getattr(self, name) not in get_args(kind):
-                names = ", ".join(get_args(kind))
-                raise SharpError(f"Losses: {name} can be one of {names}, not {getattr(self, name)!r}.")
+                words = ", ".join(get_args(kind))
+                raise SharpError(f"Losses: {name} can be one of {words}, not {getattr(self, name)!r}.")
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> LossConfig:
