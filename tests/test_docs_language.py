@@ -31,7 +31,7 @@ BRITISH = (
 OLD_PHRASES = (
     r"\btold\b",
     r"(?<![.\w])(?<!def )tells?\b(?! [\w' ]*\bapart\b)",
-    r"\bdrawn\b",
+    r"(?<![.\"])\bdrawn\b(?!\.\w|:)",  # but as a key of the training configuration
     r"\bat hand\b|\b(?:can|could|cannot|may|to) be had\b",
     r"\bsta(?:nds?|nding) in for\b",
     r"(?<!there )\bis no (?:size|number|folder|file|picture|image|proof|text|splat)\b",

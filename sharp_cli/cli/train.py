@@ -52,7 +52,7 @@ def train(
     from sharp_cli.training.loop import train as run
     from sharp_cli.training.recipes import Finished, load_recipe, run_recipe
 
-    def tell(line: str) -> None:
+    def log(line: str) -> None:
         if not quiet:
             typer.echo(line, err=True)
 
@@ -63,7 +63,7 @@ def train(
             state = run(chosen, out, choose_device(device.value), listener=listener)
         finished = Finished(state.step >= chosen.steps, out / "weights.safetensors")
     else:
-        finished = run_recipe(chosen, out, tell)
+        finished = run_recipe(chosen, out, log)
     if not finished.complete:
         raise typer.Exit(130)
     typer.echo(finished.result)

@@ -112,8 +112,8 @@ def convert(
     from sharp_cli.weights import write
 
     with Console(stderr=True).status(f"Converting {file.name} to {dtype.value}"):
-        words = {key: value for key, value in (("name", name), ("licence", licence)) if value is not None}
-        write.convert(file, target, DTYPES[dtype.value], words)
+        record = {key: value for key, value in (("name", name), (LICENSE_KEY, license)) if value is not None}
+        write.convert(file, target, DTYPES[dtype.value], record)
     typer.echo(target)
 
 
