@@ -24,6 +24,7 @@ from sharp_cli.model.precision import Precision, choose_dtype, place_tensors
 from sharp_cli.photo import FocalOverride, Photo, as_photo
 from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.version import __version__
+from sharp_cli.weights.catalog import LICENSE_KEY
 from sharp_cli.weights.read import Weights, read_weights
 from sharp_cli.weights.resolve import resolve
 
@@ -169,7 +170,7 @@ def predictor_from(
         network.to(memory_format=torch.channels_last)
     network.encoder.patch_encoder.chunk = CPU_WINDOW_CHUNK if device.type == "cpu" else None
     facts = {"made_by": f"sharp-cli {__version__}", "weights": weights.path.name}
-    facts |= {key: str(weights.record[key]) for key in ("name", "licence") if key in weights.record}
+    facts |= {key: str(weights.record[key]) for key in ("name", LICENSE_KEY) if key in weights.record}
     return Predictor(network, device, facts, low_vram)
 
 

@@ -1,4 +1,4 @@
-"""``sharp evaluate``: how close the network's scenes are to the truth, on drawn scenes and on data sets."""
+"""``sharp evaluate``: how close the network's scenes are to the truth, on synthetic scenes and on data sets."""
 
 from __future__ import annotations
 
@@ -254,8 +254,8 @@ def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
 
 def in_short(outcome: Outcome) -> str:
     """The PSNR of each picture, and how long it took."""
-    told = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
-    return f"PSNR {', '.join(told)} dB; {sum(outcome.seconds.values()):.1f} s"
+    parts = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
+    return f"PSNR {', '.join(parts)} dB; {sum(outcome.seconds.values()):.1f} s"
 
 
 def make_folder(folder: Path) -> None:
