@@ -21,9 +21,9 @@ from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.datasets.samples import Sample
-    from sharp_cli.evaluation.evaluate import Outcome
+    from sharp_cli.evaluation.evaluate import SampleResult
     from sharp_cli.evaluation.results import Results
-    from sharp_cli.evaluation.score import Pictures
+    from sharp_cli.evaluation.score import SampleImages
     from sharp_cli.predictor import Predictor
 
 PROTOCOL = "Protocol"
@@ -202,12 +202,12 @@ def run(
 
     on_cuda = predictor.device.type == "cuda"
     backend = choose_backend("auto" if on_cuda else "cpu", warn=lambda reason: typer.echo(reason, err=True))
-    outcomes: list[Outcome] = []
+    outcomes: list[SampleResult] = []
     state = "interrupted"
     try:
         with watching(len(samples), quiet) as watch:
 
-            def ended(outcome: Outcome, pictures: Pictures | None) -> None:
+            def ended(outcome: SampleResult, pictures: SampleImages | None) -> None:
                 outcomes.append(outcome)
                 watch(outcome)
                 if sheets is not None and pictures is not None:
@@ -233,14 +233,14 @@ def run(
 
 
 @contextmanager
-def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
+def watching(total: int, quiet: bool) -> Iterator[Callable[[SampleResult], None]]:
     """Follow samples on stderr: a bar on a terminal, a line for each elsewhere; quiet, failures only."""
     from sharp_cli.cli.display.live import Live, clock
 
     with Live("evaluating", total, quiet) as live:
         done, begun = 0, time.monotonic()
 
-        def ended(outcome: Outcome) -> None:
+        def ended(outcome: SampleResult) -> None:
             nonlocal done
             done += 1
             live.show(done=done, left=f"{clock((time.monotonic() - begun) / done * (total - done))} left")
@@ -252,7 +252,7 @@ def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
         yield ended
 
 
-def in_short(outcome: Outcome) -> str:
+def in_short(outcome: SampleResult) -> str:
     """The PSNR of each picture, and how long it took."""
     parts = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
     return f"PSNR {', '.join(parts)} dB; {sum(outcome.seconds.values()):.1f} s"

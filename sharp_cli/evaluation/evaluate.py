@@ -10,7 +10,7 @@ import torch
 from sharp_cli.datasets.samples import Sample, photo_of
 from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.results import Results
-from sharp_cli.evaluation.score import Pictures, Scores, score_pair
+from sharp_cli.evaluation.score import SampleImages, Scores, score_pair
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.metrics.metrics import Metric, load_available
 from sharp_cli.photo import Photo
@@ -22,7 +22,7 @@ Predict = Callable[[Photo], Gaussians]
 
 
 @dataclass
-class Outcome:
+class SampleResult:
     """What became of a sample."""
 
     name: str
@@ -45,7 +45,7 @@ def evaluate(
     privileged_depth: bool = False,
     backend: Backend = "auto",
     device: torch.device | str = "cpu",
-    ended: Callable[[Outcome, Pictures | None], None] = lambda outcome, pictures: None,
+    ended: Callable[[SampleResult, SampleImages | None], None] = lambda outcome, pictures: None,
 ) -> Results:
     """Predict from every sample's photo, and compare with both of its views.
 
@@ -63,7 +63,7 @@ def evaluate(
         metrics = load_available(device)
     outcomes = []
     for sample in samples:
-        outcome = Outcome(sample.name)
+        outcome = SampleResult(sample.name)
         pictures = None
         watch = Stopwatch(outcome.seconds)
         try:
@@ -89,7 +89,7 @@ def evaluate(
     return sum_up(outcomes)
 
 
-def sum_up(outcomes: Sequence[Outcome]) -> Results:
+def sum_up(outcomes: Sequence[SampleResult]) -> Results:
     """What the outcomes come to."""
     return Results.of([outcome.scores for outcome in outcomes], [outcome.kind for outcome in outcomes])
 

@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sharp_cli.evaluation.evaluate import Outcome
+from sharp_cli.evaluation.evaluate import SampleResult
 from sharp_cli.evaluation.results import Results, strict
 from sharp_cli.version import __version__
 
 
-def to_json(outcomes: Sequence[Outcome], results: Results, settings: dict[str, Any], state: str) -> str:
+def to_json(outcomes: Sequence[SampleResult], results: Results, settings: dict[str, Any], state: str) -> str:
     """How it was made, what it comes to, and every sample.
 
     Args:
@@ -29,7 +29,7 @@ def to_json(outcomes: Sequence[Outcome], results: Results, settings: dict[str, A
     return json.dumps(record, indent=1, allow_nan=False) + "\n"
 
 
-def _item(outcome: Outcome) -> dict[str, Any]:
+def _item(outcome: SampleResult) -> dict[str, Any]:
     item: dict[str, Any] = {"name": outcome.name, "status": "failed" if outcome.reason else "scored"}
     if outcome.kind:
         item["kind"] = outcome.kind

@@ -25,7 +25,7 @@ each with a value per metric, and "depth". What could not be measured is left ou
 BASELINES = ("photo", "plane")
 
 
-class Pictures(NamedTuple):
+class SampleImages(NamedTuple):
     """What a score was computed from, for people to look at."""
 
     pair: ViewPair
@@ -46,7 +46,7 @@ def score_pair(
     privileged_depth: bool = False,
     backend: Backend = "auto",
     device: torch.device | str = "cpu",
-) -> tuple[Scores, Pictures]:
+) -> tuple[Scores, SampleImages]:
     """Score Gaussians that were predicted from a pair's photo.
 
     Args:
@@ -85,7 +85,7 @@ def score_pair(
     scores["input"] = _compare(seen.image, pair.input.image, metrics, None, device)
     if median is not None:
         scores["depth"] = _compare_depth(seen.depth[None, None], true_depth, scale)
-    return scores, Pictures(pair, novel, seen, scale, plane)
+    return scores, SampleImages(pair, novel, seen, scale, plane)
 
 
 def _compare(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from sharp_cli.errors import SharpError
-from sharp_cli.evaluation.score import Pictures
+from sharp_cli.evaluation.score import SampleImages
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
 from sharp_cli.runtime.files import atomic_write
 
@@ -25,7 +25,7 @@ ERROR_GAIN = 4
 COLUMNS = 4
 
 
-def write_sheet(path: Path, pictures: Pictures) -> None:
+def write_sheet(path: Path, pictures: SampleImages) -> None:
     """Write a sample's sheet as PNG.
 
     Raises:
@@ -38,7 +38,7 @@ def write_sheet(path: Path, pictures: Pictures) -> None:
         raise SharpError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def draw_sheet(pictures: Pictures) -> Image.Image:
+def draw_sheet(pictures: SampleImages) -> Image.Image:
     """Eight tiles: the novel view in the first row, the input view, its depth and the plane baseline in the second.
 
     Depths share the true one's colors, after scaling the prediction to the true median.

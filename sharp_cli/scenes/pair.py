@@ -13,7 +13,7 @@ from sharp_cli.scenes.framing import Framing, first_camera, intrinsics, relative
 from sharp_cli.scenes.imaging import choose_development, degrade, develop
 from sharp_cli.scenes.layout import Scene
 from sharp_cli.scenes.layouts import LAYOUTS
-from sharp_cli.scenes.rendering import Pose, Rendered, render_scene
+from sharp_cli.scenes.rendering import Pose, ScenePixels, render_scene
 
 TRIES = 12
 PEEK = 32
@@ -84,7 +84,7 @@ def _find_second(
     return None
 
 
-def _peek(scene: Scene, bank: Bank, pose: Pose, size: tuple[int, int], config: SceneConfig) -> Rendered:
+def _peek(scene: Scene, bank: Bank, pose: Pose, size: tuple[int, int], config: SceneConfig) -> ScenePixels:
     """A small picture from the same place."""
     K = pose.K.copy()
     K[0] *= PEEK / size[1]

@@ -36,7 +36,7 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Rendered:
+class ScenePixels:
     """What a camera sees, (H, W, …)."""
 
     color: NDArray[np.float32]
@@ -47,7 +47,7 @@ class Rendered:
     """(H, W) index of the shape, -1 for the sky."""
 
 
-class Film(NamedTuple):
+class SensorArrays(NamedTuple):
     """A picture in the making, (H, W, …)."""
 
     color: Floats  # what the pixels' centers see
@@ -56,13 +56,13 @@ class Film(NamedTuple):
     smooth: Floats  # color, averaged over each pixel
 
 
-def render_scene(scene: Scene, textures: Textures, pose: Pose, width: int, height: int, far: float) -> Rendered:
+def render_scene(scene: Scene, textures: Textures, pose: Pose, width: int, height: int, far: float) -> ScenePixels:
     """Trace every pixel's center, and three places around it where an outline, an edge or a shadow crosses it.
 
     The same scene gives the same bytes, whatever the number of threads. Runs on as many as torch uses.
     """
     camera = np.concatenate([pose.eye, pose.axes.ravel(), pose.K[[0, 1, 0, 1], [0, 1, 2, 2]]]).astype(np.float64)
-    film = Film(
+    film = SensorArrays(
         color=np.empty((height, width, 3), np.float32),
         depth=np.empty((height, width), np.float32),
         shapes=np.empty((height, width), np.int32),
@@ -72,12 +72,12 @@ def render_scene(scene: Scene, textures: Textures, pose: Pose, width: int, heigh
     screen = screen_of(scene, camera, -(-height // rows))
     for again in (False, True):
         for_chunks(_trace_rows, height, rows, scene, textures, screen, rows, far, film, again)
-    return Rendered(film.smooth, film.depth, film.shapes)
+    return ScenePixels(film.smooth, film.depth, film.shapes)
 
 
 @kernel
 def _trace_rows(
-    start: int, stop: int, scene: Scene, textures: Textures, screen: Screen, rows: int, far: float, film: Film,
+    start: int, stop: int, scene: Scene, textures: Textures, screen: Screen, rows: int, far: float, film: SensorArrays,
     again: bool,
 ) -> None:  # fmt: skip
     """Every pixel's center, or, once these are known, three places more where they differ.
@@ -102,7 +102,7 @@ def _trace_rows(
 
 @inlined
 def _trace_pixel(
-    scene: Scene, textures: Textures, camera: Doubles, tile: Tile, far: float, film: Film, row: int, column: int,
+    scene: Scene, textures: Textures, camera: Doubles, tile: Tile, far: float, film: SensorArrays, row: int, column: int,
     again: bool, edge: bool,
 ) -> None:  # fmt: skip
     """Its center; or three places more, which, but for an ``edge``, look as the nearest center on the same shape."""

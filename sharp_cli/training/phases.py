@@ -16,10 +16,10 @@ from sharp_cli.training.losses.layers import layer_losses
 from sharp_cli.training.losses.total import RenderedView, loss_terms, weighted_sum
 from sharp_cli.training.perceptual import load_features
 from sharp_cli.training.pseudo import pseudo_batch
-from sharp_cli.training.views import Renders, render_ndc_views
+from sharp_cli.training.views import RenderedViews, render_ndc_views
 
 
-class Outcome(NamedTuple):
+class StepOutput(NamedTuple):
     """Of one micro-batch."""
 
     loss: Tensor
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 def build_phase(network: SharpNetwork, config: TrainConfig, device: torch.device) -> nn.Module:
-    """The module whose ``forward(batch, numbers)`` gives an :class:`Outcome`; the network is its ``network``.
+    """The module whose ``forward(batch, numbers)`` gives an :class:`StepOutput`; the network is its ``network``.
 
     Raises:
         SharpError: the perceptual loss has a weight, and its network cannot be found.
@@ -54,7 +54,7 @@ class DepthPhase(nn.Module):
         super().__init__()
         self.network, self.weights, self.coarse = network, config.depth, config.phase != "depth"
 
-    def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
+    def forward(self, batch: PairBatch, numbers: Tensor) -> StepOutput:
         image = torch.cat([batch.photo, batch.novel_image])
         depth = torch.cat([batch.input_depth, batch.novel_depth])
         factor = torch.cat([batch.input_intrinsics, batch.novel_intrinsics])[:, 0, 0] / image.shape[-1]
@@ -66,7 +66,7 @@ class DepthPhase(nn.Module):
         loss, terms = judge_layers(disparity, depth, factor, self.weights)
         found = factor[:, None, None, None] / disparity.detach().clamp(min=1e-4)
         pictures = {"photo": image, "depth": found[:, :1], "depth_behind": found[:, 1:], "depth_true": depth}
-        return Outcome(loss, _detached(terms), pictures)
+        return StepOutput(loss, _detached(terms), pictures)
 
 
 def judge_layers(
@@ -89,7 +89,7 @@ class _GaussianPhase(nn.Module):
     def predict(self, batch: PairBatch, true_depth: Tensor | None = None) -> Prediction:
         return self.network.predict(batch.photo, disparity_factor(batch), true_depth)
 
-    def novel_view(self, batch: PairBatch, renders: Renders) -> RenderedView:
+    def novel_view(self, batch: PairBatch, renders: RenderedViews) -> RenderedView:
         mask = novel_mask(batch, self.config.losses.margin)
         return RenderedView(renders.color[:, 1], renders.alpha[:, 1], batch.novel_image, mask)
 
@@ -103,7 +103,7 @@ class _GaussianPhase(nn.Module):
 class FullPhase(_GaussianPhase):
     """The paper's stage 1: Gaussians of the input view, rendered to input and novel view."""
 
-    def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
+    def forward(self, batch: PairBatch, numbers: Tensor) -> StepOutput:
         # In evaluation there is no true depth, so that validation measures what inference does.
         adjust = self.config.adjust_depth and self.training
         known = batch.input_depth > 0
@@ -118,21 +118,21 @@ class FullPhase(_GaussianPhase):
             more, of_layers = judge_layers(disparity, batch.input_depth, factor, self.config.depth)
             loss = loss + weight * more
             terms |= {f"depth_{name}": term.detach() for name, term in of_layers.items()}
-        return Outcome(loss, terms, _pictures(batch, prediction, renders))
+        return StepOutput(loss, terms, _pictures(batch, prediction, renders))
 
 
 class SelfPhase(_GaussianPhase):
     """The paper's stage 2: a pseudo-novel view becomes the input, and the photo the novel view."""
 
-    def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
+    def forward(self, batch: PairBatch, numbers: Tensor) -> StepOutput:
         batch = pseudo_batch(self.network, batch, numbers, self.config)
         prediction = self.predict(batch)
         renders = render_pair(prediction, batch)
         loss, terms = self.judge(prediction, None, self.novel_view(batch, renders), None)
-        return Outcome(loss, terms, _pictures(batch, prediction, renders))
+        return StepOutput(loss, terms, _pictures(batch, prediction, renders))
 
 
-def render_pair(prediction: Prediction, batch: PairBatch) -> Renders:
+def render_pair(prediction: Prediction, batch: PairBatch) -> RenderedViews:
     """Input and novel view of every pair, in this order."""
     height, width = batch.photo.shape[2:]
     here = torch.eye(4, device=batch.novel_viewmat.device).expand_as(batch.novel_viewmat)
@@ -154,7 +154,7 @@ def novel_mask(batch: PairBatch, margin: float = MARGIN) -> Tensor:
     return visibility_mask(batch.novel_depth, *cameras, width, height, margin)
 
 
-def _pictures(batch: PairBatch, prediction: Prediction, renders: Renders) -> dict[str, Tensor]:
+def _pictures(batch: PairBatch, prediction: Prediction, renders: RenderedViews) -> dict[str, Tensor]:
     pictures = {
         "photo": batch.photo,
         "depth": prediction.depth[:, :1],

@@ -14,7 +14,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import Ordered, Samples
 from sharp_cli.training.distributed import World
-from sharp_cli.training.phases import Outcome
+from sharp_cli.training.phases import StepOutput
 from sharp_cli.training.schedule import learning_rate, mean_decay, update_mean
 from sharp_cli.training.state import State
 
@@ -48,7 +48,7 @@ def take_step(
         # Gradients travel between processes once a step, with the last micro-batch.
         quiet = phase.no_sync() if world.size > 1 and micro < count - 1 else nullcontext()  # type: ignore[operator]
         with quiet:
-            outcome: Outcome = phase(to_device(samples.batch, world.device), samples.numbers)
+            outcome: StepOutput = phase(to_device(samples.batch, world.device), samples.numbers)
             if not outcome.loss.isfinite():
                 raise SharpError(
                     _not_finite("loss", state.step, outcome.terms, source.describe(samples.numbers.tolist()))

@@ -13,7 +13,7 @@ from sharp_cli.model.compose import NdcGaussians
 from sharp_cli.render.rasterizer import rasterize
 
 
-class Renders(NamedTuple):
+class RenderedViews(NamedTuple):
     """V views of B scenes."""
 
     color: Tensor
@@ -43,7 +43,7 @@ def camera_from_ndc(K: Tensor, width: int, height: int) -> Tensor:
 
 def render_ndc_views(
     gaussians: NdcGaussians, K: Tensor, viewmats: Tensor, Ks: Tensor, width: int, height: int
-) -> Renders:
+) -> RenderedViews:
     """Render each scene's Gaussians to its views; differentiable.
 
     Args:
@@ -68,4 +68,4 @@ def render_ndc_views(
             )
         )
     color, alpha, depth = (torch.stack(each) for each in zip(*scenes, strict=True))
-    return Renders(linear_to_srgb(color).movedim(-1, 2), alpha[:, :, None], depth[:, :, None])
+    return RenderedViews(linear_to_srgb(color).movedim(-1, 2), alpha[:, :, None], depth[:, :, None])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -142,3 +144,11 @@ def test_broken_booster_calibrations_are_told(calibration: str, told: str, tmp_p
 def test_a_folder_without_scenes_is_told(find: object, tmp_path: Path) -> None:
     with pytest.raises(SharpError, match=r"has no .* scenes: each is a folder with"):
         find(tmp_path)  # type: ignore[operator]
+
+
+def test_a_stereo_pair_is_read_without_the_scene_generator() -> None:
+    script = (
+        "import sys, sharp_cli.datasets.stereo\n"
+        "sys.exit(any(name.startswith('sharp_cli.scenes') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

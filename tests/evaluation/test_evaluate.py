@@ -14,10 +14,10 @@ from truths import HEIGHT, WIDTH, camera, own_truth, plane_pair, pose, some_gaus
 from sharp_cli.datasets.samples import Sample, photo_of, to_true_camera
 from sharp_cli.datasets.view_pair import ViewPair
 from sharp_cli.errors import SharpError
-from sharp_cli.evaluation.evaluate import Outcome, evaluate, sum_up
+from sharp_cli.evaluation.evaluate import SampleResult, evaluate, sum_up
 from sharp_cli.evaluation.record import to_json
 from sharp_cli.evaluation.results import Against, Results
-from sharp_cli.evaluation.score import Pictures, score_pair
+from sharp_cli.evaluation.score import SampleImages, score_pair
 from sharp_cli.evaluation.sheets import write_sheet
 from sharp_cli.evaluation.showing import place, show
 from sharp_cli.evaluation.synthetic import synthetic_samples
@@ -130,7 +130,7 @@ def test_a_sample_that_fails_is_told_and_counted_and_the_others_go_on() -> None:
     def missing() -> ViewPair:
         raise SharpError("im0.png does not exist.")
 
-    told: list[tuple[Outcome, Pictures | None]] = []
+    told: list[tuple[SampleResult, SampleImages | None]] = []
     calls = iter([gaussians, None])
     samples = [Sample("a", missing), Sample("b", lambda: pair), Sample("c", lambda: pair)]
     results = evaluate(
@@ -184,7 +184,7 @@ def test_kinds_of_scene_are_told_apart() -> None:
     of_rooms["depth"] = {"abs_rel": 0.5, "delta": 0.1, "abs_rel_aligned": 0.2, "delta_aligned": 0.6, "scale": 2.0}
     found = [of_rooms, of_stages, scores(21, 20, 19), {}, scores(40, 10, 10)]
     outcomes = [
-        Outcome(str(i), kind, each, None if each else "no")
+        SampleResult(str(i), kind, each, None if each else "no")
         for i, (kind, each) in enumerate(zip(["room", "stage", "room", "park", ""], found, strict=True))
     ]
     results = sum_up(outcomes)
@@ -203,7 +203,7 @@ def test_kinds_of_scene_are_told_apart() -> None:
 
 
 def test_json_is_strict_even_without_a_number() -> None:
-    outcomes = [Outcome("a", scores={"novel": {"psnr": math.nan}}), Outcome("b", reason="b: no")]
+    outcomes = [SampleResult("a", scores={"novel": {"psnr": math.nan}}), SampleResult("b", reason="b: no")]
     results = Results.of([outcome.scores for outcome in outcomes])
     record = json.loads(to_json(outcomes, results, {}, "finished"), parse_constant=pytest.fail)
     assert record["means"] == {"novel": {"psnr": None}}

@@ -15,7 +15,7 @@ from sharp_cli.scenes.bank import Bank, srgb_to_linear
 from sharp_cli.scenes.builder import SceneBuilder
 from sharp_cli.scenes.framing import rotation
 from sharp_cli.scenes.layout import Textures
-from sharp_cli.scenes.rendering import Pose, Rendered, render_scene
+from sharp_cli.scenes.rendering import Pose, ScenePixels, render_scene
 from sharp_cli.scenes.screen import NEAR, screen_of
 from sharp_cli.scenes.shapes import blob_distance, blob_gradient, round_gradient
 from sharp_cli.scenes.tree import build_tree
@@ -38,7 +38,7 @@ def builder(seed: int = 0) -> SceneBuilder:
     return SceneBuilder(np.random.default_rng(seed), Bank(TEXTURES, {"plain": (0,)}, {}, np.zeros((0, 2, 3))))
 
 
-def seen(b: SceneBuilder, pose: Pose = POSE) -> Rendered:
+def seen(b: SceneBuilder, pose: Pose = POSE) -> ScenePixels:
     b.light[[at.KEY_Y, at.KEY_G, at.UP_R, at.UP_G, at.UP_B]] = 1.0
     return render_scene(b.finish(), TEXTURES, pose, SIZE, SIZE, FAR)
 
