@@ -36,12 +36,12 @@ def test_a_photo_becomes_metric_gaussians(splat: Gaussians) -> None:
 
 
 def test_gaussians_lie_where_their_pixels_are(splat: Gaussians) -> None:
-    """Without its small learnt offset, a Gaussian projects onto the centre of its 2 × 2 pixels."""
+    """Without its small learned offset, a Gaussian projects onto the center of its 2 × 2 pixels."""
     x = 550.0 * splat.means[:, 0] / splat.means[:, 2] + 320
     y = 550.0 * splat.means[:, 1] / splat.means[:, 2] + 213.5
-    centre = (torch.arange(768) + 0.5) / 768
-    assert (x.view(2, 768, 768) - 640 * centre).abs().max() < 2
-    assert (y.view(2, 768, 768) - 427 * centre[:, None]).abs().max() < 2
+    center = (torch.arange(768) + 0.5) / 768
+    assert (x.view(2, 768, 768) - 640 * center).abs().max() < 2
+    assert (y.view(2, 768, 768) - 427 * center[:, None]).abs().max() < 2
 
 
 def test_the_three_lines(small_weights: Path, data: Path, tmp_path: Path) -> None:

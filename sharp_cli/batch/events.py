@@ -1,4 +1,4 @@
-"""What a run tells those who listen, and its summary."""
+"""The events of a run for its listeners, and its summary."""
 
 from __future__ import annotations
 

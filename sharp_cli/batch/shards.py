@@ -16,7 +16,7 @@ SOURCES = (
     ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE", None),
     ("RANK", "WORLD_SIZE", None),
 )
-"""Variables that tell a process its index, how many there are, and, for Slurm, the first index."""
+"""Variables that give a process its index, how many there are, and, for Slurm, the first index."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``sharp evaluate``: how close the network's scenes are to the truth, on drawn scenes and on data sets."""
+"""``sharp evaluate``: how close the network's scenes are to the truth, on synthetic scenes and on data sets."""
 
 from __future__ import annotations
 
@@ -40,28 +40,32 @@ class DataSet(StrEnum):
     depth = "depth"
 
 
+Data = Annotated[
+    DataSet,
+    typer.Argument(
+        metavar="DATA",
+        help="synthetic: scenes that no training sees. middlebury (2014), booster: as downloaded, left "
+        "predicts right. pairs: posed pictures with depth. depth: photos with measured depth (index.csv).",
+    ),
+]
+JsonRecord = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "Every sample's numbers and their means; - prints them in place of the table.",
+        "--json",
+        metavar="FILE",
+    ),
+]
+
+
 def evaluate(
-    data: Annotated[
-        DataSet,
-        typer.Argument(
-            metavar="DATA",
-            help="synthetic: drawn scenes that no training sees. middlebury (2014), booster: as downloaded, left "
-            "predicts right. pairs: posed pictures with depth. depth: photos with measured depth (index.csv).",
-        ),
-    ],
+    data: Data,
     path: Annotated[
         Path | None,
         typer.Argument(metavar="PATH", help="The data set's folder; pairs and depth also take a transforms.json."),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "Every sample's numbers and their means; - prints them in place of the table.",
-            "--json",
-            metavar="FILE",
-        ),
-    ] = None,
+    json_file: JsonRecord = None,
     sheets: Annotated[
         Path | None,
         option(OUTPUT, "A picture for every sample: input, prediction, truth, error, depth.", metavar="FOLDER"),
@@ -82,18 +86,12 @@ def evaluate(
 ) -> None:
     """Compare predicted scenes with true pictures and depth, and with baselines that need no network.
 
-    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed; depth; and of drawn scenes
-    the same by their kind. With depth as DATA: correlation of inverse depth, AbsRel and δ, beside a plane and a ramp.
+    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed; depth; and of synthetic
+    scenes the same by kind. With depth as DATA: correlation of inverse depth, AbsRel and δ, beside a plane and a ramp.
     A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for wrong use, 130 after
     Ctrl-C.
     """
-    if (path is None) != (data is DataSet.synthetic):
-        told = "is drawn and takes no PATH" if path else "needs the PATH of its files"
-        raise typer.BadParameter(f"{data.value} {told}.", param_hint="PATH")
-    if path is not None and not path.exists():
-        raise SharpError(f"{path} does not exist.")
-    if data is DataSet.depth and (mask or privileged_depth or sheets):
-        raise typer.BadParameter("depth takes no --mask, --privileged-depth or --sheets.", param_hint="DATA")
+    check_words(data, path, only_views=bool(mask or privileged_depth or sheets))
     import_torch()
     samples = [] if path is None or data is DataSet.depth else find_samples(data, path)[:limit]
     file = resolve(weights, download=download_shown)
@@ -114,6 +112,25 @@ def evaluate(
     settings |= {"mask": mask, "privileged_depth": privileged_depth}
     if run(predictor, samples, settings, json_file=json_file, sheets=sheets, quiet=quiet).failed:
         raise typer.Exit(1)
+
+
+def check_words(data: DataSet, path: Path | None, only_views: bool) -> None:
+    """Refuse words that make no sense together.
+
+    Args:
+        only_views: whether an option is given that only pairs of views have.
+
+    Raises:
+        typer.BadParameter: which of them.
+        SharpError: there is nothing at ``path``.
+    """
+    if (path is None) != (data is DataSet.synthetic):
+        reason = "takes no PATH: its scenes are synthetic" if path else "needs the PATH of its files"
+        raise typer.BadParameter(f"{data.value} {reason}", param_hint="PATH")
+    if path is not None and not path.exists():
+        raise SharpError(f"{path} does not exist")
+    if data is DataSet.depth and only_views:
+        raise typer.BadParameter("depth takes no --mask, --privileged-depth or --sheets", param_hint="DATA")
 
 
 def evaluate_depth(
@@ -237,8 +254,8 @@ def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
 
 def in_short(outcome: Outcome) -> str:
     """The PSNR of each picture, and how long it took."""
-    told = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
-    return f"PSNR {', '.join(told)} dB; {sum(outcome.seconds.values()):.1f} s"
+    parts = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
+    return f"PSNR {', '.join(parts)} dB; {sum(outcome.seconds.values()):.1f} s"
 
 
 def make_folder(folder: Path) -> None:

@@ -41,7 +41,7 @@ def train(
     device: Annotated[Device, option(TRAINING, "Where to train.", "--device")] = Device.auto,
     quiet: Annotated[bool, option(OUTPUT, "Print nothing but failures.", "--quiet", "-q")] = False,
 ) -> None:
-    """Train the network. Ctrl-C ends after the step at hand, and the same command goes on from there.
+    """Train the network. Ctrl-C stops after the current step; the same command resumes from there.
 
     Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
     """
@@ -52,7 +52,7 @@ def train(
     from sharp_cli.training.loop import train as run
     from sharp_cli.training.recipes import Finished, load_recipe, run_recipe
 
-    def tell(line: str) -> None:
+    def log(line: str) -> None:
         if not quiet:
             typer.echo(line, err=True)
 
@@ -63,7 +63,7 @@ def train(
             state = run(chosen, out, choose_device(device.value), listener=listener)
         finished = Finished(state.step >= chosen.steps, out / "weights.safetensors")
     else:
-        finished = run_recipe(chosen, out, tell)
+        finished = run_recipe(chosen, out, log)
     if not finished.complete:
         raise typer.Exit(130)
     typer.echo(finished.result)

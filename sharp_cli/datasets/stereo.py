@@ -47,7 +47,7 @@ def stereo_pair(
             depth = depth_from_disparity(disparity, float(K[0, 0]), baseline, offset)
         viewmat = np.eye(4)
         viewmat[0, 3] = shift
-        views.append(View(image, depth, _centres_at_halves(K), viewmat))
+        views.append(View(image, depth, _centers_at_halves(K), viewmat))
     return ViewPair(views[0], views[1], views[0].image)
 
 
@@ -67,7 +67,7 @@ def depth_from_disparity(disparity: Map, focal: float, baseline: float, offset: 
     return np.where(known, focal * baseline / np.where(known, shift, 1.0), 0.0).astype(np.float32)
 
 
-def _centres_at_halves(K: Matrix) -> Matrix:
+def _centers_at_halves(K: Matrix) -> Matrix:
     """Our pixel centers are at half integers."""
     moved = K.copy()
     moved[:2, 2] += 0.5

@@ -42,7 +42,7 @@ class SplatColumns(NamedTuple):
 
 @torch.inference_mode()
 def to_columns(gaussians: Gaussians, *, max_degree: int = 3) -> SplatColumns:
-    """Convert for a writer. A Gaussian whose quaternion is zero is not drawn, so it becomes fully transparent.
+    """Convert for a writer. A Gaussian whose quaternion is zero is not rendered, so it becomes fully transparent.
 
     Args:
         max_degree: the highest degree of spherical harmonics that the format holds; higher ones are dropped.

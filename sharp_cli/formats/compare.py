@@ -13,7 +13,7 @@ from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import SH_C0
 
 VISIBLE = 1 / 255
-"""Gaussians with less opacity are not compared: they are not drawn, and formats pad with them."""
+"""Gaussians with less opacity are not compared: they are not rendered, and formats pad with them."""
 
 
 class ErrorSpread(NamedTuple):

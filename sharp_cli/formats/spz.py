@@ -129,7 +129,7 @@ def read_spz_metadata(path: Path) -> dict[str, str]:
 def _fit_positions(columns: SplatColumns) -> tuple[SplatColumns, int]:
     """Columns whose positions fit into 24 bits, and the bits of fraction: 12, or down to 8 for scenes beyond 2,048 m.
 
-    What lies beyond 32 km is drawn in along its ray, and made smaller alike, so it looks the same from the origin.
+    What lies beyond 32 km is moved in along its ray, and made smaller alike, so it looks the same from the origin.
     """
     farthest = float(np.abs(columns.means).max(initial=1.0))
     bits = int(max(FEWEST_BITS, min(FRACTIONAL_BITS, math.floor(math.log2(LARGEST_FIXED / farthest)))))

@@ -143,7 +143,7 @@ def _summarize_other(path: str | PathLike[str], name: str) -> Summary:
 
 
 def _figures(gaussians: Gaussians) -> dict[str, Any]:
-    """What the Gaussians themselves tell."""
+    """What the Gaussians themselves show."""
     some = len(gaussians) > 0
     return {
         "gaussians": len(gaussians),

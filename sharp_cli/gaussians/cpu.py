@@ -64,7 +64,7 @@ def _transform(
 
 @kernel
 def _keep_zeros(quats: Floats, new_quats: Floats) -> None:
-    """Zero quaternions stay zero, so that their Gaussians are not drawn."""
+    """Zero quaternions stay zero, so that their Gaussians are not rendered."""
     for i in range(len(quats) // 4):
         if quats[4 * i] == 0 and quats[4 * i + 1] == 0 and quats[4 * i + 2] == 0 and quats[4 * i + 3] == 0:
             new_quats[4 * i : 4 * i + 4] = ZERO

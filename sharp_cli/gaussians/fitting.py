@@ -76,7 +76,7 @@ def keep(gaussians: Gaussians, chosen: Tensor) -> Gaussians:
 
 
 def drop_not_finite(gaussians: Gaussians) -> Gaussians:
-    """Without the Gaussians that hold NaN or infinite values, or a zero quaternion, which are not drawn."""
+    """Without the Gaussians that hold NaN or infinite values, or a zero quaternion, which are not rendered."""
     good = torch.ones(len(gaussians), dtype=torch.bool, device=gaussians.means.device)
     for name in TENSORS:
         value = getattr(gaussians, name)

@@ -33,7 +33,7 @@ class Gaussians:
     """N Gaussians in camera space: meters, OpenCV axes (x right, y down, z forward), eye at the origin.
 
     Two of them are equal if all their values are, on whatever device. A Gaussian with a zero quaternion has no
-    rotation and is not drawn.
+    rotation and is not rendered.
     """
 
     means: Tensor

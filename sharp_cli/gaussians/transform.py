@@ -26,7 +26,7 @@ def transform(means: Tensor, scales: Tensor, quats: Tensor, matrix: Tensor) -> S
 
     Returns:
         The new means, the scales in descending order, and unit quaternions of proper rotations. Zero quaternions, whose
-        Gaussians are not drawn, stay zero.
+        Gaussians are not rendered, stay zero.
     """
     if suits_kernels(means, scales, quats, matrix):
         from sharp_cli.gaussians import cpu

@@ -164,7 +164,7 @@ def load_dists(device: torch.device | str = "cpu") -> Metric:
 
 
 def load_available(device: torch.device | str = "cpu") -> dict[str, Metric]:
-    """PSNR, SSIM, and LPIPS and DISTS where they can be had: what is missing is said in a warning and left out."""
+    """PSNR, SSIM, and LPIPS and DISTS: what is not available is skipped with a warning."""
     metrics: dict[str, Metric] = {"psnr": psnr, "ssim": ssim}
     for name, load in (("lpips", load_lpips), ("dists", load_dists)):
         try:

@@ -33,7 +33,7 @@ def normalize_depth(depth: Tensor) -> tuple[Tensor, Tensor]:
         depth: (B, 2, R, R) [m].
 
     Returns:
-        Normalised depth (B, 2, R, R) in about [1, 100], and the (B,) meters of one unit.
+        Normalized depth (B, 2, R, R) in about [1, 100], and the (B,) meters of one unit.
     """
     unit = depth.amin(dim=(1, 2, 3)) + 1e-6
     return (depth / unit[:, None, None, None]).clamp(max=MAX_DEPTH), unit

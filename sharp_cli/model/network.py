@@ -53,7 +53,7 @@ class SharpNetwork(nn.Module):
         Args:
             image: (B, 3, R, R) sRGB in [0, 1], R = ``config.resolution``.
             disparity_factor: (B,) focal length over width of each photo, both in its own pixels.
-            true_depth: (B, 1, R, R) [m], in training only: the predicted depth is adjusted towards it.
+            true_depth: (B, 1, R, R) [m], in training only: the predicted depth is adjusted toward it.
         """
         maps, disparity = self._see(image)
         depth, adjustment = depth_from_disparity(disparity, disparity_factor), None

@@ -1,4 +1,4 @@
-"""Drawn (random) weights: for tests and benchmarks that need no trained model.
+"""Random weights: for tests and benchmarks that need no trained model.
 
 They cost the same time and memory as trained weights of their config; what they predict is noise.
 """

@@ -43,11 +43,11 @@ def rasterize(
 
     Differentiable once, with respect to means, quats, scales, covars, opacities, colors and background; not with
     respect to the cameras. On the CPU the same input gives the same bytes. Gaussians with a value that is not finite, a
-    zero quaternion or a flat projection (with ``eps2d`` 0) are not drawn.
+    zero quaternion or a flat projection (with ``eps2d`` 0) are not rendered.
 
     Args:
         means: (N, 3) centers in the world.
-        opacities: (N,) in [0, 1]; Gaussians below 1/255 are not drawn.
+        opacities: (N,) in [0, 1]; Gaussians below 1/255 are not rendered.
         colors: (N, 3), blended as they are: linear RGB for blending in linear light.
         viewmats: (C, 4, 4) world to camera: x right, y down, z forward.
         Ks: (C, 3, 3) focal lengths and principal point [px]; pixel centers are at half integers.
@@ -56,7 +56,7 @@ def rasterize(
         covars: (N, 3, 3) covariance matrices instead, of which the symmetric part counts.
         eps2d: added to the variance of every splat along both image axes [px²].
         background: (3,) or (C, 3), in the color space of ``colors``; black by default.
-        near, far: Gaussians whose center has a z outside these are not drawn.
+        near, far: Gaussians whose center has a z outside these are not rendered.
         backend: "cpu" (our own kernels), "cuda" (gsplat), or "auto": by the device of ``means``.
 
     Raises:

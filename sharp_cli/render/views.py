@@ -19,7 +19,7 @@ from sharp_cli.render.lenses import render_lens
 from sharp_cli.render.rasterizer import Backend, Rendering, rasterize
 
 NEAR = 0.01
-"""Nearest depth drawn in scenes measured in meters (docs/network.md §10)."""
+"""Nearest depth rendered in scenes measured in meters (docs/network.md §10)."""
 
 OTHERS_EPS2D = 0.3
 """Splats trained elsewhere expect this much blur [px²]; the predictor's expect none."""

@@ -97,7 +97,7 @@ def remove_leftovers(folder: Path) -> int:
 
 @contextmanager
 def _temporary(folder: Path, make: Callable[[Path], None]) -> Iterator[Path]:
-    """A locked temporary file or folder, removed afterwards unless it was renamed."""
+    """A locked temporary file or folder, removed afterward unless it was renamed."""
     while True:
         temporary = folder / f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}"
         make(temporary)

@@ -117,7 +117,7 @@ def sources_digest(module: str) -> bytes:
 
 
 def _source_file(module: str) -> Path | None:
-    """Where a module's source is, whether it is loaded or not; None if it is no file."""
+    """Where a module's source is, whether it is loaded or not; None if it is not a file."""
     root, *rest = module.split(".")
     top = getattr(sys.modules.get(root), "__file__", None)
     if top is None:

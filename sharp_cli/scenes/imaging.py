@@ -22,7 +22,7 @@ class Development:
     gains: Floats
     """(3,) exposure and white balance."""
     shoulder: float
-    """0: highlights clip; towards 1: they roll off softly."""
+    """0: highlights clip; toward 1: they roll off softly."""
     contrast: float
     saturation: float
 

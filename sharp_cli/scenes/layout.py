@@ -79,5 +79,5 @@ class Scene(NamedTuple):
     capsules: Doubles  # (C, 13)
     heights: Doubles  # (H,) grids one after another
     occluders: Doubles  # (Q, 4) balls that dim the ambient light: center, radius
-    creases: Doubles  # (L, 5) planes that do: normal towards the open side, offset, reach
+    creases: Doubles  # (L, 5) planes that do: normal toward the open side, offset, reach
     light: Doubles  # (LIGHT_SIZE,)

@@ -283,9 +283,9 @@ def _openness(scene: Scene, tile: Tile, x: float, y: float, z: float, nx: float,
         radius = balls[i, 3] * balls[i, 3]
         if square > DIMMED * DIMMED * radius:
             continue
-        towards = nx * bx + ny * by + nz * bz
-        if towards > 0.0:
-            opened *= 1.0 - strength * towards / math.sqrt(square) * min(radius / square, 1.0)
+        toward = nx * bx + ny * by + nz * bz
+        if toward > 0.0:
+            opened *= 1.0 - strength * toward / math.sqrt(square) * min(radius / square, 1.0)
     for i in range(len(planes)):
         distance = planes[i, 0] * x + planes[i, 1] * y + planes[i, 2] * z - planes[i, 3]
         if distance > 5.0 * planes[i, 4]:

@@ -12,7 +12,7 @@ from sharp_cli.scenes.compiling import inlined, kernel
 from sharp_cli.scenes.layout import Doubles
 
 STEPS = 256
-"""Most steps towards a shape that is known by its distance only; a dozen do, but for rays along its surface."""
+"""Most steps toward a shape that is known by its distance only; a dozen do, but for rays along its surface."""
 EVERY = (1 << 62) - 1
 """Bits of all capsules of a BLOB, which may have 62."""
 

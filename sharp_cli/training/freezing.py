@@ -64,7 +64,7 @@ def is_trainable(name: str, trainable: Trainable, phase: Phase = "full", adjust_
 
 def freeze(network: SharpNetwork, config: TrainConfig) -> dict[str, int]:
     """Let gradients flow to what is trained only; the numbers of values, ``trainable`` and ``in all``."""
-    # The photos of phase "self" have no true depth to adjust towards.
+    # The photos of phase "self" have no true depth to adjust toward.
     adjust = config.adjust_depth and config.phase == "full"
     for name, parameter in network.named_parameters():
         wanted = is_trainable(name, config.trainable, config.phase, adjust)

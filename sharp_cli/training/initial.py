@@ -1,4 +1,4 @@
-"""What a network starts from: a weights file, or drawn values from which a small one trains well."""
+"""What a network starts from: a weights file, or random values from which a small one trains well."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ START_DISPARITY = (0.4, 0.3)
 
 FINE_MAPS = 0.1
 """How strongly the depth decoder sees all but the coarsest map at first. The phases on coarse maps leave the finer ones
-as they were drawn; at full strength they more than doubled a coarse network's depth loss."""
+as they were sampled; at full strength they more than doubled a coarse network's depth loss."""
 
 
 def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
-    """The network on the CPU in fp32, and the record of the weights it came from (empty for drawn values).
+    """The network on the CPU in fp32, and the record of the weights it came from (empty for random values).
 
     Raises:
         SharpError: weights that cannot be found, or have other sizes than the configuration's.
@@ -49,7 +49,7 @@ def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
 
     Signals keep their size through every layer (torch's own start shrinks them in each convolution, and the
     network has few norms); residual branches start small; what a decoder's level makes is handed on as it is, and
-    depth's finer maps add little to it, so that finer levels start with what coarser ones have learnt; the last
+    depth's finer maps add little to it, so that finer levels start with what coarser ones have learned; the last
     layers start at zero, so that the network starts as its base Gaussians on flat depth.
     """
     tensors = {network_name(name): tensor for name, tensor in random_tensors(sizes, seed).items()}

@@ -61,7 +61,7 @@ def load_features(perceptual_weights: str, device: torch.device | str = "cpu") -
     The paper says its ResNet-50 was pre-trained for inpainting, and not which one; this is an ordinary one.
 
     Args:
-        perceptual_weights: ``pretrained`` for ImageNet weights from the model hub or its cache; ``random`` for drawn
+        perceptual_weights: ``pretrained`` for ImageNet weights from the model hub or its cache; ``random`` for random
             ones, the same everywhere (such features also tell pictures apart by edges and texture, but less as people
             do: meant for tests and machines without a network); otherwise a file of a ResNet-50 with timm's or
             torchvision's tensor names, .safetensors or what torch.save wrote.
@@ -89,7 +89,7 @@ def load_features(perceptual_weights: str, device: torch.device | str = "cpu") -
 
 
 def _settle_norms(network: FeatureNetwork) -> None:
-    """Give a drawn network's norms the statistics of drawn pictures, so that features keep their size (about 1 to 2).
+    """Give a random network's norms the statistics of synthetic pictures: features keep their size (about 1 to 2).
 
     Without, they would grow from stage to stage, and the Gram term with their fourth power.
     """

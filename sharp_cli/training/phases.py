@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
     """Of one micro-batch."""
 
     loss: Tensor
-    """The number to minimise."""
+    """The number to minimize."""
     terms: dict[str, Tensor]
     """What it is made of, not weighted; without gradient."""
     pictures: dict[str, Tensor]
@@ -104,7 +104,7 @@ class FullPhase(_GaussianPhase):
     """The paper's stage 1: Gaussians of the input view, rendered to input and novel view."""
 
     def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
-        # In evaluation there is no true depth to be had, so that validation judges what inference does.
+        # In evaluation there is no true depth, so that validation measures what inference does.
         adjust = self.config.adjust_depth and self.training
         known = batch.input_depth > 0
         true_depth = torch.where(known, batch.input_depth, torch.full_like(batch.input_depth, torch.inf))

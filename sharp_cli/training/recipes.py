@@ -46,11 +46,11 @@ def load_recipe(source: str, settings: Iterable[str] = ()) -> TrainConfig | Stag
     return config
 
 
-def run_recipe(config: StageConfig, folder: Path, tell: Callable[[str], None]) -> Finished:
+def run_recipe(config: StageConfig, folder: Path, log: Callable[[str], None]) -> Finished:
     """Run a stage to its end or to a signal; on the CPU.
 
     Args:
-        tell: called with lines about the progress.
+        log: called with lines about the progress.
 
     Raises:
         SharpError: what it needs cannot be used.
@@ -62,15 +62,15 @@ def run_recipe(config: StageConfig, folder: Path, tell: Callable[[str], None]) -
         if isinstance(config, TeacherConfig):
             from sharp_cli.training.teacher.train import train_teacher
 
-            return Finished(train_teacher(config, folder, tell, stopped.is_set), folder / "checkpoint.pt")
+            return Finished(train_teacher(config, folder, log, stopped.is_set), folder / "checkpoint.pt")
         if isinstance(config, SightConfig):
             from sharp_cli.training.teacher.sight import teach_sight
 
-            return Finished(teach_sight(config, folder, tell, stopped.is_set), folder / "weights.safetensors")
+            return Finished(teach_sight(config, folder, log, stopped.is_set), folder / "weights.safetensors")
         if isinstance(config, DistillConfig):
             from sharp_cli.training.teacher.distill import distill
 
-            return Finished(distill(config, folder, tell, stopped.is_set), folder / "weights.safetensors")
+            return Finished(distill(config, folder, log, stopped.is_set), folder / "weights.safetensors")
         from sharp_cli.training.teacher.label_folder import label_folder
 
-        return Finished(True, label_folder(config, folder, tell))
+        return Finished(True, label_folder(config, folder, log))

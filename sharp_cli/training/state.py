@@ -121,7 +121,7 @@ def mean_weights(state: State) -> Iterator[None]:
 
 
 def without_folders(value: Any) -> Any:
-    """Files of a configuration by their names alone: weights are passed on, and folders tell of people."""
+    """Files of a configuration by their names alone: weights are passed on, and folders name people."""
     if isinstance(value, dict):
         return {key: without_folders(each) for key, each in value.items()}
     return PurePath(value).name if isinstance(value, str) else value
@@ -147,7 +147,7 @@ def write_trained(
     """Write a network's weights with the record of those it started from, and this training after theirs.
 
     Args:
-        origin: record of the weights that the training started from; empty for drawn values.
+        origin: record of the weights that the training started from; empty for random values.
         name: what the weights are called.
         training: JSON values: steps, samples, seconds, config.
 

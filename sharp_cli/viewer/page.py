@@ -14,6 +14,7 @@ from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.version import __version__
 from sharp_cli.viewer.metadata import provenance_element
 from sharp_cli.viewer.scene import describe
+from sharp_cli.weights.catalog import LICENSE_KEY
 
 HERE = Path(__file__).parent
 VENDOR = HERE / "vendor" / "supersplat-viewer"
@@ -62,7 +63,7 @@ def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) 
 
 def _note(gaussians: Gaussians) -> str:
     """The splat's license, if it has one."""
-    text = gaussians.facts.get("licence")  # the name in files and weights
+    text = gaussians.facts.get(LICENSE_KEY)
     if not text:
         return ""
     return f'<details class="note"><summary>License</summary>{html.escape(text)}</details>\n'

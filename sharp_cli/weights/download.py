@@ -49,8 +49,8 @@ class Source(NamedTuple):
 class SourceError(Exception):
     """What went wrong at one source; ``again``: another attempt there may go better."""
 
-    def __init__(self, told: str, again: bool = False) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, again: bool = False) -> None:
+        super().__init__(message)
         self.again = again
 
 
@@ -89,8 +89,8 @@ def download(checkpoint: Checkpoint, progress: Progress = no_progress) -> Path:
         kept = f" {decimal(size_of(part))} are kept: running this again resumes." if size_of(part) else ""
         raise SharpError(f"{title} could not be downloaded ({error}).{kept} {ways_out}") from None
     except OSError as error:
-        told = f"{title} cannot be stored in {part.parent}: {error.strerror or error}"
-        raise SharpError(f"{told}; SHARP_CACHE names another folder.") from error
+        message = f"{title} cannot be stored in {part.parent}: {error.strerror or error}"
+        raise SharpError(f"{message}; SHARP_CACHE names another folder.") from error
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def size_of(part: Path) -> int:
 
 
 def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
-    """Fetch from the first source that has the right file; raises one SourceError that tells every source's."""
+    """Fetch from the first source that has the right file; raises one SourceError that names every source's."""
     part, target = part_path(checkpoint), cached_path(checkpoint)
     missing, free = checkpoint.size - size_of(part), shutil.disk_usage(part.parent).free
     if missing > free:

@@ -34,7 +34,7 @@ def write_weights(
 
     Args:
         tensors: by the checkpoint's names, any floating dtype.
-        record: JSON values kept beside the config: name, licence, training record, …
+        record: JSON values kept beside the config: name, license, training record, …
         dtype: float32, float16 or bfloat16.
 
     Raises:
@@ -71,7 +71,7 @@ def convert(
     The record is the source's, with the sha256 of the file that it all comes from.
 
     Args:
-        record: fields that replace the source's: name, licence.
+        record: fields that replace the source's: name, license.
 
     Raises:
         SharpError: as :func:`~sharp_cli.weights.read.read_weights` and :func:`write_weights`.

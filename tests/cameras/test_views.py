@@ -82,7 +82,7 @@ def test_views_are_fitted_as_cameras_are(size: int | tuple[int, int] | None) -> 
     assert (fitted.width, fitted.height) == (expected.width, expected.height)
 
 
-def test_a_principal_point_off_the_centre_stays_at_its_place_in_the_photo() -> None:
+def test_a_principal_point_off_the_center_stays_at_its_place_in_the_photo() -> None:
     views = views_of(Camera(640, 480, 512.0))
     views.Ks[:, 0, 2] -= 40
     fitted = fit_views(views, (1600, 960))

@@ -220,12 +220,12 @@ def test_files_are_shuffled_anew_each_round_and_validation_is_kept_apart(tmp_pat
     assert apart.indices == [0, 10]
     assert "pairs number" in samples.describe([0])
     drawn = Ordered(ScenePairs("train", 64), None, 0)
-    assert drawn.describe([2, 3]) == f"drawn scenes of seed {seeds('train')[2]}, {seeds('train')[3]}"
+    assert drawn.describe([2, 3]) == f"synthetic scenes of seed {seeds('train')[2]}, {seeds('train')[3]}"
     later, last = (Ordered(ScenePairs("train", 64), None, seed) for seed in (1, 2**32))
     assert drawn.place(10**7) < later.place(0) and last.place(10**7) in range(2**40)
 
 
-def test_rendering_straight_from_normalised_space_equals_the_decomposed_way():
+def test_rendering_straight_from_normalized_space_equals_the_decomposed_way():
     generator = torch.Generator().manual_seed(0)
 
     def rand(*shape: int) -> torch.Tensor:
@@ -251,7 +251,7 @@ def test_rendering_straight_from_normalised_space_equals_the_decomposed_way():
     assert (seen.depth[0, :, 0] - plain.depth).abs().max() < 2e-2
 
 
-def test_normalised_space_follows_the_principal_point():
+def test_normalized_space_follows_the_principal_point():
     K = torch.tensor([[[50.0, 0, 22], [0, 40, 25], [0, 0, 1]]])
     points = torch.tensor([[-1.0, -1.0, 1.0], [1.0, 0.5, 1.0]]) * torch.tensor([[2.0], [3.0]])
     projected = points @ camera_from_ndc(K, 60, 40)[0].T @ K[0].T
@@ -328,7 +328,7 @@ def test_drawn_start_values_keep_signals_alive(drawn_preview: SharpNetwork, nois
     assert not prediction.delta.any(), "base Gaussians at first"
 
 
-def test_finer_maps_change_little_of_what_coarser_ones_have_learnt(
+def test_finer_maps_change_little_of_what_coarser_ones_have_learned(
     drawn_preview: SharpNetwork, noise: torch.Tensor
 ) -> None:
     with torch.no_grad():

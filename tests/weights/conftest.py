@@ -138,7 +138,7 @@ def checkpoint_at(monkeypatch: pytest.MonkeyPatch):
             url=f"{second}/files/something.pt",
             size=len(payload),
             sha256=hashlib.sha256(payload).hexdigest(),
-            licence="For tests only.",
+            license="For tests only.",
             config=SharpConfig(),
             note="a small file",
         )

@@ -39,7 +39,7 @@ def run(*arguments: object):
 def test_list(offered):
     shown = run("list").stdout
     assert "sharp: the model released with the SHARP paper" in shown and "2.8 GB" in shown
-    assert "research only" in shown
+    assert "research use only" in shown
     assert "file: not on this machine; `sharp weights download test` fetches it" in shown
     path = resolve("test")
     assert f"file: {path}" in run("list").stdout
@@ -106,9 +106,9 @@ def test_convert(offered, small_pt, tmp_path, monkeypatch):
         run("convert", "blunt")
 
 
-def test_a_name_and_a_licence_can_be_given(small_pt, tmp_path):
+def test_a_name_and_a_license_can_be_given(small_pt, tmp_path):
     target = tmp_path / "mine.safetensors"
-    run("convert", small_pt, "-o", target, "--name", "mine", "--licence", "Anybody's.")
+    run("convert", small_pt, "-o", target, "--name", "mine", "--license", "Anybody's.")
     record = read_weights(target).record
     assert (record["name"], record["licence"]) == ("mine", "Anybody's.")
     run("convert", target, "-o", tmp_path / "again.safetensors", "--name", "ours")

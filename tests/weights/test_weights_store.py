@@ -17,7 +17,7 @@ def test_catalog():
     assert known("sharp") is RELEASED is KNOWN["sharp"]
     assert recognize(RELEASED.size) is RELEASED and recognize(RELEASED.size + 1) is None
     assert (RELEASED.size, len(RELEASED.sha256)) == (2_809_738_232, 64)
-    assert "research" in RELEASED.licence
+    assert "research" in RELEASED.license
     assert known("preview") is PREVIEW
     with pytest.raises(SharpError, match="called 'blunt'; there are: sharp, preview"):
         known("blunt")

@@ -70,7 +70,7 @@ def _main_thing(b: SceneBuilder, yaw: float) -> float:
 
 
 def _evenly(b: SceneBuilder, low: float, high: float) -> float:
-    """Drawn evenly in the logarithm."""
+    """Sampled evenly in the logarithm."""
     return math.exp(b.rng.uniform(math.log(low), math.log(high)))
 
 

@@ -30,7 +30,7 @@ def depth_loss(depth: Tensor, true_depth: Tensor) -> Tensor:
 
 
 def tv_loss(depth: Tensor) -> Tensor:
-    """E (abs ∂x 1/D̄_2 + abs ∂y 1/D̄_2): the hidden layer is to be smooth. Differences are between neighbouring pixels.
+    """E (abs ∂x 1/D̄_2 + abs ∂y 1/D̄_2): the hidden layer is to be smooth. Differences are between neighboring pixels.
 
     Args:
         depth: (B, 2, R, R) predicted depth after adjustment [m].

@@ -14,7 +14,7 @@ MAX_VARIANCE = 100.0
 """Bounds of a splat's variance in px²: standard deviations of 0.3 and 10 px."""
 
 NEAR = 0.01
-"""Nearer Gaussians are not drawn, so they are not judged."""
+"""Nearer Gaussians are not rendered, so they do not count."""
 
 OVERSCAN = 0.15
 """How far beyond the picture, in parts of its size, the projection's slope is followed (docs/network.md §10)."""
@@ -45,8 +45,8 @@ def splat_loss(means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, widt
     xx, xy, yy = projected_covariances(means, covars, viewmats, Ks, width, height)
     small, large = principal_variances(xx, xy, yy)
     excess = F.relu(large - MAX_VARIANCE) + F.relu(MIN_VARIANCE - small)
-    drawn = (means @ viewmats[:, 2, :3, None])[..., 0] + viewmats[:, 2, 3:] >= NEAR
-    return torch.where(drawn, excess, torch.zeros_like(excess)).mean()
+    rendered = (means @ viewmats[:, 2, :3, None])[..., 0] + viewmats[:, 2, 3:] >= NEAR
+    return torch.where(rendered, excess, torch.zeros_like(excess)).mean()
 
 
 def ndc_intrinsics(width: int, height: int, like: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def fill_masked(rendered: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
-    """The rendered picture with the true one where the mask is false, for losses that see neighbourhoods.
+    """The rendered picture with the true one where the mask is false, for losses that see neighborhoods.
 
     There the two then agree and no gradient flows; unlike black, the true picture brings no new edges in.
     """
@@ -52,7 +52,7 @@ def color_loss(rendered: Tensor, target: Tensor, mask: Tensor | None = None) -> 
 def alpha_loss(alpha: Tensor, mask: Tensor | None = None) -> Tensor:
     """E BCE(Â, 1) of one view, which is −log Â: every pixel should be covered.
 
-    Where nothing is drawn, the logarithm is taken of the faintest alpha there is.
+    Where nothing is rendered, the logarithm is taken of the faintest alpha there is.
 
     Args:
         alpha: (B, 1, H, W) in [0, 1].

@@ -12,7 +12,7 @@ from sharp_cli.training.teacher.features import FeatureKind
 
 @dataclass(frozen=True)
 class DrawnConfig:
-    """Synthetic pictures that are drawn once and used many times."""
+    """Synthetic pictures that are generated once and used many times."""
 
     pairs: int = 12_000
     first: int = 5_000_000
@@ -110,7 +110,7 @@ class DistillConfig:
     smallest: float = 0.55
     """Share of a picture's side that a crop has at least; the patch encoder sees small windows, too: 0.3."""
     kept: tuple[float, ...] = (0.35, 0.5, 0.7, 1.0)
-    """Shares of the patches that a step shows, of which one is drawn."""
+    """Shares of the patches that a step shows, of which one is sampled."""
     feature_weight: float = 2.0
     """Of the loss on the teacher's features."""
     lr: float = 7e-4

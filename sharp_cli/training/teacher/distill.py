@@ -1,7 +1,7 @@
 """Teach an encoder of the network from labels: photos, synthetic pictures and photos with measured depth, all changed.
 
 Three thousand photos are few for a ViT. So each look differs in crop and color, most looks leave patches out, and what
-remains has to tell the teacher's features as well as disparity. The decoders have to be trained again after it.
+remains has to give the teacher's features as well as disparity. The decoders have to be trained again after it.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ CLIP = 5.0
 
 
 def distill(
-    config: DistillConfig, folder: Path, tell: Callable[[str], None], stop: Callable[[], bool] = lambda: False
+    config: DistillConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
 ) -> bool:
     """Teach, or go on from the folder's checkpoint; runs on the CPU.
 
     Args:
         folder: gets ``checkpoint.pt``, and at the end ``weights.safetensors``, the start's with the taught encoder.
-        tell: called with lines about the progress.
+        log: called with lines about the progress.
         stop: asked after each step; true ends the run with a checkpoint.
 
     Returns:
@@ -52,7 +52,7 @@ def distill(
     """
     keep_freed_memory()
     material = load_material(config)
-    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was drawn does not
+    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was generated does not
     network, origin = start_network(TrainConfig(init=config.init))
     encoder = getattr(network.encoder, f"{config.encoder}_encoder")
     reader = Reader(encoder, 0 if material.labels is None else material.labels.features.shape[1])
@@ -71,7 +71,7 @@ def distill(
         clip=CLIP,
         save_every=config.save_every,
         validate=lambda model: validate(model, material.held_out),
-        tell=tell,
+        log=log,
         stop=stop,
     )
     if finished:
@@ -103,7 +103,7 @@ def distill_losses(model: nn.Module, config: DistillConfig, material: Material) 
     images, disparities, features = material.batch(config, model.side, CELLS * model.grid, model.grid)
     kept = _choose_patches(config, len(images), model.grid**2)
     with torch.autocast("cpu", torch.bfloat16):
-        cells, told = model(degrade(recolor(images, COLORS)), kept)
+        cells, predicted = model(degrade(recolor(images, COLORS)), kept)
     log_disparity, seen = model.to_map(cells, kept)
     known = disparities > 0
     terms = disparity_losses(log_disparity, floored(disparities, known), known & seen)
@@ -113,7 +113,7 @@ def distill_losses(model: nn.Module, config: DistillConfig, material: Material) 
     wanted = features.flatten(2).transpose(1, 2)
     if kept is not None:
         wanted = wanted.take_along_dim(kept[: len(wanted), :, None], dim=1)
-    error = F.smooth_l1_loss(told[: len(wanted)], wanted, beta=0.5)
+    error = F.smooth_l1_loss(predicted[: len(wanted)], wanted, beta=0.5)
     return {**losses, "features": config.feature_weight * error}
 
 

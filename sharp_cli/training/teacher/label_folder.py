@@ -14,12 +14,12 @@ from sharp_cli.training.teacher.train import load_teacher
 LABELS = "labels.safetensors"
 
 
-def label_folder(config: LabelsConfig, folder: Path, tell: Callable[[str], None]) -> Path:
+def label_folder(config: LabelsConfig, folder: Path, log: Callable[[str], None]) -> Path:
     """Write what teachers say of a folder's photos, and return the file.
 
     Args:
         folder: gets ``labels.safetensors``.
-        tell: called with lines about the progress.
+        log: called with lines about the progress.
 
     Raises:
         SharpError: there is no photo, or a teacher or a photo cannot be read.
@@ -32,6 +32,6 @@ def label_folder(config: LabelsConfig, folder: Path, tell: Callable[[str], None]
     def views(path: Path) -> int:
         return config.views_of_varied if path.name.startswith(config.varied) else config.views
 
-    labels = label_photos(teachers, paths, views, tell)
+    labels = label_photos(teachers, paths, views, log)
     write_labels(folder / LABELS, labels, {"photos": str(len(paths))})
     return folder / LABELS

@@ -73,7 +73,7 @@ class Components:
 
 
 def label_photos(
-    teachers: Sequence[Teacher], paths: Sequence[Path], views: Callable[[Path], int], tell: Callable[[str], None]
+    teachers: Sequence[Teacher], paths: Sequence[Path], views: Callable[[Path], int], log: Callable[[str], None]
 ) -> Labels:
     """Look at photos whole and at views of them.
 
@@ -90,7 +90,7 @@ def label_photos(
     pixels = [read_photo(path).pixels for path in paths]
     whole = torch.stack([square(picture, SIDE) for picture in pixels])
     disparities = torch.cat([_mirrored(teachers, part) for part in whole.split(AT_ONCE)])
-    tell(f"{len(paths)} photos seen whole")
+    log(f"{len(paths)} photos seen whole")
     components = _components(teachers[0], whole[torch.randperm(len(whole))[:FITTED]])
     images, from_whole, photos = [], [], []
     for photo, (path, picture) in enumerate(zip(paths, pixels, strict=True)):
@@ -107,7 +107,7 @@ def label_photos(
         for some, around in zip(torch.stack(images).split(AT_ONCE), torch.stack(from_whole).split(AT_ONCE), strict=True)
     ]
     log_disparities, features = (torch.cat(values) for values in zip(*parts, strict=True))
-    tell(f"{len(images)} views labeled")
+    log(f"{len(images)} views labeled")
     return Labels(torch.stack(images), log_disparities, features, torch.tensor(photos))
 
 
@@ -149,9 +149,9 @@ def _boxes(count: int) -> Iterator[tuple[float, float, float, float]]:
 def _mirrored(teachers: Sequence[Teacher], images: Tensor) -> Tensor:
     """(B, S/2, S/2) mean log disparity of all teachers, of pictures and their mirror images."""
     pictures = images.float() / 255
-    told = [teacher(pictures) for teacher in teachers]
-    told += [teacher(pictures.flip(3)).flip(2) for teacher in teachers]
-    return torch.stack(told).mean(dim=0)
+    predicted = [teacher(pictures) for teacher in teachers]
+    predicted += [teacher(pictures.flip(3)).flip(2) for teacher in teachers]
+    return torch.stack(predicted).mean(dim=0)
 
 
 @torch.no_grad()
@@ -167,6 +167,6 @@ def _label(
 ) -> tuple[Tensor, Tensor]:
     """Labels of views; ``around`` is what the whole photos say of them."""
     pictures = images.float() / 255
-    told, features, context = teachers[0].see(pictures)
-    told = torch.stack([told, *(teacher(pictures) for teacher in teachers[1:])]).mean(dim=0)
-    return ((told + around) / 2).half(), components(features, context).half()
+    predicted, features, context = teachers[0].see(pictures)
+    predicted = torch.stack([predicted, *(teacher(pictures) for teacher in teachers[1:])]).mean(dim=0)
+    return ((predicted + around) / 2).half(), components(features, context).half()

@@ -51,8 +51,8 @@ class Material:
             places = torch.randint(len(self.labels.images), (config.batch,))
             where, share = random_crops(config.batch, config.smallest)
             images.append(crop(self.labels.images[places].float() / 255, where, side))
-            told = crop(self.labels.log_disparities[places][:, None].float(), where, cells, "nearest")[:, 0]
-            disparities.append(told.exp() / share[:, None, None])
+            labeled = crop(self.labels.log_disparities[places][:, None].float(), where, cells, "nearest")[:, 0]
+            disparities.append(labeled.exp() / share[:, None, None])
             features = crop(self.labels.features[places].float(), where, grid)
         for pictures, count in ((self.synthetic, config.synthetic_batch), (self.measured, config.measured_batch)):
             if pictures is not None and count:

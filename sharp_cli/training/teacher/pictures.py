@@ -61,7 +61,7 @@ def draw(split: Split, numbers: range, side: int, scenes: SceneConfig, jobs: int
 
 
 def draw_into(folder: Path, numbers: range, side: int, scenes: SceneConfig, jobs: int) -> Pictures:
-    """Training pictures of these numbers, drawn into files of ``CHUNK`` pairs, or read from those there are.
+    """Training pictures of these numbers, generated into files of ``CHUNK`` pairs, or read from those there are.
 
     Raises:
         SharpError: a file cannot be read or written, or holds pictures of another size.
@@ -71,9 +71,9 @@ def draw_into(folder: Path, numbers: range, side: int, scenes: SceneConfig, jobs
         chunk = range(start, min(start + CHUNK, numbers.stop))
         path = folder / f"pictures-{side}-{chunk.start}-{chunk.stop}.npz"
         if not path.exists():
-            drawn = draw("train", chunk, side, scenes, jobs)
+            pictures = draw("train", chunk, side, scenes, jobs)
             with atomic_write(path) as temporary, temporary.open("wb") as file:
-                np.savez(file, **{name: value.numpy() for name, value in drawn._asdict().items()})
+                np.savez(file, **{name: value.numpy() for name, value in pictures._asdict().items()})
         parts.append(read_pictures(path))
     return join(parts)
 
@@ -92,7 +92,7 @@ def read_pictures(path: Path) -> Pictures:
 
 
 def read_measured(folder: Path, split: str, side: int, focal: float) -> Pictures:
-    """Photos with measured depth in metres, as squares.
+    """Photos with measured depth in meters, as squares.
 
     Args:
         folder: see :mod:`sharp_cli.datasets.measured_depth`.

@@ -1,4 +1,4 @@
-"""An encoder alone, with linear layers that tell disparity and a teacher's features from its tokens."""
+"""An encoder alone, with linear layers that read disparity and a teacher's features from its tokens."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Reader(nn.Module):
             seen = torch.cat([torch.arange(first).expand(len(kept), first), kept + first], dim=1)
             tokens = tokens.take_along_dim(seen[..., None], dim=1)
         tokens = vit.norm(vit.blocks(vit.norm_pre(tokens)))[:, first:]
-        told = tokens[..., :0] if self.features is None else self.features(tokens)
-        return self.cells(tokens).float(), told.float()
+        predicted = tokens[..., :0] if self.features is None else self.features(tokens)
+        return self.cells(tokens).float(), predicted.float()
 
     def to_map(self, cells: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(B, P, CELLS²) cells as (B, H, H) maps, H = CELLS · grid, and where they are known."""

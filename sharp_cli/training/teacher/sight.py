@@ -43,13 +43,13 @@ BETAS = (0.9, 0.99)
 
 
 def teach_sight(
-    config: SightConfig, folder: Path, tell: Callable[[str], None], stop: Callable[[], bool] = lambda: False
+    config: SightConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
 ) -> bool:
     """Teach, or go on from the folder's checkpoint; runs on the CPU.
 
     Args:
         folder: gets ``checkpoint.pt``, and at the end ``weights.safetensors``.
-        tell: called with lines about the progress.
+        log: called with lines about the progress.
         stop: asked after each step; true ends the run with a checkpoint.
 
     Returns:
@@ -60,7 +60,7 @@ def teach_sight(
     """
     keep_freed_memory()
     material = load_material(config)
-    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was drawn does not
+    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was generated does not
     network, origin = start_network(TrainConfig(init=config.init))
     network.backbone_dtype = choose_training_dtype("auto", torch.device("cpu"))
     rates = OptimizerConfig(config.lr, 0.03 * config.lr, config.warmup)
@@ -81,7 +81,7 @@ def teach_sight(
             material.held_out,
             config.side * network.config.window,
         ),
-        tell=tell,
+        log=log,
         stop=stop,
     )
     if finished:

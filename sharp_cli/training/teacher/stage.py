@@ -51,7 +51,7 @@ def run_stage(
     clip: float,
     save_every: int,
     validate: Callable[[nn.Module], dict[str, float]],
-    tell: Callable[[str], None],
+    log: Callable[[str], None],
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Go on with a stage to its last step, or until ``stop`` says so after one.
@@ -92,7 +92,7 @@ def run_stage(
         ended = stop()
         if ended or stage.step % save_every == 0 or stage.step == steps:
             save_stage(folder, stage)
-            tell(f"[{stage.step}/{steps}] {_in_words(shown)}; validation {_in_words(validate(stage.mean))}")
+            log(f"[{stage.step}/{steps}] {_in_words(shown)}; validation {_in_words(validate(stage.mean))}")
         if ended:
             break
     return stage.step >= steps

@@ -27,13 +27,13 @@ CLIP = 2.0
 
 
 def train_teacher(
-    config: TeacherConfig, folder: Path, tell: Callable[[str], None], stop: Callable[[], bool] = lambda: False
+    config: TeacherConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
 ) -> bool:
     """Train, or go on from the folder's checkpoint; runs on the CPU.
 
     Args:
         folder: gets ``checkpoint.pt``, from which :func:`load_teacher` reads.
-        tell: called with lines about the progress.
+        log: called with lines about the progress.
         stop: asked after each step; true ends the run with a checkpoint.
 
     Returns:
@@ -45,7 +45,7 @@ def train_teacher(
     keep_freed_memory()
     synthetic, held_out = load_synthetic(config.drawn)
     measured = load_measured(config.measured, held_out)
-    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was drawn does not
+    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was generated does not
     teacher = start_teacher(config.kind, Path(config.features))
     names = ["decoder"] + (["features"] if any(True for _ in teacher.features.parameters()) else [])
     rates = {"decoder": config.lr, "features": config.feature_lr}
@@ -71,7 +71,7 @@ def train_teacher(
         clip=CLIP,
         save_every=config.save_every,
         validate=lambda model: validate_disparity(model, held_out, config.drawn.side),
-        tell=tell,
+        log=log,
         stop=stop,
     )
 
