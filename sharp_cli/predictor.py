@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
@@ -20,11 +21,20 @@ from sharp_cli.model.checkpoint import empty_network
 from sharp_cli.model.compose import NdcGaussians
 from sharp_cli.model.low_memory import enable_low_memory
 from sharp_cli.model.network import SharpNetwork
-from sharp_cli.model.precision import Precision, choose_dtype, place_tensors
+from sharp_cli.model.precision import (
+    Precision,
+    change_backbone_dtype,
+    choose_dtype,
+    exact_products,
+    has_native_bf16,
+    place_tensors,
+)
 from sharp_cli.photo import FocalOverride, Photo, as_photo
 from sharp_cli.runtime.devices import Device, choose_device
+from sharp_cli.runtime.files import Progress, no_progress
+from sharp_cli.runtime.memory import is_out_of_memory, memory_for
 from sharp_cli.version import __version__
-from sharp_cli.weights.catalog import LICENSE_KEY
+from sharp_cli.weights.catalog import LICENSE_KEY, Checkpoint
 from sharp_cli.weights.read import Weights, read_weights
 from sharp_cli.weights.resolve import resolve
 
@@ -43,13 +53,27 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 class Predictor:
-    """A loaded network on a device. Made by :func:`load_predictor`."""
+    """A loaded network on a device. Made by :func:`load_predictor`.
 
-    def __init__(self, network: SharpNetwork, device: torch.device, facts: dict[str, str], low_vram: bool) -> None:
+    Args:
+        facts: what every splat records about the network.
+        low_vram: run part by part.
+        wider_dtype: of the backbone, from the first result on that is not finite; None keeps its dtype.
+    """
+
+    def __init__(
+        self,
+        network: SharpNetwork,
+        device: torch.device,
+        facts: dict[str, str],
+        low_vram: bool,
+        wider_dtype: torch.dtype | None = None,
+    ) -> None:
         self.network = network
         self.device = device
         self.facts = facts
         self.low_vram = False
+        self._wider_dtype = wider_dtype
         if low_vram:
             self._use_low_memory()
 
@@ -77,41 +101,73 @@ class Predictor:
         Raises:
             SharpError: an unreadable photo, or a result that is not finite.
         """
-        given = focal_px is not None or focal_mm is not None or fov is not None
-        found = as_photo(photo, FocalOverride(focal_px, focal_mm, fov) if given else None)
-        return self.to_camera_space(self.run_network([found]), [found])[0]
+        return self.predict_batch([photo], focal_px, focal_mm=focal_mm, fov=fov)[0]
 
-    def predict_batch(self, photos: Sequence[PhotoLike]) -> list[Gaussians]:
+    def predict_batch(
+        self,
+        photos: Sequence[PhotoLike],
+        focal_px: float | None = None,
+        *,
+        focal_mm: float | None = None,
+        fov: float | None = None,
+    ) -> list[Gaussians]:
         """Turn several photos into Gaussians in one pass through the network: faster than one by one on a GPU.
 
         Args:
-            photos: as for :meth:`predict`; focal lengths come from EXIF, or from ``read_photo(path, focal=...)``.
+            photos: as for :meth:`predict`. For focal lengths of their own, use ``read_photo(path, focal=...)``.
+            focal_px, focal_mm, fov: as for :meth:`predict`, for all photos.
+
+        Raises:
+            SharpError: as for :meth:`predict`.
         """
-        found = [as_photo(photo) for photo in photos]
-        return self.to_camera_space(self.run_network(found), found)
+        given = focal_px is not None or focal_mm is not None or fov is not None
+        focal = FocalOverride(focal_px, focal_mm, fov) if given else None
+        found = [as_photo(photo, focal) for photo in photos]
+        return self.to_camera_space(self.run_network(found), found) if found else []
 
     @torch.inference_mode()
     def run_network(self, photos: list[Photo]) -> NdcGaussians:
-        """The network alone; :meth:`to_camera_space` does the rest. Out of memory is tried once more part by part."""
-        try:
-            return self._forward(photos)
-        except RuntimeError as error:
-            if self.low_vram or self.device.type == "cpu" or not _is_out_of_memory(error):
-                raise
-        warnings.warn(f"out of memory on {self.device}: continuing part by part, which is slower", stacklevel=2)
-        self._use_low_memory()
-        return self._forward(photos)
+        """Run the network alone; :meth:`to_camera_space` does the rest.
+
+        If memory is exhausted, the network runs part by part from then on. If ``precision`` is "auto" and a result in
+        fp16 is not finite, it runs in a wider type from then on. Both give a warning.
+
+        Raises:
+            SharpError: not enough memory.
+        """
+        ndc = self._run_within_memory(photos)
+        if self._wider_dtype is not None and not all(map(all_finite, ndc)):
+            warnings.warn("values too large for fp16: continuing in another precision", stacklevel=3)
+            change_backbone_dtype(self.network, self._wider_dtype)
+            self._wider_dtype = None
+            ndc = self._run_within_memory(photos)
+        return ndc
 
     @torch.inference_mode()
     def to_camera_space(self, ndc: NdcGaussians, photos: list[Photo]) -> list[Gaussians]:
         """Bring the network's Gaussians from its normalized space to each photo's camera (docs/network.md §8)."""
-        return [self._to_camera(NdcGaussians(*(v[i] for v in ndc)), photo) for i, photo in enumerate(photos)]
+        with memory_for(f"Gaussians on {self.device}"):
+            return [self._to_camera(NdcGaussians(*(v[i] for v in ndc)), photo) for i, photo in enumerate(photos)]
+
+    def _run_within_memory(self, photos: list[Photo]) -> NdcGaussians:
+        try:
+            return self._forward(photos)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if self.low_vram or self.device.type == "cpu":
+                raise _too_small(self.device) from error
+        # Here, not above: the error's traceback holds on to the memory of the attempt.
+        _warn_of_low_memory(self.device)
+        self._use_low_memory()
+        return self._run_within_memory(photos)
 
     def _forward(self, photos: list[Photo]) -> NdcGaussians:
         size = self.network.config.resolution
         image = torch.cat([_square(photo, size, self.device) for photo in photos])
         factors = [photo.focal_px / photo.width for photo in photos]
-        return self.network(image, torch.tensor(factors, dtype=torch.float32, device=self.device))
+        with exact_products(self.device.type == "cuda" and self.network.backbone_dtype == torch.float32):
+            return self.network(image, torch.tensor(factors, dtype=torch.float32, device=self.device))
 
     def _to_camera(self, ndc: NdcGaussians, photo: Photo) -> Gaussians:
         if not all(map(all_finite, ndc)):
@@ -141,19 +197,29 @@ def load_predictor(
     device: Device | torch.device = "auto",
     precision: Precision = "auto",
     low_vram: bool = False,
+    *,
+    progress: Progress = no_progress,
 ) -> Predictor:
     """Load a network, ready for photos.
 
     Args:
         weights: a known checkpoint's name (downloaded when first needed), a ``.safetensors`` or a ``.pt`` file.
-        device: ``auto`` takes CUDA, else MPS, else the CPU.
+        device: ``auto`` takes CUDA, else MPS, else the CPU; or a ``torch.device``.
         precision: what the backbone computes in; ``auto`` is the fastest that stays faithful on the device.
         low_vram: run part by part, for devices that cannot hold the network.
+        progress: called during a download with the bytes done and the bytes in all.
 
     Raises:
-        SharpError: weights that cannot be found or do not fit, or a missing device.
+        SharpError: weights that cannot be found, downloaded or used, a missing device, or not enough memory.
     """
-    return predictor_from(read_weights(resolve(weights)), device, precision, low_vram)
+
+    def fetch(checkpoint: Checkpoint) -> Path:
+        from sharp_cli.weights.download import download
+
+        return download(checkpoint, progress)
+
+    device = choose_device(device)  # before a download
+    return predictor_from(read_weights(resolve(weights, download=fetch)), device, precision, low_vram)
 
 
 def predictor_from(
@@ -162,23 +228,47 @@ def predictor_from(
     """As :func:`load_predictor`, from weights already read."""
     device = choose_device(device)
     network = empty_network(weights.config)
-    # With low_vram the weights stay in main memory, and each part visits the device.
-    home = torch.device("cpu") if low_vram else device
-    place_tensors(network, weights.tensors, choose_dtype(precision, device), home)
+    dtype = choose_dtype(precision, device)
+    low_vram = _place_within_memory(network, weights, dtype, device, low_vram)
     network.eval().requires_grad_(False)
-    if device.type == "cuda":
-        network.to(memory_format=torch.channels_last)
     network.encoder.patch_encoder.chunk = CPU_WINDOW_CHUNK if device.type == "cpu" else None
     facts = {"made_by": f"sharp-cli {__version__}", "weights": weights.path.name}
     facts |= {key: str(weights.record[key]) for key in ("name", LICENSE_KEY) if key in weights.record}
-    return Predictor(network, device, facts, low_vram)
+    wider = None
+    if precision == "auto" and dtype == torch.float16:
+        wider = torch.bfloat16 if has_native_bf16(device) else torch.float32
+    return Predictor(network, device, facts, low_vram, wider)
+
+
+def _place_within_memory(
+    network: SharpNetwork, weights: Weights, dtype: torch.dtype, device: torch.device, low_vram: bool
+) -> bool:
+    """Fill the network, on the device if it has room; return whether it must run part by part."""
+    if not low_vram:
+        try:
+            place_tensors(network, weights.tensors, dtype, device)
+            return False
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if device.type == "cpu":
+                raise _too_small(device) from error
+        _warn_of_low_memory(device)
+    # The weights stay in main memory, and each part visits the device.
+    with memory_for("the network's weights"):
+        place_tensors(network, weights.tensors, dtype, torch.device("cpu"))
+    return True
+
+
+def _warn_of_low_memory(device: torch.device) -> None:
+    warnings.warn(f"out of memory on {device}: continuing part by part, which is slower", stacklevel=4)
+
+
+def _too_small(device: torch.device) -> SharpError:
+    return SharpError(f"not enough memory for the network on {device} (close other programs)", "out_of_memory")
 
 
 def _square(photo: Photo, size: int, device: torch.device) -> Tensor:
     """A photo as the network sees it: (1, 3, size, size) in [0, 1], corners aligned, aspect ratio not kept."""
     pixels = torch.from_numpy(photo.pixels).to(device).permute(2, 0, 1)[None].float().div_(255.0)
     return F.interpolate(pixels, size=(size, size), mode="bilinear", align_corners=True)
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)

@@ -1,4 +1,4 @@
-"""The library's three lines, on a real photo with the drawn small network."""
+"""The library's three lines, on a real photo with a small network of random weights."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PIL import Image
 
 import sharp_cli
 from sharp_cli import Camera, Gaussians, load_predictor, read_ply, write_ply
+from sharp_cli import predictor as module
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.covariance import rotation_from_quats
 from sharp_cli.photo import FocalOverride, as_photo
@@ -78,12 +79,70 @@ def test_out_of_memory_falls_back_once_and_says_so(
 
     monkeypatch.setattr(predictor, "_forward", full)
     monkeypatch.setattr(predictor, "device", torch.device("meta"))
-    with pytest.warns(UserWarning, match="out of memory"), pytest.raises(torch.OutOfMemoryError):
+    with pytest.warns(UserWarning, match="out of memory"), pytest.raises(SharpError) as caught:
         predictor.predict(data / "china.jpg")
-    with warnings.catch_warnings(), pytest.raises(torch.OutOfMemoryError):
+    assert caught.value.code == "out_of_memory"
+    with warnings.catch_warnings(), pytest.raises(SharpError, match="not enough memory for the network on meta"):
         warnings.simplefilter("error")
         predictor.predict(data / "china.jpg")
     assert calls == [False, True, True]
+
+
+def test_out_of_memory_on_a_cpu_is_an_error(
+    small_predictor: Predictor, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_photos: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:130] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(small_predictor, "_forward", full)
+    with pytest.raises(SharpError, match="not enough memory for the network on cpu"):
+        small_predictor.predict(data / "china.jpg")
+
+
+def test_weights_that_the_device_cannot_hold_stay_in_main_memory(
+    tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, places = module.place_tensors, []
+
+    def full(network: object, tensors: object, dtype: object, device: torch.device) -> None:
+        places.append(device.type)
+        if device.type == "meta":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        place(network, tensors, dtype, device)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "place_tensors", full)
+    monkeypatch.setattr(module, "choose_device", torch.device)
+    with pytest.warns(UserWarning, match="out of memory on meta"):
+        predictor = load_predictor(tiny_weights, device="meta", precision="fp32")  # type: ignore[arg-type]
+    assert places == ["meta", "cpu"] and predictor.low_vram
+    assert {parameter.device.type for parameter in predictor.network.parameters()} == {"cpu"}
+
+
+def test_fp16_of_auto_falls_back_once_and_says_so(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on CUDA, where auto means fp16."""
+    monkeypatch.setattr(module, "choose_dtype", lambda *_: torch.float16)
+    monkeypatch.setattr(module, "has_native_bf16", lambda *_: True)
+    predictor = load_predictor(tiny_weights, device="cpu")
+    photo = np.full((48, 64, 3), 90, np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predictor.predict(photo)
+    forward = predictor.network.depth_decoder.forward
+
+    def too_large_for_fp16(maps: list[torch.Tensor]) -> torch.Tensor:
+        return forward(maps) * torch.full((), 1e38).to(maps[0].dtype) * 1e-38
+
+    monkeypatch.setattr(predictor.network.depth_decoder, "forward", too_large_for_fp16)
+    with pytest.warns(UserWarning, match="too large for fp16"):
+        found = predictor.predict(photo)
+    assert found.means.isfinite().all()
+    assert predictor.network.backbone_dtype == torch.bfloat16
+    assert predictor.network.encoder.patch_encoder.blocks[0].mlp.fc1.weight.dtype == torch.bfloat16
+
+    chosen = load_predictor(tiny_weights, device="cpu", precision="fp16")
+    monkeypatch.setattr(chosen.network.depth_decoder, "forward", too_large_for_fp16)
+    with pytest.raises(SharpError, match="not finite"):
+        chosen.predict(photo)
 
 
 def test_a_result_that_is_not_finite_is_an_error(small_weights: Path, data: Path) -> None:
@@ -125,5 +184,8 @@ def test_the_focal_length_is_given_in_any_of_three_ways(tiny_weights: Path, data
     assert predictor.predict(photo, focal_mm=43.27).camera.focal_px == pytest.approx(769, rel=0.01)
     with pytest.raises(SharpError, match="only once"):
         predictor.predict(photo, 500.0, fov=90)
+    wide = predictor.predict_batch([photo, photo], fov=90)
+    assert [each.camera and each.camera.focal_px for each in wide] == [pytest.approx(320)] * 2
+    assert predictor.predict_batch([]) == []
     one, two = predictor.predict_batch([photo, sharp_cli.read_photo(photo)])
     torch.testing.assert_close(one.means, two.means, rtol=1e-4, atol=1e-4)

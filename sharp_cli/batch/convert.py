@@ -110,7 +110,8 @@ class Network:
         """Loaded at first use."""
         from sharp_cli.predictor import load_predictor
 
-        return load_predictor(self._path, self.device, self.precision, self.low_vram)
+        # "auto" as it is: it may fall back from fp16, for single photos that need the range.
+        return load_predictor(self._path, self.device, self._precision, self.low_vram)
 
     @cached_property
     def _path(self) -> Path:

@@ -16,6 +16,7 @@ from sharp_cli.batch.events import Listener, RunSummary
 from sharp_cli.batch.task import Item, Job, JobResult, Output, StopRun, Task, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import DISK_FULL, PREFIX
+from sharp_cli.runtime.memory import is_out_of_memory
 
 READ_AHEAD = 2
 """Inputs that the reader holds: the one needed next, and the one it reads meanwhile."""
@@ -131,7 +132,10 @@ class _Run(Generic[Item, Output]):
         if item is _ENDED:
             return _ENDED
         self._emit("begun", work.job)
-        return _attempt(work, self.task.compute, item)
+        output = _attempt(work, self.task.compute, item)
+        if output is _ENDED and work.result.code == "out_of_memory":  # every job takes this stage the same memory
+            work.result.error = StopRun(str(work.result.error), "out_of_memory")
+        return output
 
     def _write(self, work: Work, item: Item, output: Output) -> None:
         _attempt(work, self.task.write, item, output)
@@ -172,6 +176,9 @@ def _explain(result: JobResult, error: Exception) -> None:
         result.reason = f"cannot write {named}: {error.strerror or error}"
         if error.errno in DISK_FULL:
             result.error = StopRun(f"no space left for {target} (free some and start again to continue)", "disk_full")
+    elif is_out_of_memory(error):
+        result.error = StopRun(f"not enough memory for {result.job.source} (close other programs)", "out_of_memory")
+        result.reason = str(result.error)
     elif not isinstance(error, SharpError):
         result.reason = f"{result.job.source}: {type(error).__name__}: {error}"
 

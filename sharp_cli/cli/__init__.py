@@ -14,6 +14,7 @@ from sharp_cli.cli import convert, doctor, evaluate, export, formats, inspect, r
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
 from sharp_cli.errors import SharpError
+from sharp_cli.runtime.memory import is_out_of_memory
 from sharp_cli.version import __version__
 
 app = typer.Typer(
@@ -73,6 +74,8 @@ def main(words: Sequence[str] | None = None) -> None:
     except SharpError as error:
         _fail(explain(str(error), error.code), error, debug)
     except Exception as error:
+        if is_out_of_memory(error):
+            _fail(explain("not enough memory (close other programs)", "out_of_memory"), error, debug)
         _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
 
 

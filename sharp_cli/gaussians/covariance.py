@@ -127,7 +127,7 @@ def decompose_by_torch(factor: Tensor) -> tuple[Tensor, Tensor]:
             columns[p], columns[q] = _rotate(columns[p], columns[q], tiny)
     lengths = [_dot(column, column).sqrt() for column in columns]
 
-    first = _unit(columns[0], fallback=tuple(columns[0][0].new_tensor(v) for v in (1.0, 0.0, 0.0)))
+    first = _unit(columns[0], fallback=tuple(columns[0][0].new_full((), v) for v in (1.0, 0.0, 0.0)))
     along = _dot(first, columns[1])
     across = tuple(b - along * a for a, b in zip(first, columns[1], strict=True))
     second = _unit(across, fallback=_perpendicular(first))

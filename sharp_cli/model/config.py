@@ -27,7 +27,8 @@ class SharpConfig:
     """
 
     image_size: int = 384
-    """Side of a ViT window in pixels; the network's own resolution is four times that."""
+    """Side of a ViT window in pixels: :attr:`window` in code. Weights files and presets call it after timm's
+    ``img_size``, and that key stays."""
     patch_size: int = 16
     embed_dim: int = 1024
     depth: int = 24
@@ -54,9 +55,9 @@ class SharpConfig:
                 smallest = 0 if field.name == "latent_blocks" else 1
                 if not isinstance(number, int) or not smallest <= number <= LARGEST:
                     raise SharpError(f"Config: {field.name} cannot be {value!r}.")
-        if self.image_size % self.patch_size or self.grid % 8:
+        if self.window % self.patch_size or self.grid % 8:
             raise SharpError(
-                f"Config: a window of {self.image_size} px in patches of {self.patch_size} px is no token "
+                f"Config: a window of {self.window} px in patches of {self.patch_size} px is no token "
                 "grid divisible by 8, which the pyramid's overlaps need."
             )
         if self.embed_dim % self.num_heads:
@@ -65,14 +66,19 @@ class SharpConfig:
             raise SharpError(f"Config: latent_blocks {self.latent_blocks} reach beyond depth {self.depth}.")
 
     @property
+    def window(self) -> int:
+        """Side of a ViT window in pixels; the network's own resolution is four times that."""
+        return self.image_size
+
+    @property
     def grid(self) -> int:
         """Side of a window's token grid."""
-        return self.image_size // self.patch_size
+        return self.window // self.patch_size
 
     @property
     def resolution(self) -> int:
         """Side of the square picture the network sees, in pixels."""
-        return 4 * self.image_size
+        return 4 * self.window
 
     @property
     def num_gaussians(self) -> int:

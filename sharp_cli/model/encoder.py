@@ -21,7 +21,7 @@ class PyramidEncoder(nn.Module):
 
     def __init__(self, config: SharpConfig) -> None:
         super().__init__()
-        self.window, self.grid = config.image_size, config.grid
+        self.window, self.grid = config.window, config.grid
         self.latent_blocks = list(config.latent_blocks)
 
         width = config.embed_dim

@@ -21,7 +21,8 @@ def enable_low_memory(network: SharpNetwork, device: torch.device) -> None:
     network.encoder.patch_encoder.chunk = WINDOW_CHUNK
     if device.type == "cpu":
         return
-    network.to("cpu")
+    if any(parameter.device.type != "cpu" for parameter in network.parameters()):
+        network.to("cpu")
     for part in (*network.encoder.children(), *network.children()):
         if part is not network.encoder:
             visit_for_calls(part, device)

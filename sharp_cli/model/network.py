@@ -30,7 +30,7 @@ class Prediction(NamedTuple):
 
 
 class SharpNetwork(nn.Module):
-    """SHARP (arXiv 2512.10685; docs/network.md). ``precision.set_precision`` chooses what its backbone computes in."""
+    """SHARP (arXiv 2512.10685; docs/network.md). ``precision.place_tensors`` chooses what its backbone computes in."""
 
     def __init__(self, config: SharpConfig) -> None:
         super().__init__()

@@ -117,7 +117,7 @@ class WindowViT(VisionTransformer):
 def build_vit(config: SharpConfig) -> WindowViT:
     """A ViT without classifier head, with timm's initial values on whatever device is the default."""
     vit = WindowViT(
-        img_size=config.image_size,
+        img_size=config.window,
         patch_size=config.patch_size,
         embed_dim=config.embed_dim,
         depth=config.depth,

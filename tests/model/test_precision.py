@@ -12,7 +12,7 @@ from sharp_cli.model.checkpoint import empty_network
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.low_memory import enable_low_memory, visit_for_calls
 from sharp_cli.model.network import SharpNetwork
-from sharp_cli.model.precision import choose_dtype, place_tensors
+from sharp_cli.model.precision import choose_dtype, exact_products, place_tensors
 from sharp_cli.model.random_weights import SMALL, random_tensors
 
 CPU = torch.device("cpu")
@@ -34,6 +34,7 @@ def picture() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_auto_is_bf16_only_where_the_cpu_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_dtype("auto", torch.device("mps")) == torch.float32
+    assert choose_dtype("auto", torch.device("cuda")) == torch.float16
     for native, expected in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(module, "has_native_bf16", lambda device, native=native: native)
         assert choose_dtype("auto", CPU) == expected
@@ -106,3 +107,20 @@ def test_a_part_is_on_the_device_during_its_calls_only() -> None:
 def test_pictures_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match="512"):
         network(torch.float32)(torch.zeros(1, 3, 64, 64), torch.ones(1))
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="switches that came with torch 2.9")
+def test_tf32_is_switched_off_however_it_was_switched_on() -> None:
+    conv = torch.backends.cudnn.conv
+    before = conv.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    conv.fp32_precision = "ieee"
+    try:
+        with exact_products(True):
+            assert (conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision) == ("ieee", "ieee")
+        assert (conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision) == ("ieee", "tf32")
+    finally:
+        conv.fp32_precision = before
+        torch.backends.cuda.matmul.fp32_precision = "none"
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = True

@@ -79,7 +79,7 @@ def teach_sight(
         validate=lambda model: validate_disparity(
             lambda images: predict(model, images)[:, 0].clamp(min=1e-4).log(),
             material.held_out,
-            config.side * network.config.image_size,
+            config.side * network.config.window,
         ),
         log=log,
         stop=stop,
@@ -122,7 +122,7 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
 def sight_losses(model: nn.Module, config: SightConfig, material: Material) -> dict[str, Tensor]:
     """Weighted terms of the loss on the next batch."""
     assert isinstance(model, SharpNetwork)
-    side = config.side * model.config.image_size
+    side = config.side * model.config.window
     cells = min(CELLS, side // 2)
     images, true, _ = material.batch(config, side, cells, model.config.grid)
     return layer_terms(predict(model, degrade(recolor(images))), true)
