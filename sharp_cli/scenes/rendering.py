@@ -102,8 +102,8 @@ def _trace_rows(
 
 @inlined
 def _trace_pixel(
-    scene: Scene, textures: Textures, camera: Doubles, tile: Tile, far: float, film: SensorArrays, row: int, column: int,
-    again: bool, edge: bool,
+    scene: Scene, textures: Textures, camera: Doubles, tile: Tile, far: float, film: SensorArrays, row: int,
+    column: int, again: bool, edge: bool,
 ) -> None:  # fmt: skip
     """Its center; or three places more, which, but for an ``edge``, look as the nearest center on the same shape."""
     color, wide = film.color, 1.0 / min(camera[12], camera[13])
