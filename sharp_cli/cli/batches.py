@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from sharp_cli.batch.lists import parse_list
 from sharp_cli.batch.manifest import Manifest
 from sharp_cli.batch.pipeline import run
 from sharp_cli.batch.task import Job, Task
+from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.display.plain import echo
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.remedies import explain
@@ -23,17 +23,6 @@ from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import remove_leftovers
 
 STDIN = STDOUT = "-"
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """The options of a run that do not change its results."""
-
-    json_file: Path | None
-    timings: bool
-    fail_fast: bool
-    quiet: bool
-    debug: bool
 
 
 def is_debug(context: typer.Context) -> bool:

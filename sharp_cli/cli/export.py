@@ -9,7 +9,8 @@ from typing import Any
 import typer
 
 from sharp_cli.cli import options as opt
-from sharp_cli.cli.batches import BatchOptions, choose_jobs, finish, is_debug, read_words, run_batch, show_plan
+from sharp_cli.cli.batch_options import BatchOptions
+from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run_batch, show_plan
 from sharp_cli.cli.choices import PlyLayout
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch

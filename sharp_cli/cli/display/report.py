@@ -15,7 +15,7 @@ from sharp_cli.cli.remedies import explain
 
 if TYPE_CHECKING:
     from sharp_cli.batch.task import Job, JobResult, Task
-    from sharp_cli.cli.batches import BatchOptions
+    from sharp_cli.cli.batch_options import BatchOptions
 
 
 class Report(Live, Listener):
