@@ -44,13 +44,15 @@ def train(
     Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
     """
     import_torch()
+    from sharp_cli.cli.display.train import show_training
     from sharp_cli.predictor import choose_device
     from sharp_cli.training.configfile import load_config
     from sharp_cli.training.loop import train as run
 
     # --steps comes last, so that it wins over --set.
     chosen = load_config(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
-    state = run(chosen, out, choose_device(device.value), quiet=quiet)
+    with show_training(chosen, quiet) as listener:
+        state = run(chosen, out, choose_device(device.value), listener=listener)
     if state.step < chosen.steps:
         raise typer.Exit(130)
     typer.echo(out / "weights.safetensors")

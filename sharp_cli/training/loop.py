@@ -20,12 +20,12 @@ from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import Ordered, held_out, micro_batches, training_samples
 from sharp_cli.training.distributed import World, join_world
+from sharp_cli.training.events import Kind, Listener, Report, Started, StepDone, Stopped, ignore
 from sharp_cli.training.freezing import freeze
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.logs import Logs
 from sharp_cli.training.phases import build_phase, picture_side
 from sharp_cli.training.precision import choose_training_dtype
-from sharp_cli.training.progress import Display
 from sharp_cli.training.schedule import build_optimizer
 from sharp_cli.training.state import (
     CHECKPOINTS,
@@ -46,7 +46,7 @@ def train(
     folder: Path,
     device: torch.device,
     *,
-    quiet: bool = False,
+    listener: Listener = ignore,
     stop: Callable[[int], bool] = lambda step: False,
 ) -> State:
     """Train, or go on with the run whose checkpoints the folder holds.
@@ -56,6 +56,7 @@ def train(
 
     Args:
         folder: gets ``checkpoints/``, ``weights.safetensors``, ``log.jsonl`` and, where wanted, ``tensorboard/``.
+        listener: called with every event of the run, in the main process only.
         stop: asked after each step with the number of steps done; true ends the run as a signal would.
 
     Returns:
@@ -69,10 +70,9 @@ def train(
     with join_world(device, config.batch, config.micro_batch) as world, _stop_signals() as stopped:
         state = start_state(config, world, folder)
         phase = build_phase(state.network, config, world.device).train()
-        with Display(config, quiet or not world.is_main) as display:
-            run = _Run(config, folder, world, state, phase, display)
-            run.announce()
-            run.go_on(lambda: world.any(stopped.is_set() or stop(state.step)))
+        run = _Run(config, folder, world, state, phase, listener if world.is_main else ignore)
+        run.announce()
+        run.go_on(lambda: world.any(stopped.is_set() or stop(state.step)))
         return state
 
 
@@ -97,42 +97,42 @@ class _Run:
     """What the steps of a run share."""
 
     def __init__(
-        self, config: TrainConfig, folder: Path, world: World, state: State, phase: nn.Module, display: Display
+        self, config: TrainConfig, folder: Path, world: World, state: State, phase: nn.Module, emit: Listener
     ) -> None:
         self.config, self.folder, self.world, self.state = config, folder, world, state
-        self.phase, self.display = phase, display
+        self.phase, self.emit = phase, emit
         size = picture_side(state.network, config)
         self.source: Ordered = training_samples(config, size)
         self.held_out, self.held_out_count = held_out(config, size)
         self.logs = Logs(folder, config, state.step) if world.is_main else None
         self.saved = state.step
         self.recent: dict[str, list[float]] = defaultdict(list)
+        self.start_time, self.start_step = time.monotonic(), state.step
 
     def announce(self) -> None:
-        """Say what is trained."""
-        values = [(p.numel(), p.requires_grad) for p in self.state.network.parameters()]
-        trained, total = sum(n for n, wanted in values if wanted), sum(n for n, _ in values)
-        start = f"from step {self.state.step}" if self.state.step else f"from {self.config.init or 'drawn values'}"
-        self.display.line(f"Training {trained:,} of {total:,} values in {self.folder}, {start}.")
+        """Report what is trained."""
+        sizes = [(p.numel(), p.requires_grad) for p in self.state.network.parameters()]
+        trainable, total = sum(n for n, trained in sizes if trained), sum(n for n, _ in sizes)
+        self.emit(Started(self.folder, self.state.step, self.config.init, trainable, total))
 
     def go_on(self, ends: Callable[[], bool]) -> None:
         """Take the steps that are left, until ``ends`` says so after one of them."""
         state, config = self.state, self.config
         batches = micro_batches(self.source, config, self.world, state.step)
         wrapped = self.world.wrap(self.phase)
-        self.display.begin(state.step)
+        self.start_time = time.monotonic()
         try:
             while state.step < config.steps:
                 begun = time.monotonic()
                 step = take_step(wrapped, state, batches, config, self.world, self.source)
                 state.seconds += time.monotonic() - begun
-                self.display.stepped(state.step)
+                self.emit(StepDone(state.step, self.samples_per_s()))
                 self.report(step.numbers, step.pictures)
                 ended = ends()
                 if ended or self.due(config.checkpoints.every):
                     self.save()
                 if ended:
-                    self.display.line(f"Stopped after step {state.step}; the same command goes on from there.")
+                    self.emit(Stopped(state.step))
                     return
             self.save()
         finally:
@@ -150,7 +150,7 @@ class _Run:
         if self.due(log.every):
             means = {name: sum(values) / len(values) for name, values in self.recent.items()}
             self.recent.clear()
-            self.tell("train", {**means, "lr": numbers["lr"], "samples_per_s": self.display.rate(step)})
+            self.tell("train", {**means, "lr": numbers["lr"], "samples_per_s": self.samples_per_s()})
         if self.logs and self.due(log.pictures):
             self.logs.show(step, pictures)
         if self.due(log.validate) and self.held_out_count:
@@ -159,10 +159,15 @@ class _Run:
                 self.tell("validation", validate(self.phase, self.state, self.held_out, count, self.config, self.world))
             self.world.wait()
 
-    def tell(self, kind: str, numbers: dict[str, float]) -> None:
+    def samples_per_s(self) -> float:
+        """Since the run started in this process, validation and saving included."""
+        samples = (self.state.step - self.start_step) * self.config.batch
+        return samples / max(time.monotonic() - self.start_time, 1e-9)
+
+    def tell(self, kind: Kind, numbers: dict[str, float]) -> None:
         if self.logs:
             self.logs.add(kind, self.state.step, numbers)
-        self.display.numbers(kind, self.state.step, numbers)
+        self.emit(Report(kind, self.state.step, numbers))
 
     def save(self) -> None:
         """Checkpoint and weights, once a step."""

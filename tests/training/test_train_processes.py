@@ -62,7 +62,7 @@ def stored(folder: Path) -> dict:
 
 
 def test_two_processes_learn_what_one_does(config: Path, tmp_path: Path):
-    train(load_config(str(config)), tmp_path / "one", torch.device("cpu"), quiet=True)
+    train(load_config(str(config)), tmp_path / "one", torch.device("cpu"))
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "sharp_cli"]
     words = ["train", str(config), "--out", str(tmp_path / "two"), "--device", "cpu"]

@@ -48,11 +48,11 @@ def log_of(folder: Path) -> list[dict]:
 def test_a_run_stopped_anywhere_goes_on_to_the_last_bit(phase: str, posed: Path, tmp_path: Path):
     muon = {"muon": 20.0 if phase == "coarsest" else 0.0}
     config = tiny_config(posed, phase=phase, log={"validate": 3}, optimizer=muon)
-    whole = train(config, tmp_path / "whole", CPU, quiet=True)
+    whole = train(config, tmp_path / "whole", CPU)
     for stop in (1, 2) if phase == "depth" else (2,):
-        part = train(config, tmp_path / "parts", CPU, quiet=True, stop=lambda step, stop=stop: step == stop)
+        part = train(config, tmp_path / "parts", CPU, stop=lambda step, stop=stop: step == stop)
         assert part.step == stop
-    parts = train(config, tmp_path / "parts", CPU, quiet=True)
+    parts = train(config, tmp_path / "parts", CPU)
     assert parts.step == whole.step == 3
     assert same(whole.network.state_dict(), parts.network.state_dict())
     assert same(whole.optimizer.state_dict(), parts.optimizer.state_dict())
@@ -71,7 +71,7 @@ def test_training_changes_what_it_should_and_learns(posed: Path, tmp_path: Path)
     config = tiny_config(
         posed, steps=6, optimizer={"lr": 5e-3, "ema": 0.0}, checkpoints={"every": 0}, log={"validate": 3}
     )
-    train(config, tmp_path, CPU, quiet=True)
+    train(config, tmp_path, CPU)
     losses = [line["loss"] for line in log_of(tmp_path) if line["kind"] == "train"]
     assert len(losses) == 6 and sum(losses[-2:]) < 0.8 * sum(losses[:2])
     validated = [line for line in log_of(tmp_path) if line["kind"] == "validation"]
@@ -85,10 +85,10 @@ def test_training_changes_what_it_should_and_learns(posed: Path, tmp_path: Path)
 
 
 def test_full_phase_starts_from_a_depth_phase(posed: Path, tmp_path: Path):
-    train(tiny_config(posed, phase="depth", steps=1), tmp_path / "depth", CPU, quiet=True)
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path / "depth", CPU)
     learned = tmp_path / "depth" / "weights.safetensors"
     frozen = tiny_config(posed, steps=1, adjust_depth=True, init=str(learned), trainable="released")
-    state = train(frozen, tmp_path / "full", CPU, quiet=True)
+    state = train(frozen, tmp_path / "full", CPU)
     before, after = (read_weights(each).tensors for each in (learned, tmp_path / "full" / "weights.safetensors"))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert "depth_alignment.scale_map_estimator.conv_out.weight" in changed
@@ -99,31 +99,31 @@ def test_full_phase_starts_from_a_depth_phase(posed: Path, tmp_path: Path):
     assert str(tmp_path) not in json.dumps(record)
     assert state.origin["name"] == "depth"
     with pytest.raises(SharpError, match="other sizes"):
-        train(tiny_config(posed, init=str(learned), network={"embed_dim": 32}), tmp_path / "no", CPU, quiet=True)
+        train(tiny_config(posed, init=str(learned), network={"embed_dim": 32}), tmp_path / "no", CPU)
 
 
 def test_another_configuration_does_not_go_on(posed: Path, tmp_path: Path):
-    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU, quiet=True)
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU)
     with pytest.raises(SharpError, match=r"another optimizer\.lr, seed"):
-        train(tiny_config(posed, phase="depth", steps=1, seed=1, optimizer={"lr": 2e-3}), tmp_path, CPU, quiet=True)
-    assert train(tiny_config(posed, phase="depth", steps=2, log={"every": 2}), tmp_path, CPU, quiet=True).step == 2
+        train(tiny_config(posed, phase="depth", steps=1, seed=1, optimizer={"lr": 2e-3}), tmp_path, CPU)
+    assert train(tiny_config(posed, phase="depth", steps=2, log={"every": 2}), tmp_path, CPU).step == 2
 
 
 def test_a_checkpoint_from_before_a_field_existed_goes_on(posed: Path, tmp_path: Path):
-    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU, quiet=True)
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU)
     (path,) = find_checkpoints(tmp_path)
     stored = torch.load(path, weights_only=True)
     del stored["config"]["data"]["scenes"]["layouts"], stored["config"]["optimizer"]["muon"]
     torch.save(stored, path)
-    assert train(tiny_config(posed, phase="depth", steps=2), tmp_path, CPU, quiet=True).step == 2
+    assert train(tiny_config(posed, phase="depth", steps=2), tmp_path, CPU).step == 2
 
 
 def test_a_damaged_checkpoint_is_named(posed: Path, tmp_path: Path):
-    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU, quiet=True)
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU)
     (path,) = find_checkpoints(tmp_path)
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(SharpError, match=path.name):
-        train(tiny_config(posed, phase="depth", steps=2), tmp_path, CPU, quiet=True)
+        train(tiny_config(posed, phase="depth", steps=2), tmp_path, CPU)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -134,7 +134,7 @@ def test_a_signal_ends_after_the_step_with_a_checkpoint(name: str, posed: Path, 
         return False
 
     before = signal.getsignal(getattr(signal, name))
-    state = train(tiny_config(posed, phase="depth"), tmp_path, CPU, quiet=True, stop=strike)
+    state = train(tiny_config(posed, phase="depth"), tmp_path, CPU, stop=strike)
     assert state.step < 3
     assert [path.name for path in find_checkpoints(tmp_path)] == [f"step-{state.step:08}.pt"]
     assert (tmp_path / "weights.safetensors").exists()
@@ -146,7 +146,7 @@ def test_a_loss_that_is_not_finite_names_its_samples(posed: Path, tmp_path: Path
     with pytest.raises(
         SharpError, match=r"Step \d: the (loss|gradient) is not finite .* on pairs number \d+ of the data"
     ):
-        train(config, tmp_path, CPU, quiet=True)
+        train(config, tmp_path, CPU)
 
 
 def test_workers_bring_the_same_samples(posed: Path, tmp_path: Path):
@@ -170,12 +170,12 @@ def test_the_end_of_a_cluster_job_does_not_end_the_workers_first(posed: Path, tm
         return False
 
     config = tiny_config(posed, phase="coarse", steps=8, data={"workers": 1})  # more than are made ready ahead
-    assert train(config, tmp_path, CPU, quiet=True, stop=end).step == 8
+    assert train(config, tmp_path, CPU, stop=end).step == 8
 
 
 def test_the_depth_loss_can_go_on_in_the_full_phase(posed: Path, tmp_path: Path):
     config = tiny_config(posed, steps=1, depth_in_full=0.5, losses={"margin": 1.3}, log={"every": 1})
-    train(config, tmp_path, CPU, quiet=True)
+    train(config, tmp_path, CPU)
     (line,) = log_of(tmp_path)
     terms = {name: line[f"depth_{name}"] for name in ("scale", "shape", "edges", "hidden")}
     paper = {name: line[name] for name in asdict(config.losses.weights) if name in line}
@@ -198,15 +198,15 @@ def test_the_preview_presets_leave_the_precision_to_the_machine():
 
 
 def test_bf16_backbone_trains(posed: Path, tmp_path: Path):
-    state = train(tiny_config(posed, steps=1, precision="bf16"), tmp_path, CPU, quiet=True)
+    state = train(tiny_config(posed, steps=1, precision="bf16"), tmp_path, CPU)
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in state.network.parameters())
 
 
 def test_self_supervision_on_photos(posed: Path, tmp_path: Path):
     config = tiny_config(posed, phase="self", steps=2, data={"kind": "photos"})
-    train(config, tmp_path / "whole", CPU, quiet=True)
-    train(config, tmp_path / "parts", CPU, quiet=True, stop=lambda step: step == 1)
-    train(config, tmp_path / "parts", CPU, quiet=True)
+    train(config, tmp_path / "whole", CPU)
+    train(config, tmp_path / "parts", CPU, stop=lambda step: step == 1)
+    train(config, tmp_path / "parts", CPU)
     terms = log_of(tmp_path / "whole")[0]
     assert [line["loss"] for line in log_of(tmp_path / "whole")] == [
         line["loss"] for line in log_of(tmp_path / "parts")
@@ -216,7 +216,7 @@ def test_self_supervision_on_photos(posed: Path, tmp_path: Path):
 
 def test_tensorboard_has_numbers_and_pictures(posed: Path, tmp_path: Path):
     pytest.importorskip("tensorboard")
-    train(tiny_config(posed, steps=1, log={"tensorboard": True, "validate": 1}), tmp_path, CPU, quiet=True)
+    train(tiny_config(posed, steps=1, log={"tensorboard": True, "validate": 1}), tmp_path, CPU)
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(tmp_path / "tensorboard"))
@@ -229,4 +229,4 @@ def test_tensorboard_has_numbers_and_pictures(posed: Path, tmp_path: Path):
 def test_tensorboard_missing_is_said(posed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(SharpError, match=r"sharp-cli\[train\]"):
-        train(tiny_config(posed, steps=1, log={"tensorboard": True}), tmp_path, CPU, quiet=True)
+        train(tiny_config(posed, steps=1, log={"tensorboard": True}), tmp_path, CPU)
