@@ -94,5 +94,5 @@ def test_the_command_prints_the_weights_and_goes_on(config: Path, tmp_path: Path
     assert first.stdout.strip() == str(out / "weights.safetensors")
     again = CliRunner().invoke(app, [*words, "--steps", "2", "--set", "log.validate=1"])
     assert again.exit_code == 0, again.exception
-    assert "from step 1" in again.stderr and "validation: loss" in again.stderr
+    assert "after step 1" in again.stderr and "validation: loss" in again.stderr
     assert stored(out)["step"] == 2

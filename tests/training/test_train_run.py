@@ -155,7 +155,6 @@ def test_workers_bring_the_same_samples(posed: Path, tmp_path: Path):
             tiny_config(posed, phase="depth", steps=1, batch=3, data={"workers": workers}),
             tmp_path / str(workers),
             CPU,
-            quiet=True,
         )
         for workers in (0, 2)
     ]
