@@ -1,13 +1,13 @@
-"""The paper's ablations at a small scale: one training each from the same weights, on the same drawn scenes.
+"""The paper's ablations at a small scale: one training each from the same weights, on the same synthetic scenes.
 
     python benchmarks/ablations.py --init DEPTH_RUN/weights.safetensors --out ablations [--set precision=bf16]
 
 Each variant takes as many steps (the default some four minutes on two idle cores) with the `preview` preset's network
-and the paper's base losses, and is judged on the same held-out scenes as inference would do it. All train the whole
+and the paper's base losses, and is evaluated on the same held-out scenes as inference would do it. All train the whole
 network, but for the frozen encoder; the paper's never train the patch encoder. Finished ones are kept in OUT/NAME.json
 and not repeated; OUT/scenes, some 4 MB a scene, may be deleted once all are done. Changes are means of the differences
-scene by scene; the paper's regularisers stand beside its perceptual loss, which is left out where no pretrained
-ResNet-50 is to be had.
+scene by scene; the paper's regularizers are compared with its perceptual loss, which is left out if no pretrained
+ResNet-50 can be downloaded.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ from sharp_cli.training.step import take_step
 COLUMNS = {"psnr": 2, "ssim": 3, "psnr_input": 2, "abs_rel_aligned": 3}
 MEASURES = {"psnr": "novel PSNR", "ssim": "novel SSIM", "ms": "render time, ratio"}
 VIEWS = ("input", "novel")
-REGULARISERS = ("tv", "grad", "delta", "splat", "scale", "grad_scale")
+REGULARIZERS = ("tv", "grad", "delta", "splat", "scale", "grad_scale")
 
 
 class PlainPhase(FullPhase):
-    """Base Gaussians without the Gaussian decoder: only depth is learnt."""
+    """Base Gaussians without the Gaussian decoder: only depth is learned."""
 
     def predict(self, batch: PairBatch, true_depth: Tensor | None = None) -> Prediction:
         network, adjustment = self.network, None
@@ -132,10 +132,10 @@ class Variant:
 
 
 VARIANTS = {
-    "color": Variant("colour + alpha", "", Paper(18.18, 0.768, 22.2), ("depth", "percep", *REGULARISERS)),
-    "depth": Variant("+ depth", "color", Paper(22.95, 0.844, 12.2), ("percep", *REGULARISERS)),
-    "percep": Variant("+ perceptual", "depth", Paper(23.65, 0.843, 6.2), REGULARISERS),
-    "base": Variant("+ regularisers (base)", "percep", Paper(22.61, 0.829, 5.5)),
+    "color": Variant("color + alpha", "", Paper(18.18, 0.768, 22.2), ("depth", "percep", *REGULARIZERS)),
+    "depth": Variant("+ depth", "color", Paper(22.95, 0.844, 12.2), ("percep", *REGULARIZERS)),
+    "percep": Variant("+ perceptual", "depth", Paper(23.65, 0.843, 6.2), REGULARIZERS),
+    "base": Variant("+ regularizers (base)", "percep", Paper(22.61, 0.829, 5.5)),
     "no-adjustment": Variant(
         "no depth adjustment", "base", Paper(22.89, 0.838), settings=(("adjust_depth", False),)
     ),
@@ -149,7 +149,7 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class Kept(Dataset[ViewPair]):
-    """Drawn pairs, each drawn once and then read from a file."""
+    """Synthetic pairs, each generated once and then read from a file."""
 
     pairs: ScenePairs
     folder: Path
@@ -186,7 +186,7 @@ def configure(variant: Variant, options: argparse.Namespace) -> TrainConfig:
 
 
 def run(variant: Variant, options: argparse.Namespace) -> dict[str, Any]:
-    """Train and judge one variant: what its JSON file holds."""
+    """Train and evaluate one variant: what its JSON file holds."""
     config, world = configure(variant, options), World(0, 1, torch.device("cpu"))
     network, origin = start_network(config)
     network.backbone_dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
@@ -243,10 +243,10 @@ def print_tables(records: dict[str, dict[str, Any]]) -> None:
         numbers = [f"{mean(record, key):.{places}f}" for key, places in COLUMNS.items()]
         numbers += [f"{mean(record, 'ms') / slowest:.2f}", f"{mean(record, 'gaussians'):,.0f}"]
         print(f"| {VARIANTS[name].title} | {' | '.join(numbers)} | {record['seconds_a_step']:.2f} |")
-    print("\n| variant | beside | measure | paper | here, ± standard error | agree |\n|" + " --- |" * 6)
+    print("\n| variant | beside | measure | paper | here, ± standard error | agree? |\n|" + " --- |" * 6)
     for name, record in records.items():
         beside = VARIANTS[name].beside
-        while beside and beside not in records:  # the perceptual loss was not to be had
+        while beside and beside not in records:  # the perceptual network could not be downloaded
             beside = VARIANTS[beside].beside
         for measure, title in MEASURES.items() if beside else ():
             row = compare(name, record, records[beside], measure)
@@ -259,13 +259,13 @@ def compare(name: str, record: dict[str, Any], other: dict[str, Any], measure: s
     pairs = [(one[measure], two[measure]) for one, two in zip(record["scenes"], other["scenes"], strict=True)]
     changes = [one / two if is_ratio else one - two for one, two in pairs if np.isfinite([one, two]).all()]
     ours, error = statistics.fmean(changes), statistics.pstdev(changes) / max(len(changes) - 1, 1) ** 0.5
-    told = f"{ours:{form}} ± {error:{form[-3:]}}"
+    here = f"{ours:{form}} ± {error:{form[-3:]}}"
     one, two = (getattr(VARIANTS[key].paper, measure, None) for key in (name, VARIANTS[name].beside))
     if one is None or two is None:
-        return f"not told | {told} | "
+        return f"not given | {here} | "
     expected, neutral = (one / two, 1.0) if is_ratio else (one - two, 0.0)
     agree = "yes" if (ours - neutral) * (expected - neutral) > 0 else "no"
-    return f"{expected:{form}} | {told} | {agree if abs(ours - neutral) > 2 * error else 'within the error'}"
+    return f"{expected:{form}} | {here} | {agree if abs(ours - neutral) > 2 * error else 'within the error'}"
 
 
 def main() -> None:

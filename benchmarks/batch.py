@@ -1,7 +1,8 @@
-"""Batches of `sharp convert`: what overlapping costs and hides, and what a run survives.
+"""Batches of `sharp convert`: what overlapping costs and hides, what a run survives, and how fast a rerun is.
 
-python benchmarks/batch.py overlap   # 20 photos against 20 times the network alone, drawn small network at 1536 px
+python benchmarks/batch.py overlap   # 20 photos against 20 times the network alone, small random network at 1536 px
 python benchmarks/batch.py kills     # 200 photos, ten of them broken, 20 runs ended by SIGKILL, then one to the end
+python benchmarks/batch.py rerun     # 10,000 photos whose splats are done: how long until "nothing to do"
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import torch
 from PIL import Image
 
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.random_weights import SMALL, draw_tensors
+from sharp_cli.model.random_weights import SMALL, random_tensors
 from sharp_cli.weights.write import write_weights
 
 TINY = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
@@ -28,14 +29,16 @@ TINY = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["overlap", "kills"])
-    parser.add_argument("--photos", type=int, help="photos in the batch: 20 or 200 by default")
+    parser.add_argument("what", choices=["overlap", "kills", "rerun"])
+    parser.add_argument("--photos", type=int, help="photos in the batch: 20, 200 or 10,000 by default")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.what == "overlap":
             overlap(Path(folder), arguments.photos or 20)
+        elif arguments.what == "rerun":
+            rerun(Path(folder), arguments.photos or 10_000)
         else:
             kills(Path(folder), arguments.photos or 200, arguments.kills, random.Random(arguments.seed))
 
@@ -47,7 +50,7 @@ def overlap(folder: Path, count: int) -> None:
     from sharp_cli.runtime.memory import keep_freed_memory
 
     weights = folder / "small.safetensors"
-    write_weights(weights, draw_tensors(SMALL), SMALL, {}, torch.float32)
+    write_weights(weights, random_tensors(SMALL), SMALL, {}, torch.float32)
     make_photos(folder / "in", count, (3000, 4000))
     # The network alone, before and after the batch: other work on the machine may come and go.
     predictor = load_predictor(weights, device="cpu", precision="fp32")
@@ -84,7 +87,7 @@ def network_alone(predictor, photo) -> float:
 def kills(folder: Path, count: int, kill_count: int, chance: random.Random) -> None:
     """Kill runs at random moments, run to the end, and look at every file."""
     weights = folder / "tiny.safetensors"
-    write_weights(weights, draw_tensors(TINY), TINY, {}, torch.float32)
+    write_weights(weights, random_tensors(TINY), TINY, {}, torch.float32)
     make_photos(folder / "in", count - 10, (240, 320))
     broken = break_ten(folder / "in")
     made: dict[Path, int] = {}
@@ -114,6 +117,33 @@ def kills(folder: Path, count: int, kill_count: int, chance: random.Random) -> N
     for item in failed:
         print("  " + item["reason"].replace(str(folder), "…"))
     assert (run.returncode, len(made), redone, stray, len(failed)) == (1, count - 10, 0, [], len(broken))
+
+
+def rerun(folder: Path, count: int) -> None:
+    """Wall-clock seconds of a rerun over finished splats, process start included."""
+    from dataclasses import replace
+
+    from sharp_cli import Camera, Gaussians, write_ply
+    from sharp_cli.batch.convert import Network, Recipe
+    from sharp_cli.batch.provenance import make_provenance, settings_text
+
+    weights = folder / "tiny.safetensors"
+    write_weights(weights, random_tensors(TINY), TINY, {}, torch.float32)
+    settings = settings_text({**Network(str(weights), "cpu").settings(), **Recipe().settings()})
+    values = torch.rand(20, 3)
+    splat = Gaussians(values + 1, values / 90 + 0.001, torch.ones(20, 4), values[:, 0], values, Camera(8, 6, 9.0))
+    (folder / "in").mkdir()
+    for index in range(count):
+        photo = folder / "in" / f"p{index:05}.jpg"
+        Image.fromarray(np.full((24, 32, 3), index % 251, np.uint8)).save(photo)
+        provenance = replace(make_provenance(photo, settings), gaussians=str(len(splat)))
+        write_ply(folder / "out" / f"p{index:05}.ply", splat, provenance=provenance.facts())
+    for _ in range(3):
+        start = time.perf_counter()
+        run = subprocess.run(
+            command(folder / "in", folder / "out", weights), capture_output=True, text=True, check=True
+        )
+        print(f"{count:,} finished splats: {time.perf_counter() - start:.2f} s; {run.stderr.splitlines()[0]}")
 
 
 def make_photos(folder: Path, count: int, size: tuple[int, int]) -> None:

@@ -96,7 +96,7 @@ def try_input(family: str, content: bytes, folder: Path) -> tuple[str, str]:
     return outcome, wrong
 
 
-def work(seed: int, indices: range, bases: dict[str, dict[str, bytes]], current: Any, told: SimpleQueue[Any]) -> None:
+def work(seed: int, indices: range, bases: dict[str, dict[str, bytes]], current: Any, words: SimpleQueue[Any]) -> None:
     """A worker process: every input of its indices; what it is at stands in ``current``."""
     import torch
 
@@ -112,11 +112,11 @@ def work(seed: int, indices: range, bases: dict[str, dict[str, bytes]], current:
             outcome, wrong = try_input(family, content, folder)
             tally[family, outcome] += 1
             if wrong:
-                told.put((index, wrong))
+                words.put((index, wrong))
             if sum(tally.values()) == 50:  # a crash loses no more than these
-                told.put(tally)
+                words.put(tally)
                 tally = Counter()
-    told.put(tally)
+    words.put(tally)
     current.value = -1
 
 
@@ -134,20 +134,20 @@ def run(seed: int, count: int, jobs: int) -> tuple[Counter[tuple[str, str]], dic
     """All inputs: how many of each family ended how, and what was found at which index."""
     context = multiprocessing.get_context("spawn")
     bases = sound_files()
-    told: SimpleQueue[Any] = context.SimpleQueue()
+    words: SimpleQueue[Any] = context.SimpleQueue()
     tally: Counter[tuple[str, str]] = Counter()
     found: dict[int, str] = {}
 
     def start(indices: range) -> Lane:
         current = context.Value("q", indices.start, lock=False)
-        process = context.Process(target=work, args=(seed, indices, bases, current, told), daemon=True)
+        process = context.Process(target=work, args=(seed, indices, bases, current, words), daemon=True)
         process.start()
         return Lane(indices, process, current)
 
     lanes = [start(range(job, count, jobs)) for job in range(jobs)]
-    while lanes or not told.empty():
-        while not told.empty():
-            message = told.get()
+    while lanes or not words.empty():
+        while not words.empty():
+            message = words.get()
             if isinstance(message, Counter):
                 tally += message
                 show_progress(sum(tally.values()), count, len(found))

@@ -64,8 +64,8 @@ def main() -> None:
         for form in FORMS:
             command = [sys.executable, __file__, "--form", form, "--sizes", str(size)]
             command += ["--views", str(options.views), "--device", str(options.device)]
-            told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            print(f"| {size}² | {form} | {told['gib']:.2f} GiB | {told['seconds']:.1f} |")
+            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            print(f"| {size}² | {form} | {found['gib']:.2f} GiB | {found['seconds']:.1f} |")
 
 
 if __name__ == "__main__":

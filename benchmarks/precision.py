@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 from sharp_cli.model.checkpoint import empty_network, used_names
 from sharp_cli.model.precision import choose_dtype, place_tensors
 from sharp_cli.model.random_weights import SMALL
-from sharp_cli.photo import as_photo
-from sharp_cli.predictor import Predictor, choose_device
+from sharp_cli.photo import FocalOverride, as_photo
+from sharp_cli.predictor import Predictor
+from sharp_cli.runtime.devices import choose_device
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 CASES = {"network": ("china.jpg", 550.0), "batch": ("chelsea.png", 900.0)}
@@ -31,7 +32,7 @@ def means(case: str, precision: str, device: torch.device) -> torch.Tensor:
     place_tensors(network, tensors, choose_dtype(precision, device), device)  # type: ignore[arg-type]
     predictor = Predictor(network.eval(), device, {}, low_vram=False)
     photo, focal = CASES[case]
-    return predictor.predict(as_photo(DATA / photo, focal)).means.cpu()
+    return predictor.predict(as_photo(DATA / photo, FocalOverride(focal))).means.cpu()
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """One photo to one file: seconds per stage and peak memory, for any weights, device and precision.
 
-    python benchmarks/predictor.py                          # full-size drawn weights, auto precision
+    python benchmarks/predictor.py                          # full-size random weights, auto precision
     python benchmarks/predictor.py --precision fp32 auto    # several, one after the other
     python benchmarks/predictor.py --plain                  # beside them, the same network run the plain way
     python benchmarks/predictor.py --weights FILE --device cuda --runs 5
@@ -8,7 +8,7 @@
 Every run is a fresh process, from its start to the file written. With --runs N the photo is converted N times in that
 process and the last, warm one counts. ``--plain`` imitates how a straightforward program does the same: the model
 built from random values first, eager NCHW in fp32 with torch's own layers, a float64 SVD of every covariance, and the
-file written tuple by tuple. It stands in for the published tool, whose code is no part of this project.
+file written tuple by tuple. It takes the place of the published tool, whose code is not part of this project.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ PHOTO = Path(__file__).parents[1] / "examples" / "coffee.png"
 STAGES = ("import", "load", "decode", "network", "decompose", "write")
 
 
-def draw_full_size(path: Path) -> Path:
-    """A weights file of the released model's size, drawn once and kept."""
+def make_full_size(path: Path) -> Path:
+    """A weights file of the released model's size, made once and kept."""
     if not path.exists():
         import torch
 
         from sharp_cli.model.config import SharpConfig
-        from sharp_cli.model.random_weights import draw_tensors
+        from sharp_cli.model.random_weights import random_tensors
         from sharp_cli.weights.write import write_weights
 
-        write_weights(path, draw_tensors(SharpConfig()), SharpConfig(), {"name": "drawn"}, torch.float32)
+        write_weights(path, random_tensors(SharpConfig()), SharpConfig(), {"name": "random"}, torch.float32)
     return path
 
 
@@ -130,7 +130,7 @@ def run_child(arguments: list[str]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, help="default: drawn, full size, kept in build/")
+    parser.add_argument("--weights", type=Path, help="default: random, full size, kept in build/")
     parser.add_argument("--photo", type=Path, default=PHOTO)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", nargs="+", default=["auto"])
@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="also the plain way, on the CPU")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    weights = options.weights or draw_full_size(Path("build/drawn-full.safetensors"))
+    weights = options.weights or make_full_size(Path("build/random-full.safetensors"))
     if options.child:
         (precision,) = options.precision
         found = (

@@ -1,4 +1,4 @@
-"""Milliseconds a frame of the rasterizer, forward and backward, on a drawn scene as large as the predictor's.
+"""Milliseconds a frame of the rasterizer, forward and backward, on a synthetic scene as large as the predictor's.
 
     python benchmarks/rasterizer.py [--device cuda] [--runs 5]
 
@@ -23,7 +23,7 @@ GRID = 768
 FOCAL = 0.8  # of the picture's width
 
 
-def draw_scene(device: torch.device) -> dict[str, Tensor]:
+def make_scene(device: torch.device) -> dict[str, Tensor]:
     """Gaussians as the predictor places them, over rolling ground with a few objects in front."""
     draw = torch.Generator().manual_seed(0)
     y, x = torch.meshgrid(*[(torch.arange(GRID) + 0.5) / GRID * 2 - 1] * 2, indexing="ij")
@@ -65,7 +65,7 @@ def milliseconds(work: Callable[[], object], device: torch.device) -> float:
 
 
 def time_backward(scene: dict[str, Tensor], size: int, device: torch.device) -> float:
-    """Backward pass alone, for a loss on colour, alpha and depth."""
+    """Backward pass alone, for a loss on color, alpha and depth."""
     for tensor in scene.values():
         tensor.requires_grad_().grad = None
     rendering = render(scene, size)
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     device, runs = options.device, options.runs
-    scene = draw_scene(device)
+    scene = make_scene(device)
 
     small = {name: tensor[:100] for name, tensor in scene.items()}
     first = [milliseconds(lambda: render(small, 64), device), time_backward(small, 64, device)]

@@ -1,9 +1,9 @@
-"""Pairs a second of drawn scenes, and a sheet of them to look at.
+"""Pairs of synthetic scenes per second, and a contact sheet of them.
 
     python benchmarks/scenes.py [--pairs 60] [--size 256] [--threads 2] [--sheet sheet.png] [--layout room]
 
-On a shared machine wall time says what else is running; CPU time a pair is the steadier number. The sheet has the
-input picture, its depth (near is bright) and the novel view of each scene.
+On a shared machine wall time depends on what else is running; CPU time per pair is steadier. The sheet has the
+input image, its depth (near is bright) and the novel view of each scene.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def write_sheet(path: Path, pairs: list[ViewPair], side: int = 128) -> None:
     """Five scenes a row, three pictures each."""
     rows = -(-len(pairs) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * (3 * side + 8), rows * (side + 4)), (255, 255, 255))
-    for i, drawn in enumerate(pairs):
-        pictures = (drawn.photo, depth_picture(drawn.input.depth), drawn.novel.image)
+    for i, pair in enumerate(pairs):
+        pictures = (pair.photo, depth_picture(pair.input.depth), pair.novel.image)
         for j, picture in enumerate(pictures):
             place = (i % COLUMNS * (3 * side + 8) + j * side, i // COLUMNS * (side + 4))
             sheet.paste(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS), place)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -20,17 +21,18 @@ from sharp_cli.model.compose import NdcGaussians
 from sharp_cli.model.low_memory import enable_low_memory
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.model.precision import Precision, choose_dtype, place_tensors
-from sharp_cli.photo import Photo, as_photo
+from sharp_cli.photo import FocalOverride, Photo, as_photo
+from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.version import __version__
+from sharp_cli.weights.catalog import LICENSE_KEY
 from sharp_cli.weights.read import Weights, read_weights
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
 PhotoLike: TypeAlias = "str | PathLike[str] | NDArray[Any] | Image.Image | Photo"
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 CPU_WINDOW_CHUNK = 7
 """Windows at a time on a CPU: their activations then stay in or near its cache."""
@@ -51,26 +53,42 @@ class Predictor:
         if low_vram:
             self._use_low_memory()
 
-    def predict(self, photo: PhotoLike, focal_px: float | None = None) -> Gaussians:
+    def predict(
+        self,
+        photo: PhotoLike,
+        focal_px: float | None = None,
+        *,
+        focal_mm: float | None = None,
+        fov: float | None = None,
+    ) -> Gaussians:
         """Turn one photo into Gaussians.
 
         Args:
             photo: a file's path, an array (H, W, 3) of uint8 or of floats in [0, 1] (sRGB), a PIL image,
                 or what ``read_photo`` returned.
-            focal_px: focal length in pixels of the upright photo; None takes it from EXIF, else 30 mm equivalent.
+            focal_px: focal length in pixels of the upright photo. At most one of the three is given; without any it
+                comes from EXIF, else it is 30 mm equivalent.
+            focal_mm: focal length in mm, 35 mm equivalent.
+            fov: horizontal field of view in degrees.
 
         Returns:
-            ``network.config.num_gaussians`` Gaussians on the predictor's device, in metres.
+            ``network.config.num_gaussians`` Gaussians on the predictor's device, in meters.
 
         Raises:
             SharpError: an unreadable photo, or a result that is not finite.
         """
-        photo = as_photo(photo, focal_px)
-        return self.to_camera_space(self.run_network([photo]), [photo])[0]
+        given = focal_px is not None or focal_mm is not None or fov is not None
+        found = as_photo(photo, FocalOverride(focal_px, focal_mm, fov) if given else None)
+        return self.to_camera_space(self.run_network([found]), [found])[0]
 
-    def predict_batch(self, photos: list[Photo]) -> list[Gaussians]:
-        """As :meth:`predict`, for several photos in one pass through the network."""
-        return self.to_camera_space(self.run_network(photos), photos)
+    def predict_batch(self, photos: Sequence[PhotoLike]) -> list[Gaussians]:
+        """Turn several photos into Gaussians in one pass through the network: faster than one by one on a GPU.
+
+        Args:
+            photos: as for :meth:`predict`; focal lengths come from EXIF, or from ``read_photo(path, focal=...)``.
+        """
+        found = [as_photo(photo) for photo in photos]
+        return self.to_camera_space(self.run_network(found), found)
 
     @torch.inference_mode()
     def run_network(self, photos: list[Photo]) -> NdcGaussians:
@@ -86,14 +104,14 @@ class Predictor:
 
     @torch.inference_mode()
     def to_camera_space(self, ndc: NdcGaussians, photos: list[Photo]) -> list[Gaussians]:
-        """Bring the network's Gaussians from its normalised space to each photo's camera (spec/network.md §8)."""
+        """Bring the network's Gaussians from its normalized space to each photo's camera (docs/network.md §8)."""
         return [self._to_camera(NdcGaussians(*(v[i] for v in ndc)), photo) for i, photo in enumerate(photos)]
 
     def _forward(self, photos: list[Photo]) -> NdcGaussians:
         size = self.network.config.resolution
         image = torch.cat([_square(photo, size, self.device) for photo in photos])
         factors = [photo.focal_px / photo.width for photo in photos]
-        return self.network(image, torch.tensor(factors, device=self.device))
+        return self.network(image, torch.tensor(factors, dtype=torch.float32, device=self.device))
 
     def _to_camera(self, ndc: NdcGaussians, photo: Photo) -> Gaussians:
         if not all(map(all_finite, ndc)):
@@ -133,7 +151,7 @@ def load_predictor(
         low_vram: run part by part, for devices that cannot hold the network.
 
     Raises:
-        SharpError: weights that cannot be had or do not fit, or a device that is not there.
+        SharpError: weights that cannot be found or do not fit, or a missing device.
     """
     return predictor_from(read_weights(resolve(weights)), device, precision, low_vram)
 
@@ -152,26 +170,8 @@ def predictor_from(
         network.to(memory_format=torch.channels_last)
     network.encoder.patch_encoder.chunk = CPU_WINDOW_CHUNK if device.type == "cpu" else None
     facts = {"made_by": f"sharp-cli {__version__}", "weights": weights.path.name}
-    facts |= {key: str(weights.record[key]) for key in ("name", "licence") if key in weights.record}
+    facts |= {key: str(weights.record[key]) for key in ("name", LICENSE_KEY) if key in weights.record}
     return Predictor(network, device, facts, low_vram)
-
-
-def choose_device(device: Device | torch.device) -> torch.device:
-    """The torch device of a name; ``auto`` takes CUDA, else MPS, else the CPU.
-
-    Raises:
-        SharpError: an unknown name, or a device that this machine or this torch does not have.
-    """
-    if isinstance(device, torch.device):
-        return device
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if device == "auto":
-        return torch.device(next(name for name, there in present.items() if there))
-    if device not in present:
-        raise SharpError(f"unknown device: {device} (use {', '.join(get_args(Device))})", "no_device")
-    if not present[device]:
-        raise SharpError(f"torch finds no {device} device (use auto or cpu)", "no_device")
-    return torch.device(device)
 
 
 def _square(photo: Photo, size: int, device: torch.device) -> Tensor:

@@ -41,11 +41,11 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file of the drawn small network: real resolution, noise for a result."""
-    from sharp_cli.model.random_weights import SMALL, draw_tensors
+    from sharp_cli.model.random_weights import SMALL, random_tensors
     from sharp_cli.weights.write import write_weights
 
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    write_weights(path, draw_tensors(SMALL), SMALL, {"name": "drawn-small"}, torch.float32)
+    write_weights(path, random_tensors(SMALL), SMALL, {"name": "drawn-small"}, torch.float32)
     return path
 
 
@@ -53,12 +53,12 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights file for many photos in little time: 512 px, 131,072 Gaussians, noise for a result."""
     from sharp_cli.model.config import SharpConfig
-    from sharp_cli.model.random_weights import draw_tensors
+    from sharp_cli.model.random_weights import random_tensors
     from sharp_cli.weights.write import write_weights
 
     config = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    write_weights(path, draw_tensors(config), config, {"name": "drawn-tiny"}, torch.float32)
+    write_weights(path, random_tensors(config), config, {"name": "drawn-tiny"}, torch.float32)
     return path
 
 

@@ -1,37 +1,32 @@
-"""The main job as a stranger does it, offline: real photos, the bundled preview model, and every command after it."""
+"""The main job as a new user does it, offline: real photos, the bundled preview model, and every command after it."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from chromium import chromium, find_chromium
+from commands import Finished, sharp, sharp_process
 from PIL import Image
-from typer.testing import CliRunner
 
-from sharp_cli.cli import app
 from sharp_cli.weights.catalog import PREVIEW
 from sharp_cli.weights.read import read_weights
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PHOTOS = {"coffee.png": (600, 400), "rocket.jpg": (640, 427)}
 DEAD_END = "http://127.0.0.1:9"
 
 
-def sharp(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run ``sharp`` in a process that reaches no network and knows no other weights."""
-    world = {"HF_HUB_OFFLINE": "1", "HTTP_PROXY": DEAD_END, "HTTPS_PROXY": DEAD_END, "SHARP_CACHE": str(cwd / "cache")}
-    command = [sys.executable, "-m", "sharp_cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, env={**os.environ, **world})
+def convert_offline(*words: object, cwd: Path) -> Finished:
+    """Convert in a process that reaches no network and knows no other weights."""
+    env = {"HF_HUB_OFFLINE": "1", "HTTP_PROXY": DEAD_END, "HTTPS_PROXY": DEAD_END, "SHARP_CACHE": str(cwd / "cache")}
+    return sharp_process("convert", *words, cwd=cwd, env=env)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +35,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     for name in PHOTOS:
         shutil.copy(EXAMPLES / name, folder)
-    run = sharp("convert", ".", "--weights", "preview", "--device", "cpu", "--json", "record.json", cwd=folder)
+    run = convert_offline(".", "--weights", "preview", "--device", "cpu", "--json", "record.json", cwd=folder)
     assert run.returncode == 0, run.stderr
-    (folder / "told.txt").write_text(run.stderr)
+    (folder / "stderr.txt").write_text(run.stderr)
     return folder
 
 
@@ -73,34 +68,34 @@ def assert_shows(picture: np.ndarray, photo: np.ndarray, at_least: float) -> Non
     )
 
 
-def test_photos_become_splats_that_say_what_made_them(place: Path) -> None:
+def test_photos_become_splats_that_record_what_made_them(place: Path) -> None:
     record = json.loads((place / "record.json").read_text())
     assert record["settings"]["weights"] == PREVIEW.name
     assert [(item["status"], item["width"], item["height"]) for item in record["items"]] == [
         ("made", *size) for size in PHOTOS.values()
     ]
-    told = (place / "told.txt").read_text().splitlines()
-    assert told[-1].startswith("Made with the preview model")
+    shown = (place / "stderr.txt").read_text().splitlines()
+    assert shown[-1].startswith("Made with the preview model")
     assert not (place / "cache").exists()
 
 
 def test_without_the_released_weights_the_preview_is_offered(place: Path) -> None:
-    run = sharp("convert", "coffee.png", "-o", "real.ply", cwd=place)
+    run = convert_offline("coffee.png", "-o", "real.ply", cwd=place)
     assert run.returncode == 1
     assert "--weights preview" in run.stderr.splitlines()[-1]
     assert not (place / "real.ply").exists()
 
 
-def test_inspect_tells_what_is_in_a_splat(place: Path) -> None:
-    shown = CliRunner().invoke(app, ["inspect", str(place / "coffee.ply"), "--json"])
-    assert shown.exit_code == 0, shown.exception
+def test_inspect_shows_what_is_in_a_splat(place: Path) -> None:
+    shown = sharp("inspect", place / "coffee.ply", "--json")
+    assert shown.returncode == 0, shown.stderr
     found = json.loads(shown.stdout)
     assert found["gaussians"] == read_weights(resolve(PREVIEW.name)).config.num_gaussians
     assert (found["camera"]["width"], found["camera"]["height"]) == PHOTOS["coffee.png"]
     assert found["layout"] == "standard"
     assert found["bounds"]["z"]["smallest"] > 0
     assert (found["facts"]["name"], found["facts"]["source"]) == (PREVIEW.name, "coffee.png")
-    assert found["facts"]["licence"] == PREVIEW.licence
+    assert found["facts"]["licence"] == PREVIEW.license
 
 
 def test_render_films_the_photo_in_motion(film: np.ndarray) -> None:
@@ -114,8 +109,8 @@ def test_render_films_the_photo_in_motion(film: np.ndarray) -> None:
 @pytest.mark.browser
 @pytest.mark.skipif(find_chromium() is None, reason="needs Chromium or Chrome on the PATH")
 def test_the_exported_page_shows_the_photo_in_a_browser(place: Path, tmp_path: Path) -> None:
-    shown = CliRunner().invoke(app, ["export", str(place / "coffee.ply")])
-    assert shown.exit_code == 0, shown.exception
+    shown = sharp("export", place / "coffee.ply")
+    assert shown.returncode == 0, shown.stderr
     with chromium(tmp_path) as tab:
         tab.open(f"{(place / 'coffee.html').as_uri()}?noui", 300, 200)
         assert_shows(tab.screenshot(), pixels("coffee.png", 300, 200), 18)

@@ -10,10 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from sharp_cli import Camera, Gaussians, SharpError, load_predictor, read_ply, write_ply
+import sharp_cli
+from sharp_cli import Camera, Gaussians, load_predictor, read_ply, write_ply
+from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.covariance import rotation_from_quats
-from sharp_cli.photo import as_photo
-from sharp_cli.predictor import Predictor, choose_device
+from sharp_cli.photo import FocalOverride, as_photo
+from sharp_cli.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +35,12 @@ def test_a_photo_becomes_metric_gaussians(splat: Gaussians) -> None:
 
 
 def test_gaussians_lie_where_their_pixels_are(splat: Gaussians) -> None:
-    """Without its small learnt offset, a Gaussian projects onto the centre of its 2 × 2 pixels."""
+    """Without its small learned offset, a Gaussian projects onto the center of its 2 × 2 pixels."""
     x = 550.0 * splat.means[:, 0] / splat.means[:, 2] + 320
     y = 550.0 * splat.means[:, 1] / splat.means[:, 2] + 213.5
-    centre = (torch.arange(768) + 0.5) / 768
-    assert (x.view(2, 768, 768) - 640 * centre).abs().max() < 2
-    assert (y.view(2, 768, 768) - 427 * centre[:, None]).abs().max() < 2
+    center = (torch.arange(768) + 0.5) / 768
+    assert (x.view(2, 768, 768) - 640 * center).abs().max() < 2
+    assert (y.view(2, 768, 768) - 427 * center[:, None]).abs().max() < 2
 
 
 def test_the_three_lines(small_weights: Path, data: Path, tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_paths_arrays_and_images_are_the_same_photo(small_predictor: Predictor, 
 
 
 def test_photos_of_a_batch_keep_their_own_cameras(small_predictor: Predictor, data: Path, splat: Gaussians) -> None:
-    photos = [as_photo(data / "china.jpg", 550.0), as_photo(data / "chelsea.png", 900.0)]
+    photos = [as_photo(data / "china.jpg", FocalOverride(550.0)), as_photo(data / "chelsea.png", FocalOverride(900.0))]
     first, second = small_predictor.predict_batch(photos)
     torch.testing.assert_close(first.means, splat.means, rtol=1e-4, atol=1e-5)
     assert second.camera == Camera(451, 300, 900.0)
@@ -91,17 +93,6 @@ def test_a_result_that_is_not_finite_is_an_error(small_weights: Path, data: Path
         predictor.predict(data / "china.jpg")
 
 
-def test_devices() -> None:
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("auto").type in ("cpu", "cuda", "mps")
-    with pytest.raises(SharpError, match="unknown device"):
-        choose_device("tpu")  # type: ignore[arg-type]
-    for name in ("cuda", "mps"):
-        if choose_device("auto").type != name:
-            with pytest.raises(SharpError, match=f"no {name} device"):
-                choose_device(name)  # type: ignore[arg-type]
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize(("precision", "low_vram"), [("fp32", False), ("bf16", False), ("fp16", True)])
@@ -112,3 +103,27 @@ def test_cuda_agrees_with_the_cpu(
     found = predictor.predict(data / "china.jpg", focal_px=550.0)
     error = (found.means.cpu()[:, 2] / splat.means[:, 2] - 1).abs()
     assert error.median() < (1e-4 if precision == "fp32" else 0.01)
+
+
+def test_torchs_default_dtype_does_not_matter(tiny_weights: Path, data: Path) -> None:
+    predictor = sharp_cli.load_predictor(tiny_weights, device="cpu", precision="fp32")
+    expected = predictor.predict(data / "china.jpg", focal_px=550.0)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = predictor.predict(data / "china.jpg", focal_px=550.0)
+        again = sharp_cli.load_predictor(tiny_weights, device="cpu", precision="fp32").predict(data / "china.jpg")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    torch.testing.assert_close(found.means, expected.means)
+    assert again.means.dtype == torch.float32
+
+
+def test_the_focal_length_is_given_in_any_of_three_ways(tiny_weights: Path, data: Path) -> None:
+    predictor = sharp_cli.load_predictor(tiny_weights, device="cpu", precision="fp32")
+    photo = data / "china.jpg"
+    assert predictor.predict(photo, fov=90).camera.focal_px == pytest.approx(320)
+    assert predictor.predict(photo, focal_mm=43.27).camera.focal_px == pytest.approx(769, rel=0.01)
+    with pytest.raises(SharpError, match="only once"):
+        predictor.predict(photo, 500.0, fov=90)
+    one, two = predictor.predict_batch([photo, sharp_cli.read_photo(photo)])
+    torch.testing.assert_close(one.means, two.means, rtol=1e-4, atol=1e-4)

@@ -1,1 +1,6 @@
-"""Many files in, many files out: what to work on, where results go, what is done, and the pipeline for it."""
+"""Many files in, many files out.
+
+The words a user gives become jobs (``inputs``, ``targets``, ``jobs``). A ``task`` says what to do with each;
+``convert`` and ``render`` are its implementations. The ``pipeline`` runs the jobs and emits ``events``. ``provenance``
+decides what is done already and what may be replaced, and ``manifest`` records the run as JSON.
+"""

@@ -1,4 +1,4 @@
-"""From what a user names on the command line to a sorted list of files without duplicates."""
+"""From the names a user gives to a sorted list of files without duplicates."""
 
 from __future__ import annotations
 
@@ -14,17 +14,25 @@ from sharp_cli.runtime.files import holds
 
 FileId: TypeAlias = "tuple[int, int, str] | str"
 
+SYSTEM_FOLDERS = frozenset(
+    {
+        *("@eadir", "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "@tmp"),
+        *("$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "__macosx"),
+    }
+)
+"""Lower-case names of folders that NAS systems (thumbnails, trash), Windows, and macOS archives add to a user's own."""
+
 
 @dataclass(frozen=True)
 class Found:
-    """A file to work on, or a name that led to none."""
+    """A file to work on, or a name that leads to none."""
 
     path: Path
-    """As the user would name it."""
+    """As the user would write it."""
     place: Path
-    """Where it lies below the folder it was found in: its path under an output folder, but for the ending."""
+    """Its path below the folder it was found in, and below an output folder, except for the suffix."""
     problem: str | None = None
-    """Why there is nothing to work on, in one sentence."""
+    """Why there is nothing to work on, in one line."""
 
 
 def find_inputs(
@@ -35,19 +43,19 @@ def find_inputs(
     leave_out: Path | None = None,
     pass_over: Callable[[Path], bool] = lambda path: False,
 ) -> list[Found]:
-    """The files that words stand for: sorted by path, each file once however often and by whatever name it is met.
+    """The files that words name: sorted by path, each file once, however often and by whatever name it is found.
 
-    Folders are searched to the bottom for files with one of the ``suffixes`` (lower case), through symbolic links too,
-    but each real folder once; hidden files and folders are passed over. A pattern (``*``, ``?``, ``[…]``, ``**``)
-    counts where no file has that very name, and its files are chosen like a folder's. A file that is named outright
-    counts whatever its ending. What leads to nothing is in the list as well, with its problem.
+    Folders are searched recursively for files with one of the ``suffixes`` (lower case), through symbolic links too,
+    but each real folder once. Hidden files and folders and :data:`SYSTEM_FOLDERS` are skipped. A word is a pattern
+    (``*``, ``?``, ``[…]``, ``**``) if no file has that exact name, and its files are chosen like a folder's. A file
+    named outright counts whatever its suffix. A word that leads to nothing is in the list too, with its problem.
 
     Args:
         words: files, folders and patterns.
-        suffixes: endings to look for, with the dot.
-        what: the word for such files in sentences, in the plural ("photos").
-        leave_out: a folder that is not searched: the one that results go to.
-        pass_over: whether a file found by searching is none to work on, whatever its ending.
+        suffixes: to look for, with the dot.
+        what: the files' name in the plural, for messages ("photos").
+        leave_out: a folder not to search: the one for results.
+        pass_over: whether to skip a file that was found by searching.
     """
     words = list(dict.fromkeys(words))
     folders = {_file_id(Path(word)) for word in words if holds(Path(word).is_dir)}
@@ -55,20 +63,14 @@ def find_inputs(
     search = _Search(suffixes, what, left_out, pass_over)
     several = len(folders) > 1
     found = [each for word in words for each in search.word(word, several)]
-    # A file under its own name comes before a link to it, so that the link is the one to go.
+    # A file under its own name comes before a link to it, so the link is dropped.
     found.sort(key=lambda each: (holds(each.path.is_symlink), each.path))
     unique = {(_file_id(each.path) if each.problem is None else str(each.path)): each for each in reversed(found)}
     return sorted(unique.values(), key=lambda each: each.path)
 
 
-def lines_of(data: bytes) -> list[str]:
-    """The names in a list from another program: one a line, or separated by zero bytes (``find -print0``)."""
-    parts = data.split(b"\0") if b"\0" in data else data.replace(b"\r\n", b"\n").split(b"\n")
-    return [os.fsdecode(part) for part in parts if part]
-
-
 class _Search:
-    """What one search remembers: which folders it has seen."""
+    """One search, which remembers the folders it has seen."""
 
     def __init__(
         self, suffixes: frozenset[str], what: str, seen: set[FileId], pass_over: Callable[[Path], bool]
@@ -82,9 +84,9 @@ class _Search:
                 return
             # With several folders each keeps its own name under the output folder, as with `cp -r`.
             root = Path(path.resolve().name) if several_folders else Path()
-            yield from self._or_problem(self._folder(path, root), path, f"There are no {self.what} in {path}.")
+            yield from self._or_problem(self._folder(path, root), path, f"no {self.what} in {path}")
         elif glob.has_magic(word) and not os.path.lexists(word):
-            yield from self._or_problem(self._pattern(word), path, f"No {self.what} match {word}.")
+            yield from self._or_problem(self._pattern(word), path, f"no {self.what} match {word}")
         else:
             yield Found(path, Path(path.name))
 
@@ -103,11 +105,11 @@ class _Search:
         try:
             matches = sorted(top.glob(str(Path(*parts[fixed:]))))
         except (ValueError, OSError) as error:
-            yield Found(Path(pattern), Path(Path(pattern).name), f"The pattern {pattern} cannot be used: {error}.")
+            yield Found(Path(pattern), Path(Path(pattern).name), f"invalid pattern: {pattern} ({error})")
             return
         for match in matches:
             place = match.relative_to(top)
-            if any(part.startswith(".") for part in place.parts):
+            if any(_is_passed_over(part) for part in place.parts):
                 continue
             if holds(match.is_dir):
                 yield from self._folder(match, place)
@@ -115,7 +117,7 @@ class _Search:
                 yield Found(match, place)
 
     def _folder(self, folder: Path, place: Path) -> Iterator[Found]:
-        """All files below a folder; links to folders last, so that their targets keep their own names."""
+        """All files below a folder. Links to folders come last, so that their targets keep their own names."""
         links: list[tuple[Path, Path]] = []
         folders = [(folder, place)]
         while folders or links:
@@ -127,20 +129,25 @@ class _Search:
             try:
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             except OSError as error:
-                yield Found(folder, place, f"{folder} cannot be searched: {error.strerror or error}.")
+                yield Found(folder, place, f"cannot search {folder}: {error.strerror or error}")
                 continue
             for entry in entries:
                 here, there = folder / entry.name, place / entry.name
-                if entry.name.startswith("."):
+                if _is_passed_over(entry.name):
                     continue
                 named_as_wanted = here.suffix.lower() in self.suffixes
                 if not _is_folder(entry):
                     if named_as_wanted and not self.pass_over(here):
                         yield Found(here, there)
                 elif named_as_wanted:
-                    yield from self._or_problem(self._folder(here, there), here, f"{here} is a folder.")
+                    yield from self._or_problem(self._folder(here, there), here, f"{here} is a folder")
                 else:
                     (links if entry.is_symlink() else folders).append((here, there))
+
+
+def _is_passed_over(name: str) -> bool:
+    """Whether a search skips this file or folder; one that the user names is never skipped."""
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -151,7 +158,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _file_id(path: Path) -> FileId:
-    """What two names of one file have in common, on file systems that ignore case too; hard links are several files."""
+    """The same value for all names of a file, on file systems that ignore case too. Hard links are separate files."""
     try:
         status = path.stat()
         real = path.resolve()

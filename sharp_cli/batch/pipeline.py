@@ -1,4 +1,4 @@
-"""Three stages on three threads: the next input is read and the last result written while the middle stage works."""
+"""Three stages on three threads: the next input is read and the last result written while the middle stage computes."""
 
 from __future__ import annotations
 
@@ -6,177 +6,178 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from threading import Event, Lock
-from typing import Any, Generic, Literal, TypeVar
+from threading import Event, RLock
+from typing import Any, Generic
 
+from sharp_cli.batch.events import Listener, RunSummary
+from sharp_cli.batch.task import Item, Job, JobResult, Output, StopRun, Task, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import DISK_FULL, PREFIX
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 READ_AHEAD = 2
-"""Inputs in the reader's hands: the one that is needed next, and the one to read meanwhile."""
+"""Inputs that the reader holds: the one needed next, and the one it reads meanwhile."""
 
-BEHIND = 10
-"""Niceness of reading and writing: a thread that computes waits for the slowest of those it shares its work with."""
+NICENESS = 10
+"""Of reading and writing. Threads that compute together wait for the slowest, so reading must not take their cores."""
 
 WRITE_BEHIND = 2
-"""Results that may wait for the disk before the middle stage does."""
+"""Results that may wait for the disk before the middle stage waits too."""
 
-
-@dataclass(frozen=True)
-class Job:
-    """One input and the file it becomes."""
-
-    source: Path
-    target: Path
-    problem: str | None = None
-    """Why there is nothing to do, where that is known beforehand."""
-
-
-@dataclass
-class Outcome:
-    """What became of a job; stages note facts and seconds in it."""
-
-    job: Job
-    status: Literal["made", "skipped", "failed"] = "made"
-    reason: str | None = None
-    """Why it failed, in one sentence."""
-    error: Exception | None = None
-    note: str | None = None
-    """What a user should know of the result, in a few words."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """JSON values."""
-    seconds: dict[str, float] = field(default_factory=dict)
-    """Per stage."""
-    stop: Event = field(default_factory=Event)
-    """Set when the run ends early: what takes long should be given up."""
-
-
-class Done(Exception):  # noqa: N818  no error
-    """Raised by the reading stage for a job that an earlier run has done."""
-
-
-class StopRun(SharpError):  # noqa: N818  what it does
-    """What keeps this job from being done would keep the others from it too: the run ends, and can be started again."""
-
-
-@dataclass(frozen=True)
-class Stages(Generic[Item, Result]):
-    """What happens to a job, in this order. Each stage may raise SharpError or OSError, which fails the job alone."""
-
-    read: Callable[[Outcome], Item]
-    """In a thread of its own, ahead of the others; raises :class:`Done` where nothing is to do."""
-    compute: Callable[[Outcome, Item], Result]
-    """In the calling thread."""
-    write: Callable[[Outcome, Item, Result], None]
-    """In a thread of its own."""
+_ENDED: Any = object()
+"""In place of a stage's value: the job goes no further."""
 
 
 def run(
-    jobs: Iterable[Job],
-    stages: Stages[Item, Result],
+    jobs: Sequence[Job],
+    task: Task[Item, Output],
+    listeners: Iterable[Listener] = (),
     *,
-    begun: Callable[[Job], None],
-    ended: Callable[[Outcome], None],
     fail_fast: bool = False,
-) -> None:
+) -> RunSummary:
     """Work through jobs, one after the other in each stage.
 
-    A job that fails does not stop the others. On Ctrl-C no further job begins, and results that wait for the disk
-    are written before this returns.
+    A job that fails does not stop the others. On Ctrl-C no further job begins, and results that wait for the disk are
+    written; then the listeners hear that the run has ended, and KeyboardInterrupt goes on.
 
     Args:
-        begun: called when the middle stage takes up a job.
-        ended: called with each job's outcome as soon as it is known; from several threads, but never at once.
-        fail_fast: end after the first job that failed.
+        fail_fast: stop after the first job that fails.
 
-    Raises:
-        StopRun: a stage raised it, or the disk is full; that job has no outcome, like those after it.
+    Returns:
+        The summary. Its ``problem`` is what stopped the run: a stage raised :class:`StopRun`, or the disk is full. That
+        job has no result, like those after it.
     """
-    lock, stop = Lock(), Event()
-    stopped_by: list[StopRun] = []
-
-    def end(outcome: Outcome) -> None:
-        if isinstance(outcome.error, StopRun):
-            stopped_by.append(outcome.error)
-            stop.set()
-            return
-        with lock:
-            ended(outcome)
-        if fail_fast and outcome.status == "failed":
-            stop.set()
-
-    def read(outcome: Outcome) -> Item:
-        if outcome.job.problem:
-            raise SharpError(outcome.job.problem)
-        return stages.read(outcome)
-
-    def write(outcome: Outcome, item: Item, result: Result) -> None:
-        _attempt(outcome, stages.write, item, result)
-        end(outcome)
-
-    reader, writer = (ThreadPoolExecutor(1, initializer=_step_back) for _ in range(2))
-    reading: deque[tuple[Outcome, Future[Item | None]]] = deque()
-    writing: deque[Future[None]] = deque()
-    to_read = iter(jobs)
+    current = _Run(task, RunSummary(len(jobs)), tuple(listeners), fail_fast)
     try:
-        while not stop.is_set():
-            while len(reading) < READ_AHEAD and (job := next(to_read, None)) is not None:
-                outcome = Outcome(job, stop=stop)
-                reading.append((outcome, reader.submit(_attempt, outcome, read)))
-            if not reading:
-                break
-            outcome, future = reading.popleft()
-            begun(outcome.job)
-            item = future.result()
-            del future
-            result = None if item is None else _attempt(outcome, stages.compute, item)
-            if item is None or result is None:
-                end(outcome)
-                continue
-            writing.append(writer.submit(write, outcome, item, result))
-            del item, result
-            while len(writing) > WRITE_BEHIND:
-                writing.popleft().result()
+        current.work_through(iter(jobs))
     except BaseException:
-        stop.set()
+        current.close("interrupted")
         raise
-    finally:
-        reader.shutdown(wait=False, cancel_futures=True)
-        writer.shutdown(wait=True)
-    if stopped_by:
-        raise stopped_by[0]
+    current.close("finished" if current.summary.done == len(jobs) and not current.summary.problem else "stopped")
+    return current.summary
 
 
-def _step_back() -> None:
-    """Leave the cores to the middle stage and take what it does not use; only Linux knows priorities of threads."""
+class _Run(Generic[Item, Output]):
+    """One call of :func:`run`."""
+
+    def __init__(
+        self, task: Task[Item, Output], summary: RunSummary, listeners: tuple[Listener, ...], fail_fast: bool
+    ) -> None:
+        self.task, self.summary, self.listeners, self.fail_fast = task, summary, listeners, fail_fast
+        self.stop = Event()
+        self._lock = RLock()
+
+    def work_through(self, jobs: Any) -> None:
+        """The middle stage, between a reading and a writing thread."""
+        reader, writer = (ThreadPoolExecutor(1, initializer=_lower_priority) for _ in range(2))
+        reading: deque[tuple[Work, Future[Item]]] = deque()
+        writing: deque[Future[None]] = deque()
+        try:
+            while not self.stop.is_set():
+                while len(reading) < READ_AHEAD and (job := next(jobs, None)) is not None:
+                    work = self._work(job)
+                    reading.append((work, reader.submit(_attempt, work, self._read)))
+                if not reading:
+                    break
+                work, future = reading.popleft()
+                item = future.result()
+                del future
+                output = self._compute(work, item)
+                if output is _ENDED:
+                    self._end(work.result)
+                else:
+                    writing.append(writer.submit(self._write, work, item, output))
+                del item, output
+                while len(writing) > WRITE_BEHIND:
+                    writing.popleft().result()
+        except BaseException:
+            self.stop.set()
+            raise
+        finally:
+            reader.shutdown(wait=False, cancel_futures=True)
+            writer.shutdown(wait=True)
+
+    def close(self, state: Any) -> None:
+        """Complete the summary and give it to the listeners."""
+        self.summary.setup_seconds = self.task.setup_seconds
+        self.summary.close(state)
+        for listener in self.listeners:
+            try:
+                listener.closed(self.summary)
+            except SharpError as error:  # does not hide what ended the run
+                self.summary.problem = self.summary.problem or error
+
+    def _work(self, job: Job) -> Work:
+        return Work(
+            job,
+            JobResult(job),
+            progress=lambda done, total: self._emit("progressed", job, done, total),
+            announce=lambda text: self._emit("announced", text),
+            stop=self.stop,
+        )
+
+    def _read(self, work: Work) -> Any:
+        if work.job.problem:
+            raise SharpError(work.job.problem)
+        work.missing = self.task.status(work.job)
+        if work.missing:
+            return self.task.read(work)
+        work.result.status = "skipped"
+        return _ENDED
+
+    def _compute(self, work: Work, item: Item) -> Any:
+        if item is _ENDED:
+            return _ENDED
+        self._emit("begun", work.job)
+        return _attempt(work, self.task.compute, item)
+
+    def _write(self, work: Work, item: Item, output: Output) -> None:
+        _attempt(work, self.task.write, item, output)
+        self._end(work.result)
+
+    def _end(self, result: JobResult) -> None:
+        if isinstance(result.error, StopRun):
+            self.summary.problem = self.summary.problem or result.error
+            self.stop.set()
+            return
+        with self._lock:
+            self.summary.add(result)
+            self._emit("ended", result)
+        if self.fail_fast and result.status == "failed":
+            self.stop.set()
+
+    def _emit(self, event: str, *arguments: Any) -> None:
+        with self._lock:
+            for listener in self.listeners:
+                getattr(listener, event)(*arguments)
+
+
+def _attempt(work: Work, stage: Callable[..., Any], *arguments: Any) -> Any:
+    """A stage's value; if it fails, the reason is in the result."""
+    try:
+        return stage(work, *arguments)
+    except Exception as error:
+        _explain(work.result, error)
+        return _ENDED
+
+
+def _explain(result: JobResult, error: Exception) -> None:
+    """Note why a job failed."""
+    result.status, result.error, result.reason = "failed", error, str(error)
+    target = result.job.target
+    if isinstance(error, OSError):
+        named = error.filename if error.filename and PREFIX not in str(error.filename) else target
+        result.reason = f"cannot write {named}: {error.strerror or error}"
+        if error.errno in DISK_FULL:
+            result.error = StopRun(f"no space left for {target} (free some and start again to continue)", "disk_full")
+    elif not isinstance(error, SharpError):
+        result.reason = f"{result.job.source}: {type(error).__name__}: {error}"
+
+
+def _lower_priority() -> None:
+    """Leave the cores to the middle stage and use what it does not. Only Linux has priorities of threads."""
     if sys.platform == "linux":
         with suppress(OSError):  # a sandbox may forbid even that
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(BEHIND, os.nice(0)))
-
-
-def _attempt(outcome: Outcome, stage: Callable[..., Any], *arguments: Any) -> Any:
-    """A stage's result, or None and the reason in the outcome."""
-    try:
-        return stage(outcome, *arguments)
-    except Done:
-        outcome.status = "skipped"
-    except Exception as error:
-        outcome.status, outcome.error = "failed", error
-        outcome.reason = str(error)
-        if isinstance(error, OSError):
-            target = outcome.job.target
-            named = error.filename if error.filename and PREFIX not in str(error.filename) else target
-            outcome.reason = f"{named} cannot be written: {error.strerror or error}."
-            if error.errno in DISK_FULL:
-                outcome.error = StopRun(f"There is no space left for {target}; once there is, start again to go on.")
-        elif not isinstance(error, SharpError):
-            outcome.reason = f"{outcome.job.source}: {type(error).__name__}: {error}"
-    return None
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), max(NICENESS, os.nice(0)))

@@ -1,134 +1,61 @@
-"""Splat files to films, as the stages of a batch."""
+"""What the tasks that write splats share: fitting, writing by format, and exports among the inputs."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from sharp_cli.batch.marks import DIGEST, check_place, check_result, is_free, make_marks
-from sharp_cli.batch.pipeline import Done, Job, Outcome, Stages
-from sharp_cli.cameras.transforms import write_transforms
-from sharp_cli.cameras.views import Views
-from sharp_cli.formats.ply import read_ply
-from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.render.encode import frame_name, read_facts
-from sharp_cli.render.film import FilmSettings, choose_views, depth_target, shoot
-from sharp_cli.render.rasterizer import Backend
-from sharp_cli.runtime.files import sha256_of
-from sharp_cli.runtime.timing import Stopwatch
+from sharp_cli.errors import SharpError
+from sharp_cli.formats.registry import FORMATS, can_read, read_metadata, write_splat
+from sharp_cli.runtime.files import holds
 
-FRAMES = "-frames"
-"""Ending of a folder of frames, in the place of a file's."""
+if TYPE_CHECKING:
+    from sharp_cli.formats.ply import PlyLayout
+    from sharp_cli.gaussians.fitting import Fit
+    from sharp_cli.gaussians.gaussians import Gaussians
+
+SPLAT_SUFFIXES = frozenset(f".{known.suffix.rpartition('.')[2]}" for known in FORMATS if known.reader)
+"""What a search of folders takes for splats."""
 
 
-class Loaded(NamedTuple):
-    """A splat to film, from where, and the marks of its film."""
-
-    gaussians: Gaussians
-    views: Views
-    marks: dict[str, str]
-
-
-def ending_of(film: FilmSettings) -> str:
-    """What a film's name ends in."""
-    return FRAMES if film.format == "png" else f".{film.format}"
+def fit_settings(fit: Fit | None) -> dict[str, object]:
+    """A fit as results record it; nothing for none, so that results from before there was one stay done."""
+    if fit is None:
+        return {}
+    return {key: str(value).replace(" ", "") for key, value in vars(fit).items() if value}
 
 
-def film_marks(source: Path, film: FilmSettings) -> dict[str, str]:
-    """The marks of a splat's film.
+def fitted(gaussians: Gaussians, wanted: Fit | None) -> Gaussians:
+    """The Gaussians that are wanted; raises as :func:`sharp_cli.gaussians.fitting.fit`."""
+    if wanted is None:
+        return gaussians
+    from sharp_cli.gaussians.fitting import fit
 
-    Raises:
-        SharpError: the splat or the film's cameras cannot be read.
-    """
-    settings = {key: "-" if value is None else str(value).replace(" ", "") for key, value in vars(film).items()}
-    if film.cameras is not None:
-        settings["cameras"] = sha256_of(film.cameras).hexdigest()
-    return make_marks(source, sha256_of(source).hexdigest(), settings)
+    return fit(gaussians, wanted)
 
 
-def results_of(film: FilmSettings) -> Callable[[Path], list[Path]]:
-    """All that a splat's film is written to."""
-    return lambda target: [target, depth_target(target)] if film.depth else [target]
-
-
-def is_film_free(film: FilmSettings) -> Callable[[Path, Path], bool]:
-    """Whether a name can be given to a splat's film: no film of another splat stands there."""
-    return lambda target, source: is_free(target, source, partial(read_facts, format=film.format))
-
-
-def check_film(target: Path, film: FilmSettings, marks: Mapping[str, str]) -> None:
-    """Look at what stands where a film, and its depth, are to go.
+def write_result(path: Path, gaussians: Gaussians, layout: PlyLayout, provenance: Mapping[str, str]) -> None:
+    """Write a splat in the format of its suffix; ``layout`` is that of a .ply file.
 
     Raises:
-        Done: all of it is made already.
-        SharpError: something is there that this tool has not made.
+        SharpError: values that the format cannot hold.
+        OSError: the file cannot be written.
     """
-    missing = False
-    for path in results_of(film)(target):
-        try:
-            check_result(path, marks, partial(read_facts, format=film.format))
-            missing = True
-        except Done:
-            continue
-    if not missing:
-        raise Done
+    name = path.name.lower()
+    if name.endswith(".ply") and not name.endswith(".compressed.ply"):
+        from sharp_cli.formats.ply import write_ply
+
+        write_ply(path, gaussians, layout, provenance)
+    else:
+        write_splat(path, gaussians, provenance)
 
 
-def filming(
-    film: FilmSettings,
-    backend: Backend,
-    shown: Callable[[Job, int, int], None],
-    *,
-    save_cameras: Path | None = None,
-    overwrite: bool = False,
-) -> Stages[Loaded, int]:
-    """The stages that turn splats into films.
-
-    Args:
-        shown: told of every frame: the job, how many are finished, and how many there are to be.
-        save_cameras: a transforms.json to write, for one splat, whether its film is done or not.
-        overwrite: do again what is done, and replace files that this tool has not made.
-    """
-
-    def read(outcome: Outcome) -> Loaded:
-        job, watch = outcome.job, Stopwatch(outcome.seconds)
-        if film.format != "png":
-            check_place(job.target)
-        marks = film_marks(job.source, film)
-        outcome.facts["sha256"] = marks[DIGEST]
-        if not overwrite and save_cameras is None:
-            check_film(job.target, film, marks)
-        with watch.stage("read"):
-            gaussians = read_ply(job.source)
-            views = choose_views(film, gaussians)
-        outcome.facts["gaussians"] = len(gaussians)
-        if save_cameras is not None:
-            write_transforms(save_cameras, views, _pictures(film, len(views), job.target, save_cameras))
-            if not overwrite:
-                check_film(job.target, film, marks)
-        return Loaded(gaussians, views, marks)
-
-    def compute(outcome: Outcome, loaded: Loaded) -> int:
-        job, (gaussians, views, marks) = outcome.job, loaded
-        facts = {**gaussians.facts, **marks}
-        with Stopwatch(outcome.seconds).stage("render", on_device=True):
-            shoot(film, gaussians, views, job.target, facts, backend=backend, shown=partial(shown, job))
-        width = views.width * (1 if film.eye_distance is None else 2)
-        outcome.facts |= {"frames": len(views), "width": width, "height": views.height, "fps": film.fps}
-        outcome.note = f"{len(views)} frames of {width} × {views.height}"
-        if film.depth:
-            outcome.facts["depth"] = str(depth_target(job.target))
-        return len(views)
-
-    return Stages(read, compute, lambda outcome, loaded, frames: None)
-
-
-def _pictures(film: FilmSettings, count: int, target: Path, cameras: Path) -> list[str] | None:
-    """The frames' files as a transforms.json names them, where every view is a file."""
-    if film.format != "png" or film.eye_distance is not None:
-        return None
-    folder = Path(os.path.relpath(target, cameras.parent))
-    return [(folder / frame_name(index)).as_posix() for index in range(count)]
+def is_export(path: Path) -> bool:
+    """Whether a splat found by searching was exported from another one that lies beside it."""
+    try:
+        source = unquote(read_metadata(path).get("source", ""))
+    except SharpError:
+        return False
+    return bool(source) and can_read(source) and holds((path.parent / source).is_file)

@@ -1,69 +1,73 @@
-"""Where each result goes: the folder structure mirrored, never two results under one name."""
+"""Where each result goes: the folders of the inputs mirrored, and never two results under one name."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from sharp_cli.batch.inputs import Found
+from sharp_cli.batch.task import Task
 
 LONGEST_NAME = 255
-"""Bytes that a file name may have on common file systems."""
+"""Bytes; the limit of common file systems."""
 
 
-def choose_targets(
-    found: Sequence[Found],
-    out: Path | None,
-    suffix: str,
-    free: Callable[[Path, Path], bool],
-    results: Callable[[Path], list[Path]] = lambda target: [target],
-) -> list[Path]:
-    """A file for each input: its name with another ending, beside it or at its place below ``out``.
+def choose_targets(found: Sequence[Found], out: Path | None, task: Task[Any, Any]) -> list[Path]:
+    """A target for each input: its name with the task's ending, beside it or at its place below ``out``.
 
-    Inputs that would write one file (``a.jpg`` and ``a.png``; also ``A.jpg`` and ``a.jpg``, which some file systems
-    cannot tell apart) get ``a.ply``, ``a.png.ply`` and so on in order; those of one name from several folders get
-    ``a.ply``, ``FOLDER-a.ply``. A file that an earlier run made from another input keeps its name, so that a later run
-    never takes it away.
+    Inputs that would write the same file (``a.jpg`` and ``a.png``; also ``A.jpg`` and ``a.jpg``, which some file
+    systems do not distinguish) get ``a.ply``, ``a.png.ply`` and so on in order. Those of the same name from several
+    folders get ``a.ply``, ``FOLDER-a.ply``. A file that an earlier run made from another input keeps its name, so a
+    later run never replaces it.
 
     Args:
-        out: an output folder, or None for beside the input.
-        suffix: ending of the results, with the dot.
-        free: whether an existing file (first) may become the result of an input (second).
-        results: all that is written for a target, the target among them.
+        out: a folder for results. None: beside the input.
     """
     taken: dict[str, Found] = {}
+    numbers: Counter[str] = Counter()
     targets = []
-    room = max(len(path.name) for path in results(Path(f"x{suffix}"))) - 1
+    ending = task.ending
+    room = max(len(path.name) for path in task.outputs(Path(f"x{ending}"))) - 1
     for each in found:
         folder = out / each.place.parent if out is not None else each.path.parent
-        rival = taken.get(_comparable(folder / _fitting(each.place.stem, suffix, room)))
-        for name in _names(each, suffix, room, rival is not None and rival.path.name == each.path.name):
-            paths = results(folder / name)
-            keys = [_comparable(path) for path in paths]
-            if not any(key in taken for key in keys) and all(free(path, each.path) for path in paths):
+        rival = taken.get(_comparable(folder / _fitting(each.place.stem, ending, room)))
+        namesake = rival is not None and rival.path.name == each.path.name
+        for stem in _stems(each, namesake, numbers, folder):
+            target = folder / _fitting(stem, ending, room)
+            keys = [_comparable(path) for path in task.outputs(target)]
+            if not any(key in taken for key in keys) and task.is_free(target, each.path):
                 break
         taken |= dict.fromkeys(keys, each)
-        targets.append(folder / name)
+        targets.append(target)
     return targets
 
 
-def _names(each: Found, suffix: str, room: int, namesake: bool) -> Iterator[str]:
-    """Names for a result, in order of preference, without end; ``namesake``: another folder has an input so called."""
+def _stems(each: Found, namesake: bool, numbers: Counter[str], folder: Path) -> Iterator[str]:
+    """Names for a result in order of preference, without end.
+
+    Args:
+        namesake: an input of the same name in another folder has the first choice.
+        numbers: the last number given to each name, so that thousands of namesakes are not counted again.
+    """
     stem, name, of_folder = each.place.stem, each.place.name, f"{each.path.absolute().parent.name}-{each.place.stem}"
-    preferred = (stem, of_folder, name) if namesake else (stem, name, of_folder)
-    yield from (_fitting(each_stem, suffix, room) for each_stem in preferred)
-    yield from (_fitting(f"{name}-{number}", suffix, room) for number in itertools.count(2))
+    yield from (stem, of_folder, name) if namesake else (stem, name, of_folder)
+    key = _comparable(folder / name)
+    numbers[key] = max(numbers[key], 1)
+    while True:
+        numbers[key] += 1
+        yield f"{name}-{numbers[key]}"
 
 
 def _fitting(stem: str, suffix: str, room: int) -> str:
-    """The stem and suffix as one name that a file system takes: cut and marked where it is too long.
+    """The stem and suffix as one name. If it is too long for a file system, it is cut and gets a digest.
 
     Args:
-        room: bytes that the longest ending of a result needs.
+        room: bytes of the longest ending of an output.
     """
     if len(os.fsencode(stem)) + room <= LONGEST_NAME:
         return stem + suffix
@@ -73,5 +77,5 @@ def _fitting(stem: str, suffix: str, room: int) -> str:
 
 
 def _comparable(path: Path) -> str:
-    """A path as the least discerning file system would see it."""
+    """The same text for paths that any file system takes for the same."""
     return unicodedata.normalize("NFC", str(path.absolute())).casefold()

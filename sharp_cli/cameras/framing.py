@@ -1,4 +1,4 @@
-"""The view that a splat's camera paths start from: its photo's, or one that shows the whole scene."""
+"""The view that the camera paths start from: the photo's, or one that shows the whole scene."""
 
 from __future__ import annotations
 
@@ -9,53 +9,84 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
 Array = npt.NDArray[np.float64]
 
-STRANGERS_CAMERA = Camera(640, 480, 512.0)
-"""For splats that know no camera (spec/network.md §9): 64° wide."""
+DEFAULT_CAMERA = Camera(640, 480, 512.0)
+"""For splats without a camera (docs/network.md §9): 64° wide."""
+
+UPRIGHT: dict[str, tuple[tuple[float, ...], ...]] = {
+    "-y": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "y": ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    "z": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    "-z": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    "x": ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
+    "-x": ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
+}
+"""For each up axis, where x, y and z of the camera point in the world."""
 
 SOLID = 0.1
-"""Gaussians less opaque than this say little about where a scene is: floaters are mostly fainter."""
+"""Fainter Gaussians do not count when a scene is framed: floaters are mostly fainter."""
+
+
+LEAST_DEPTH, LARGEST_DEPTH = 1e-9, 1e12
 
 
 class SourceView(NamedTuple):
-    """A camera and where it stands."""
+    """A camera and its pose."""
 
     camera: Camera
     viewmat: Tensor  # (4, 4) float64 world to camera
 
 
 class DepthRange(NamedTuple):
-    """Where what a view shows begins and where to look, as camera z in the scene's unit."""
+    """The nearest content of a view and the depth to look at, as camera z in the scene's unit."""
 
     near: float
-    """Hardly anything (0.1 %) is nearer."""
+    """Only 0.1 % of the content is nearer."""
     focus: float
     """The depth whose disparity is halfway between near and far content (10 % and 90 % quantiles): seen from a moving
     camera that looks at it, the two move equally far, in opposite directions."""
 
 
-def source_view(gaussians: Gaussians) -> SourceView:
+def source_view(gaussians: Gaussians, up: Up | None = None) -> SourceView:
     """The photo's camera at the origin; for splats without a camera, a view that frames the scene, in any unit.
 
     A scene that lies in front of the origin and fills a good part of the picture there is seen from the origin.
-    Otherwise the camera stands back along −z until the scene's robust bounding box is in the picture.
+    Otherwise the camera stands back until the scene's robust bounding box is in the picture.
+
+    Args:
+        up: the world axis that points up, for splats without a camera. Default: as the file says, else −y.
     """
-    at_origin = torch.eye(4, dtype=torch.float64)
     if gaussians.camera is not None:
-        return SourceView(gaussians.camera, at_origin)
+        return SourceView(gaussians.camera, torch.eye(4, dtype=torch.float64))
+    turn = turn_upright(up or gaussians.up or "-y")
     solid = _solid(gaussians)
-    means = _positions(gaussians)[solid]
-    if not len(means) or _shows_most(STRANGERS_CAMERA, means):
-        return SourceView(STRANGERS_CAMERA, at_origin)
+    means = _positions(gaussians)[solid] @ turn[:3, :3].numpy().T
+    if not len(means) or _shows_most(DEFAULT_CAMERA, means):
+        return SourceView(DEFAULT_CAMERA, turn)
     low, high = np.quantile(means, [0.01, 0.99], axis=0)
     sizes = gaussians.scales.detach().amax(1).cpu().double().numpy()[solid]
     reach = 2 * float(np.median(sizes[np.isfinite(sizes)], axis=0)) if np.isfinite(sizes).any() else 0.0
-    viewmat = at_origin.clone()
-    viewmat[:3, 3] = -torch.from_numpy(_standing_back(STRANGERS_CAMERA, low - reach, high + reach))
-    return SourceView(STRANGERS_CAMERA, viewmat)
+    viewmat = torch.eye(4, dtype=torch.float64)
+    viewmat[:3, 3] = -torch.from_numpy(_standing_back(DEFAULT_CAMERA, low - reach, high + reach))
+    return SourceView(DEFAULT_CAMERA, viewmat @ turn)
+
+
+def turn_upright(up: Up) -> Tensor:
+    """(4, 4) float64 rotation of the world by which ``up`` becomes −y, as a camera with y down has it.
+
+    Raises:
+        SharpError: an unknown axis.
+    """
+    if up not in UPRIGHT:
+        raise SharpError(f"unknown up axis: {up} (choose {', '.join(UPRIGHT)})")
+    turn = torch.eye(4, dtype=torch.float64)
+    turn[:3, :3] = torch.tensor(UPRIGHT[up])
+    return turn
 
 
 def positive_depths(gaussians: Gaussians, viewmat: Tensor) -> Array:
@@ -65,7 +96,11 @@ def positive_depths(gaussians: Gaussians, viewmat: Tensor) -> Array:
 
 
 def depth_range(gaussians: Gaussians, view: SourceView) -> DepthRange:
-    """Near end and focus depth of what a view shows; 1 and 1 where it shows nothing."""
+    """The near end and the focus depth of a view; 1 and 1 if it shows nothing.
+
+    Raises:
+        SharpError: depths so small or large that float32 does not hold what rendering computes from them.
+    """
     means = _positions(gaussians) @ view.viewmat[:3, :3].numpy().T + view.viewmat[:3, 3].numpy()
     depths = means[_solid(gaussians) & _in_picture(view.camera, means), 2]
     if not len(depths):
@@ -73,11 +108,16 @@ def depth_range(gaussians: Gaussians, view: SourceView) -> DepthRange:
     if not len(depths):
         return DepthRange(1.0, 1.0)
     near, front, back = np.quantile(depths, [0.001, 0.1, 0.9])
+    if not LEAST_DEPTH <= near <= back <= LARGEST_DEPTH:
+        raise SharpError(
+            f"cannot place cameras: the splat's depths range from {near:.3g} to {back:.3g} (scale it to between "
+            f"{LEAST_DEPTH:g} and {LARGEST_DEPTH:g})"
+        )
     return DepthRange(float(near), float(2 / (1 / front + 1 / back)))
 
 
 def _standing_back(camera: Camera, low: Array, high: Array) -> Array:
-    """The eye on the box's axis whose view along +z just holds the box's front, and so all of it."""
+    """The eye on the box's axis from which the view along +z just holds the front of the box, and so all of it."""
     half = (high - low) / 2
     away = 1.1 * camera.focal_px * max(half[0] / (camera.width / 2), half[1] / (camera.height / 2))
     eye: Array = (low + high) / 2
@@ -88,7 +128,7 @@ def _standing_back(camera: Camera, low: Array, high: Array) -> Array:
 def _shows_most(camera: Camera, means: Array) -> bool:
     in_front = means[:, 2] > 0
     in_picture = _in_picture(camera, means)
-    # A third, since a photo may be far wider than the assumed camera; not a half in front, as of a scene all around.
+    # A third, since a photo may be far wider than the assumed camera. Most in front: else the scene is all around.
     if in_front.mean() < 0.9 or in_picture.mean() < 1 / 3:
         return False
     across = means[in_picture, :2] / means[in_picture, 2:] * camera.focal_px
@@ -104,7 +144,7 @@ def _in_picture(camera: Camera, means: Array) -> npt.NDArray[np.bool_]:
 
 
 def _solid(gaussians: Gaussians) -> npt.NDArray[np.bool_]:
-    """Which Gaussians say where the scene is: the opaque ones, or all if there are none."""
+    """Which Gaussians are used to frame the scene: the opaque ones, or all if there are none."""
     finite = gaussians.means.detach().isfinite().all(1)
     solid = finite & (gaussians.opacities.detach() >= SOLID)
     return (solid if solid.any() else finite).cpu().numpy()

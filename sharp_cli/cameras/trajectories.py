@@ -10,36 +10,34 @@
 | rotate         | a circle                                                | yes                        |
 | rotate_forward | left and right, nearer and back                         | yes                        |
 
-The last four are the published tool's. There, every circular motion ends where it began (the last frame of rotate and
-rotate_forward, the last of either half of shake), so that a loop shows one picture twice; :func:`trajectory` leaves
-these closing frames out, :func:`published_trajectory` keeps them.
+The last four are the published tool's, without its closing frames: there, every circular motion ends where it began
+(the last frame of rotate and rotate_forward, the last of each half of shake), so that a loop shows one picture twice.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sharp_cli.cameras.framing import SourceView, depth_range, positive_depths, source_view
-from sharp_cli.cameras.published_paths import NEAREST_FOCUS, PublishedPath, published_eyes, published_picture
+from sharp_cli.cameras.names import LookAt, Trajectory
+from sharp_cli.cameras.published_paths import NEAREST_FOCUS, published_eyes
 from sharp_cli.cameras.views import Size, Views, fit_size, intrinsics, look_at
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
-OwnPath = Literal["orbit", "dolly", "still"]
-Trajectory = Literal["orbit", "dolly", "still", "swipe", "shake", "rotate", "rotate_forward"]
-LookAt = Literal["point", "ahead"]
-"""``point``: every camera turns to the focus point; ``ahead``: all look in the source view's direction."""
-
 SAFE_MAX_DISPARITY = 0.08
-"""How far the nearest content may move in the picture, in picture diagonals: farther, and gaps open behind edges."""
+"""How far the nearest content may move in the picture, in picture diagonals, before gaps open behind edges."""
 SAFE_MAX_ZOOM = 0.15
-"""How far the eye may go towards the nearest content, as a part of that way."""
+"""How far the eye may go toward the nearest content, as a part of that way."""
 LARGEST_DISPARITY = 10.0
+MOST_FRAMES = 1_000_000
+"""Nine hours at 30 frames per second; their cameras take 100 MB."""
 
 
 class Reach(NamedTuple):
@@ -60,64 +58,37 @@ def trajectory(
     max_zoom: float = SAFE_MAX_ZOOM,
     look_at: LookAt = "point",
     size: Size | None = None,
+    up: Up | None = None,
 ) -> Views:
     """The cameras of one path, ready to render.
 
-    Paths start from :func:`~sharp_cli.cameras.framing.source_view`, so splats of other tools work too, in any unit. The
-    published paths keep their geometry here; picture size and principal point follow
-    :func:`~sharp_cli.cameras.views.fit_size`, and closing frames are left out (see this module's table).
+    Paths start from :func:`~sharp_cli.cameras.framing.source_view`, so splats of other tools work too, in any unit.
 
     Args:
         frames, repeat: frames of one round, and rounds: ``frames * repeat`` views.
         max_disparity: how far the nearest content moves in the picture, in picture diagonals, 0 to 10.
-        max_zoom: how far the eye goes towards the nearest content, 0 to below 1 of the way.
+        max_zoom: how far the eye goes toward the nearest content, 0 to below 1 of the way.
         look_at: see :data:`LookAt`.
-        size: long side, or (width, height) [px]. Default: the photo's, at most 1920 px long; always even.
+        up: the world axis that points up, for splats without a camera; see :func:`source_view`.
+        size: long side, or (width, height) [px]. Default: the photo's, at most 1920 px long.
 
     Raises:
-        SharpError: a name that does not exist, or a number out of its range.
+        SharpError: an unknown name, or a number out of its range.
     """
-    _check(name, get_args(Trajectory), look_at, frames, repeat, max_disparity, max_zoom)
-    source = source_view(gaussians)
+    _check(name, look_at, frames, repeat, max_disparity, max_zoom)
+    source = source_view(gaussians, up)
     camera = fit_size(source.camera, size)
     if name == "orbit" or name == "dolly" or name == "still":
         depths = depth_range(gaussians, source)
         reach = _reach(source.camera, depths.near, depths.focus, max_disparity, max_zoom)
-        eyes = own_eyes(name, frames, reach.sideways, reach.forward).repeat(repeat, 1)
+        eyes = _own_eyes(name, frames, reach.sideways, reach.forward).repeat(repeat, 1)
     else:
         reach = _published_reach(gaussians, source, max_disparity, max_zoom)
-        eyes = published_eyes(name, frames, repeat, reach.sideways, reach.forward, closing=False)
+        eyes = published_eyes(name, frames, repeat, reach.sideways, reach.forward)
     return _views(eyes, reach.focus, look_at, source.viewmat, intrinsics(camera), camera.width, camera.height)
 
 
-def published_trajectory(
-    name: PublishedPath,
-    gaussians: Gaussians,
-    *,
-    frames: int = 60,
-    repeat: int = 1,
-    max_disparity: float = SAFE_MAX_DISPARITY,
-    max_zoom: float = SAFE_MAX_ZOOM,
-    look_at: LookAt = "point",
-    distance: float = 0.0,
-) -> Views:
-    """Exactly the cameras that the published tool films, closing frames, picture size and all (spec/network.md §10).
-
-    Args:
-        distance: z of the path [m], 0 in the published tool; otherwise as for :func:`trajectory`.
-
-    Raises:
-        SharpError: a name that is none of its four paths, or a number out of its range.
-    """
-    _check(name, get_args(PublishedPath), look_at, frames, repeat, max_disparity, max_zoom)
-    source = source_view(gaussians)
-    width, height, K = published_picture(source.camera)
-    reach = _published_reach(gaussians, source, max_disparity, max_zoom)
-    eyes = published_eyes(name, frames, repeat, reach.sideways, reach.forward, distance=distance)
-    return _views(eyes, reach.focus, look_at, source.viewmat, K, width, height)
-
-
-def own_eyes(name: OwnPath, frames: int, sideways: float, forward: float) -> Tensor:
+def _own_eyes(name: Trajectory, frames: int, sideways: float, forward: float) -> Tensor:
     """Eye positions of one round of our own paths: (frames, 3) float64 in the source view's camera space.
 
     The frame after the last would be the first again.
@@ -132,12 +103,12 @@ def own_eyes(name: OwnPath, frames: int, sideways: float, forward: float) -> Ten
 
 
 def range_warning(max_disparity: float, max_zoom: float) -> str | None:
-    """A sentence for paths that leave the range in which single-photo splats look right, else None."""
+    """A warning for paths that leave the range in which single-photo splats look right, else None."""
     if max_disparity <= SAFE_MAX_DISPARITY and max_zoom <= SAFE_MAX_ZOOM:
         return None
     return (
-        f"A splat from one photo looks right near the photo's own view only: beyond a max-disparity of "
-        f"{SAFE_MAX_DISPARITY} or a max-zoom of {SAFE_MAX_ZOOM}, expect gaps and smears behind edges."
+        f"a splat from one photo looks right only near the photo's own view: beyond a max-disparity of "
+        f"{SAFE_MAX_DISPARITY} or a max-zoom of {SAFE_MAX_ZOOM}, expect gaps and smears behind edges"
     )
 
 
@@ -159,15 +130,19 @@ def _views(eyes: Tensor, focus: float, aim: LookAt, source: Tensor, K: Tensor, w
     return Views(viewmats.float(), K.float().repeat(len(eyes), 1, 1), width, height)
 
 
-def _check(
-    name: str, names: tuple[str, ...], aim: str, frames: int, repeat: int, max_disparity: float, max_zoom: float
-) -> None:
-    for what, value, known in (("trajectory", name, names), ("look-at", aim, get_args(LookAt))):
+def _check(name: str, aim: str, frames: int, repeat: int, max_disparity: float, max_zoom: float) -> None:
+    for what, value, known in (("trajectory", name, get_args(Trajectory)), ("look_at", aim, get_args(LookAt))):
         if value not in known:
-            raise SharpError(f"There is no {what} '{value}'; choose one of {', '.join(known)}.")
+            raise SharpError(f"unknown {what}: {value} (choose {', '.join(known)})")
     if frames < 1 or repeat < 1:
-        raise SharpError(f"A trajectory needs at least one frame and one repeat, not {frames} and {repeat}.")
+        raise SharpError(f"a trajectory needs at least one frame and one repeat, not {frames} and {repeat}")
+    if frames * repeat > MOST_FRAMES:
+        raise SharpError(
+            f"a film of {frames * repeat:,} frames is too long (choose at most {MOST_FRAMES:,}: shorter, fewer frames "
+            "per second, or fewer rounds)",
+            code="usage",
+        )
     if not 0 <= max_disparity <= LARGEST_DISPARITY:
-        raise SharpError(f"max-disparity must lie between 0 and {LARGEST_DISPARITY:g}, not at {max_disparity}.")
+        raise SharpError(f"max_disparity must lie between 0 and {LARGEST_DISPARITY:g}, not at {max_disparity}")
     if not 0 <= max_zoom < 1:
-        raise SharpError(f"max-zoom must be at least 0 and below 1, not {max_zoom}.")
+        raise SharpError(f"max_zoom must be at least 0 and below 1, not {max_zoom}")

@@ -1,4 +1,4 @@
-"""The cameras that pictures are taken from: poses, intrinsics and one picture size for all of them."""
+"""The cameras to render: poses, intrinsics, and one picture size and lens for all of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Union
 import torch
 from torch import Tensor
 
+from sharp_cli.cameras.lenses import Lens
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.gaussians import Camera
 
@@ -16,7 +17,10 @@ Size = Union[int, "tuple[int, int]"]
 """The long side of a picture, or its width and height [px]."""
 
 DEFAULT_LONG_SIDE = 1920
-"""Larger photos are filmed no larger than this, unless a size is given [px]."""
+"""Larger photos are rendered at this size by default [px]."""
+
+FOCAL_LENGTHS = (1e-3, 1e9)
+"""Shortest and longest [px]: beyond them float32 no longer holds what a view needs."""
 
 UP = (0.0, -1.0, 0.0)
 """Up in a world whose y points down."""
@@ -24,7 +28,7 @@ UP = (0.0, -1.0, 0.0)
 
 @dataclass(frozen=True)
 class Views:
-    """n pinhole cameras with pictures of one size; pixel centres are at half integers."""
+    """n cameras with pictures of one size; pixel centers are at half integers."""
 
     viewmats: Tensor
     """(n, 4, 4) float32, world to camera: x right, y down, z forward."""
@@ -34,6 +38,8 @@ class Views:
     """Pixels."""
     height: int
     """Pixels."""
+    lens: Lens | None = None
+    """What bends the rays of all of them; None for pinhole cameras."""
 
     def __post_init__(self) -> None:
         count = len(self.viewmats)
@@ -41,16 +47,20 @@ class Views:
             raise ValueError(
                 f"viewmats must be (n, 4, 4) and Ks (n, 3, 3), not {tuple(self.viewmats.shape)}, {tuple(self.Ks.shape)}"
             )
+        shortest, longest = FOCAL_LENGTHS
+        focal = self.Ks[:, (0, 1), (0, 1)]
+        if bad := focal[~((focal >= shortest) & (focal <= longest))].tolist():
+            raise SharpError(f"cannot render a focal length of {bad[0]:.3g} px (use {shortest:g} to {longest:g} px)")
 
     def __len__(self) -> int:
         return len(self.viewmats)
 
 
 def fit_size(camera: Camera, size: Size | None = None) -> Camera:
-    """The same camera with a picture of another size, in which the photo's whole view stays visible.
+    """The same camera with an image of another size, in which the photo's whole view stays visible.
 
-    Both sides come out even, because H.264 needs that: odd ones go to the nearest even number, upwards. Pixels stay
-    square, so a size of another aspect ratio shows more beside the photo or above and below it.
+    Sizes are exact: (width, height) as given; with a long side alone, the other side is rounded. Pixels stay square,
+    so a size of another aspect ratio shows more beside the photo or above and below it.
 
     Args:
         size: the long side, or (width, height). Default: the photo's own size, at most 1920 px long.
@@ -77,20 +87,20 @@ def fit_views(views: Views, size: Size | None = None) -> Views:
 
 
 def intrinsics(camera: Camera) -> Tensor:
-    """(3, 3) float64 K of a camera whose principal point is the picture's centre (W / 2, H / 2) [px]."""
+    """(3, 3) float64 K of a camera whose principal point is the picture's center (W / 2, H / 2) [px]."""
     f, w, h = camera.focal_px, camera.width, camera.height
     return torch.tensor([[f, 0, w / 2], [0, f, h / 2], [0, 0, 1]], dtype=torch.float64)
 
 
 def look_at(eyes: Tensor, targets: Tensor, up: tuple[float, float, float] = UP) -> Tensor:
-    """World-to-camera matrices of cameras at ``eyes`` that see ``targets`` in the picture's centre.
+    """World-to-camera matrices of cameras at ``eyes`` that see ``targets`` in the picture's center.
 
-    Right is forward × up and down is forward × right (spec/network.md §10).
+    Right is forward × up and down is forward × right (docs/network.md §10).
 
     Args:
         eyes: (n, 3).
         targets: (n, 3), or (3,) for all.
-        up: what points up in the picture, as near as the direction allows.
+        up: what points up in the picture, as far as the direction allows.
 
     Returns:
         (n, 4, 4) of the dtype of ``eyes``.
@@ -119,13 +129,9 @@ def _fitted(width: int, height: int, size: Size | None) -> tuple[int, int, float
         long_side = min(max(width, height), DEFAULT_LONG_SIDE) if size is None else size
         wanted = (width * long_side / max(width, height), height * long_side / max(width, height))
     if size is not None and min(size if isinstance(size, tuple) else (size,)) < 2:
-        raise SharpError(f"A picture of {_words(size)} px is too small; both sides need at least 2 px.")
-    new_width, new_height = _even(wanted[0]), _even(wanted[1])
+        raise SharpError(f"image size {_words(size)} px is too small (both sides need at least 2 px)", code="usage")
+    new_width, new_height = (max(1, math.floor(side + 0.5)) for side in wanted)
     return new_width, new_height, min(new_width / width, new_height / height)
-
-
-def _even(side: float) -> int:
-    return max(2, 2 * math.floor(side / 2 + 0.5))
 
 
 def _words(size: Size) -> str:

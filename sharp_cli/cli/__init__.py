@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sharp_cli.cli import convert, evaluate, export, inspect, render, train, view, weights
+from sharp_cli.cli import convert, doctor, evaluate, export, formats, inspect, render, train, view, weights
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
 from sharp_cli.errors import SharpError
@@ -30,8 +30,10 @@ app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
+app.command("formats")(formats.formats)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
+app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 
 DEBUG = "--debug"

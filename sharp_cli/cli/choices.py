@@ -31,25 +31,6 @@ class RenderDevice(StrEnum):
     cuda = "cuda"
 
 
-class Trajectory(StrEnum):
-    """Camera paths."""
-
-    orbit = "orbit"
-    dolly = "dolly"
-    still = "still"
-    swipe = "swipe"
-    shake = "shake"
-    rotate = "rotate"
-    rotate_forward = "rotate_forward"
-
-
-class LookAt(StrEnum):
-    """Where the cameras of a path look."""
-
-    point = "point"
-    ahead = "ahead"
-
-
 class VideoFormat(StrEnum):
     """What a film is written as."""
 
@@ -63,6 +44,31 @@ class Stereo(StrEnum):
     """How two eyes' pictures are put together."""
 
     sbs = "sbs"
+
+
+class SplatFormat(StrEnum):
+    """What a splat is written as."""
+
+    ply = "ply"
+    compressed_ply = "compressed.ply"
+    sog = "sog"
+    spz = "spz"
+    splat = "splat"
+    glb = "glb"
+    usdz = "usdz"
+
+
+class ExportFormat(StrEnum):
+    """What a splat is exported as."""
+
+    html = "html"
+    ply = "ply"
+    compressed_ply = "compressed.ply"
+    sog = "sog"
+    spz = "spz"
+    splat = "splat"
+    glb = "glb"
+    usdz = "usdz"
 
 
 class PlyLayout(StrEnum):

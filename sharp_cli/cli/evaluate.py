@@ -1,4 +1,4 @@
-"""``sharp evaluate``: how close the network's scenes are to the truth, on drawn scenes and on data sets."""
+"""``sharp evaluate``: how close the network's scenes are to the truth, on synthetic scenes and on data sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sharp_cli.cli.options import OUTPUT, NetworkDevice, NetworkPrecision, Quiet
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.datasets.samples import Sample
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from sharp_cli.evaluation.results import Results
     from sharp_cli.evaluation.score import Pictures
     from sharp_cli.predictor import Predictor
-    from sharp_cli.render.rasterizer import Backend
 
 PROTOCOL = "Protocol"
 STDOUT = "-"
@@ -38,30 +37,35 @@ class DataSet(StrEnum):
     middlebury = "middlebury"
     booster = "booster"
     pairs = "pairs"
+    depth = "depth"
+
+
+Data = Annotated[
+    DataSet,
+    typer.Argument(
+        metavar="DATA",
+        help="synthetic: scenes that no training sees. middlebury (2014), booster: as downloaded, left "
+        "predicts right. pairs: posed pictures with depth. depth: photos with measured depth (index.csv).",
+    ),
+]
+JsonRecord = Annotated[
+    Path | None,
+    option(
+        OUTPUT,
+        "Every sample's numbers and their means; - prints them in place of the table.",
+        "--json",
+        metavar="FILE",
+    ),
+]
 
 
 def evaluate(
-    data: Annotated[
-        DataSet,
-        typer.Argument(
-            metavar="DATA",
-            help="synthetic: drawn scenes that no training sees. middlebury (2014), booster: as downloaded, left "
-            "predicts right. pairs: posed pictures with depth.",
-        ),
-    ],
+    data: Data,
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="PATH", help="The data set's folder; for pairs a transforms.json, or a folder."),
+        typer.Argument(metavar="PATH", help="The data set's folder; pairs and depth also take a transforms.json."),
     ] = None,
-    json_file: Annotated[
-        Path | None,
-        option(
-            OUTPUT,
-            "Every sample's numbers and their means; - prints them in place of the table.",
-            "--json",
-            metavar="FILE",
-        ),
-    ] = None,
+    json_file: JsonRecord = None,
     sheets: Annotated[
         Path | None,
         option(OUTPUT, "A picture for every sample: input, prediction, truth, error, depth.", metavar="FOLDER"),
@@ -82,17 +86,14 @@ def evaluate(
 ) -> None:
     """Compare predicted scenes with true pictures and depth, and with baselines that need no network.
 
-    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed; depth; and of drawn scenes
-    the same by their kind. A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for
-    wrong use, 130 after Ctrl-C.
+    Prints Markdown tables: PSNR, SSIM, and LPIPS and DISTS where torchmetrics is installed; depth; and of synthetic
+    scenes the same by kind. With depth as DATA: correlation of inverse depth, AbsRel and δ, beside a plane and a ramp.
+    A sample that fails does not stop the others. Exit code 0, 1 if a sample failed, 2 for wrong use, 130 after
+    Ctrl-C.
     """
-    if (path is None) != (data is DataSet.synthetic):
-        told = "is drawn and takes no PATH" if path else "needs the PATH of its files"
-        raise typer.BadParameter(f"{data.value} {told}.", param_hint="PATH")
-    if path is not None and not path.exists():
-        raise SharpError(f"{path} does not exist.")
+    check_words(data, path, only_views=bool(mask or privileged_depth or sheets))
     import_torch()
-    samples = [] if path is None else find_samples(data, path)[:limit]
+    samples = [] if path is None or data is DataSet.depth else find_samples(data, path)[:limit]
     file = resolve(weights, download=download_shown)
 
     from sharp_cli.evaluation.synthetic import SCENES, synthetic_samples
@@ -105,8 +106,59 @@ def evaluate(
         make_folder(sheets)
     settings: dict[str, Any] = {"data": data.value, "path": path and str(path), "weights": weights}
     settings |= {"device": str(predictor.device), "precision": precision.value}
+    if data is DataSet.depth and path is not None:
+        evaluate_depth(predictor, path, settings, json_file=json_file, limit=limit, quiet=quiet)
+        return
     settings |= {"mask": mask, "privileged_depth": privileged_depth}
     if run(predictor, samples, settings, json_file=json_file, sheets=sheets, quiet=quiet).failed:
+        raise typer.Exit(1)
+
+
+def check_words(data: DataSet, path: Path | None, only_views: bool) -> None:
+    """Refuse words that make no sense together.
+
+    Args:
+        only_views: whether an option is given that only pairs of views have.
+
+    Raises:
+        typer.BadParameter: which of them.
+        SharpError: there is nothing at ``path``.
+    """
+    if (path is None) != (data is DataSet.synthetic):
+        reason = "takes no PATH: its scenes are synthetic" if path else "needs the PATH of its files"
+        raise typer.BadParameter(f"{data.value} {reason}", param_hint="PATH")
+    if path is not None and not path.exists():
+        raise SharpError(f"{path} does not exist")
+    if data is DataSet.depth and only_views:
+        raise typer.BadParameter("depth takes no --mask, --privileged-depth or --sheets", param_hint="DATA")
+
+
+def evaluate_depth(
+    predictor: Predictor,
+    folder: Path,
+    settings: dict[str, Any],
+    *,
+    json_file: Path | None,
+    limit: int | None,
+    quiet: bool,
+) -> None:
+    """Evaluate depth alone, and print or write what comes out.
+
+    Raises:
+        SharpError: no photo has measured depth, or a file cannot be written.
+        typer.Exit: with code 1, if a photo failed.
+    """
+    from sharp_cli.cli.evaluate_depth import run_depth
+    from sharp_cli.render.backends.choose import choose_backend
+
+    on_cuda = predictor.device.type == "cuda"
+    backend = choose_backend("auto" if on_cuda else "cpu", warn=lambda reason: typer.echo(reason, err=True))
+    table, record, failed = run_depth(predictor, folder, settings, backend, limit, quiet)
+    to_stdout = json_file is not None and str(json_file) == STDOUT
+    if json_file is not None and not to_stdout:
+        write_text(json_file, record)
+    typer.echo(record if to_stdout else table, nl=False)
+    if failed:
         raise typer.Exit(1)
 
 
@@ -146,7 +198,10 @@ def run(
     from sharp_cli.evaluation.record import to_json
     from sharp_cli.evaluation.sheets import write_sheet
     from sharp_cli.evaluation.table import to_markdown
+    from sharp_cli.render.backends.choose import choose_backend
 
+    on_cuda = predictor.device.type == "cuda"
+    backend = choose_backend("auto" if on_cuda else "cpu", warn=lambda reason: typer.echo(reason, err=True))
     outcomes: list[Outcome] = []
     state = "interrupted"
     try:
@@ -163,8 +218,8 @@ def run(
                 samples,
                 mask=settings["mask"],
                 privileged_depth=settings["privileged_depth"],
-                backend=choose_backend(predictor),
-                device="cuda" if predictor.device.type == "cuda" else "cpu",
+                backend=backend,
+                device="cuda" if on_cuda else "cpu",
                 ended=ended,
             )
         state = "finished"
@@ -199,22 +254,8 @@ def watching(total: int, quiet: bool) -> Iterator[Callable[[Outcome], None]]:
 
 def in_short(outcome: Outcome) -> str:
     """The PSNR of each picture, and how long it took."""
-    told = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
-    return f"PSNR {', '.join(told)} dB; {sum(outcome.seconds.values()):.1f} s"
-
-
-def choose_backend(predictor: Predictor) -> Backend:
-    """The rasterizer beside a predictor; a CUDA device that gsplat does not run on is told of and left alone."""
-    if predictor.device.type != "cuda":
-        return "cpu"
-    from sharp_cli.render.backends.cuda import load_gsplat
-
-    try:
-        load_gsplat()
-    except SharpError as error:
-        typer.echo(f"Rendering on the CPU. {error}", err=True)
-        return "cpu"
-    return "cuda"
+    parts = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
+    return f"PSNR {', '.join(parts)} dB; {sum(outcome.seconds.values()):.1f} s"
 
 
 def make_folder(folder: Path) -> None:

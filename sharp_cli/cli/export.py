@@ -1,40 +1,61 @@
-"""``sharp export``: a splat as one HTML file."""
+"""``sharp export``: splats in, splats of other formats or pages that show them out."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from sharp_cli.cli.display.plain import plain
+from sharp_cli.cli import options as opt
+from sharp_cli.cli.batches import BatchOptions, choose_jobs, finish, is_debug, read_words, run_batch, show_plan
+from sharp_cli.cli.choices import PlyLayout
+from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.errors import SharpError
-from sharp_cli.runtime.files import holds
+from sharp_cli.cli.values import choose_fit, choose_suffix
 
 
 def export(
-    scene: Annotated[Path, typer.Argument(metavar="SCENE", help="A splat (.ply).")],
-    out: Annotated[
-        Path | None, typer.Argument(metavar="[OUT]", help="The .html file. Default: beside SCENE, under its name.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    context: typer.Context,
+    scenes: opt.Exported,
+    out: opt.ExportOut = None,
+    format: opt.ExportTo = None,
+    ply_layout: opt.Layout = PlyLayout.standard,
+    overwrite: opt.Overwrite = False,
+    max_gaussians: opt.MaxGaussians = None,
+    min_opacity: opt.MinOpacity = 0.0,
+    crop: opt.Crop = None,
+    max_depth: opt.MaxDepth = None,
+    dry_run: opt.DryRun = False,
+    json_file: opt.JsonFile = None,
+    timings: opt.Timings = False,
+    fail_fast: opt.FailFast = False,
+    quiet: opt.Quiet = False,
 ) -> None:
-    """Turn a splat into one HTML file that shows it in any browser, without a network, and print its path."""
-    target = out or scene.with_suffix(".html")
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise typer.BadParameter("a splat is exported as .html.", param_hint="OUT")
-    if holds(target.exists) and not overwrite:
-        raise SharpError(f"{target} exists (name another file)", "exists")
+    """Export splats: to other formats, or to one HTML file each that shows them in any browser, offline.
 
+    Results that exist are skipped. Print the path of a single result. Exit code 0, 1 if a splat failed, 2 for wrong
+    use, 130 after Ctrl-C.
+    """
+    if out is None and format is None and len(scenes) == 2:
+        scenes, out = scenes[:1], Path(scenes[1])
+    suffix = choose_suffix(out, format and format.value, ".html")
+    fit = choose_fit(max_gaussians, min_opacity, crop, max_depth)
+    words = read_words(scenes)
     import_torch()
-    from sharp_cli.formats.ply import read_ply
-    from sharp_cli.viewer.export import write_html
+    from sharp_cli.batch.export import ExportTask
 
-    gaussians = read_ply(scene)
-    try:
-        write_html(target, gaussians, plain(scene.stem))
-    except OSError as error:
-        raise SharpError(f"{target} cannot be written: {error.strerror or error}.") from error
-    typer.echo(os.fsencode(target))
+    batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
+    task = ExportTask(suffix, fit, ply_layout.value, overwrite=overwrite)
+    jobs = choose_jobs(task, words, out)
+    if dry_run:
+        show_plan(task, jobs)
+        return
+    settings: dict[str, Any] = {"format": suffix, "layout": ply_layout.value, "overwrite": overwrite}
+    settings |= vars(fit) if fit else {}
+    with Report(len(jobs), task, batch) as report:
+        summary = run_batch("export", task, jobs, report, settings, batch)
+    finish(summary)
+    if len(jobs) == 1:
+        typer.echo(os.fsencode(jobs[0].target))

@@ -17,7 +17,9 @@ TRAINING = "Training"
 def train(
     config: Annotated[
         str,
-        typer.Argument(help="A preset (preview-depth, preview, sharp-stage1, sharp-stage2, finetune) or a .toml file."),
+        typer.Argument(
+            help="A preset (preview, teacher, labels, distill, sharp-stage1, sharp-stage2, finetune) or a .toml file."
+        ),
     ],
     out: Annotated[
         Path,
@@ -39,20 +41,29 @@ def train(
     device: Annotated[Device, option(TRAINING, "Where to train.", "--device")] = Device.auto,
     quiet: Annotated[bool, option(OUTPUT, "Print nothing but failures.", "--quiet", "-q")] = False,
 ) -> None:
-    """Train the network. Ctrl-C ends after the step at hand, and the same command goes on from there.
+    """Train the network. Ctrl-C stops after the current step; the same command resumes from there.
 
     Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
     """
     import_torch()
     from sharp_cli.cli.display.train import show_training
-    from sharp_cli.predictor import choose_device
-    from sharp_cli.training.configfile import load_config
+    from sharp_cli.runtime.devices import choose_device
+    from sharp_cli.training.config import TrainConfig
     from sharp_cli.training.loop import train as run
+    from sharp_cli.training.recipes import Finished, load_recipe, run_recipe
+
+    def log(line: str) -> None:
+        if not quiet:
+            typer.echo(line, err=True)
 
     # --steps comes last, so that it wins over --set.
-    chosen = load_config(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
-    with show_training(chosen, quiet) as listener:
-        state = run(chosen, out, choose_device(device.value), listener=listener)
-    if state.step < chosen.steps:
+    chosen = load_recipe(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
+    if isinstance(chosen, TrainConfig):
+        with show_training(chosen, quiet) as listener:
+            state = run(chosen, out, choose_device(device.value), listener=listener)
+        finished = Finished(state.step >= chosen.steps, out / "weights.safetensors")
+    else:
+        finished = run_recipe(chosen, out, log)
+    if not finished.complete:
         raise typer.Exit(130)
-    typer.echo(out / "weights.safetensors")
+    typer.echo(finished.result)

@@ -1,4 +1,4 @@
-"""``sharp view``: a splat in this machine's browser."""
+"""``sharp view``: show a splat in the browser on this machine."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sharp_cli.cli.interrupts import import_torch
 
 
 def view(
-    scene: Annotated[Path, typer.Argument(metavar="SCENE", help="A splat (.ply).")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
-    no_open: Annotated[bool, typer.Option("--no-open", help="Print the address only, open no browser.")] = False,
+    scene: Annotated[Path, typer.Argument(metavar="SCENE", help="A splat file.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 chooses a free one.")] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Print the address only; do not open a browser.")] = False,
 ) -> None:
     """Show a splat in the browser, starting with the photo's view, until Ctrl-C."""
     import_torch()
-    from sharp_cli.formats.ply import read_ply
+    from sharp_cli.formats.registry import read_splat
     from sharp_cli.viewer.server import viewer_server
 
-    with viewer_server(read_ply(scene), plain(scene.stem), port) as server:
+    with viewer_server(read_splat(scene), plain(scene.stem), port) as server:
         typer.echo(server.url)
-        typer.echo("Ctrl-C ends it.", err=True)
+        typer.echo("Press Ctrl-C to stop.", err=True)
         if not no_open:
             webbrowser.open(server.url)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            typer.echo("Ended.", err=True)
+            typer.echo("Stopped.", err=True)

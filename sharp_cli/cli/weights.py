@@ -14,7 +14,8 @@ from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import Progress, sha256_of
 from sharp_cli.weights import store
-from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint, known, published_sha256
+from sharp_cli.weights.catalog import KNOWN, LICENSE_KEY, Bundled, Checkpoint, known, published_sha256
+from sharp_cli.weights.resolve import resolve
 
 app = typer.Typer(help="List, fetch, check and convert weights.", no_args_is_help=True)
 
@@ -32,7 +33,7 @@ class Dtype(StrEnum):
 
 @app.command("list")
 def list_known() -> None:
-    """Show the known weights, where they lie on this machine, and what their licence allows."""
+    """Show the known weights, where they are on this machine, and what their licenses allow."""
     from rich.filesize import decimal
 
     for weights in KNOWN.values():
@@ -42,20 +43,20 @@ def list_known() -> None:
         else:
             size, missing = file.stat().st_size if file else 0, "missing from this installation"
         typer.echo(f"{weights.name}: {weights.note}" + (f", {decimal(size)}" if size else ""))
-        typer.echo(f"  licence: {weights.licence}")
+        typer.echo(f"  license: {weights.license}")
         typer.echo(f"  file: {file or missing}")
 
 
 @app.command()
 def download(name: Name = "sharp") -> None:
     """Fetch known weights unless they are on this machine, and print the file's path."""
-    typer.echo(store.resolve(known(name).name, download=download_shown))
+    typer.echo(resolve(known(name).name, download=download_shown))
 
 
 @app.command()
 def path(name: Name = "sharp") -> None:
     """Print where known weights lie on this machine, and nothing else."""
-    typer.echo(store.resolve(known(name).name, download=absent))
+    typer.echo(resolve(known(name).name, download=absent))
 
 
 @app.command()
@@ -64,7 +65,7 @@ def verify(weights: Weights = "sharp") -> None:
     import_torch()
     from sharp_cli.weights.read import read_weights
 
-    file = store.resolve(weights, download=absent)
+    file = resolve(weights, download=absent)
     with progress_bar("Checking") as progress:
         sha256 = sha256_of(file, progress).hexdigest()
     published = published_sha256(weights)
@@ -87,7 +88,10 @@ def convert(
     ] = None,
     dtype: Annotated[Dtype, typer.Option(help="fp32 loses nothing, the others halve the file.")] = Dtype.fp32,
     name: Annotated[str | None, typer.Option(help="What the weights are called in all that is made with them.")] = None,
-    licence: Annotated[str | None, typer.Option(help="What their licence allows, likewise.")] = None,
+    license: Annotated[
+        str | None,
+        typer.Option("--license", "--licence", help="What their license allows, in all that is made with them."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
 ) -> None:
     """Turn weights into safetensors, without the parts that the network never uses, and print the path.
@@ -101,15 +105,15 @@ def convert(
     target = output or Path(f"{Path(source).stem}-{dtype.value}.safetensors")
     if target.exists() and not overwrite:
         raise SharpError(f"{target} exists (name another file with --output)", "exists")
-    file = store.resolve(source, download=download_shown)
+    file = resolve(source, download=download_shown)
 
     import_torch()
     from sharp_cli.model.precision import DTYPES
     from sharp_cli.weights import write
 
     with Console(stderr=True).status(f"Converting {file.name} to {dtype.value}"):
-        told = {key: value for key, value in (("name", name), ("licence", licence)) if value is not None}
-        write.convert(file, target, DTYPES[dtype.value], told)
+        record = {key: value for key, value in (("name", name), (LICENSE_KEY, license)) if value is not None}
+        write.convert(file, target, DTYPES[dtype.value], record)
     typer.echo(target)
 
 
@@ -128,10 +132,10 @@ def remove(name: Name) -> None:
 
 
 def download_shown(checkpoint: Checkpoint) -> Path:
-    """Download with the licence, a bar, the speed and the time left on stderr."""
+    """Download with the license, a bar, the speed and the time left on stderr."""
     from sharp_cli.weights.download import download
 
-    typer.echo(f"Fetching {checkpoint.name}: {checkpoint.note}. {checkpoint.licence}", err=True)
+    typer.echo(f"Fetching {checkpoint.name}: {checkpoint.note}. {checkpoint.license}", err=True)
     with progress_bar("Fetching") as progress:
         return download(checkpoint, progress)
 

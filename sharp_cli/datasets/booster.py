@@ -20,7 +20,7 @@ from sharp_cli.errors import SharpError
 
 CALIBRATION = "calib_00-02.xml"
 LEFT, RIGHT = "camera_00", "camera_02"
-MILLIMETRES = 1000
+MILLIMETERS = 1000
 
 
 def booster_samples(folder: Path) -> list[Sample]:
@@ -64,11 +64,11 @@ def _read_calibration(path: Path) -> tuple[tuple[NDArray[np.float64], NDArray[np
     try:
         root = ElementTree.parse(path).getroot()
         left, right = (_matrix(root, name) for name in ("proj_matL", "proj_matR"))
-        baseline = float(root.findtext("baselineLR") or "nan") / MILLIMETRES
+        baseline = float(root.findtext("baselineLR") or "nan") / MILLIMETERS
     except OSError as error:
         raise SharpError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ElementTree.ParseError, ValueError) as error:
-        raise SharpError(f"{path} is no calibration as OpenCV writes it: {error}.") from error
+        raise SharpError(f"{path} is not a calibration as OpenCV writes it: {error}") from error
     if not (0 < baseline < np.inf and min(left[0, 0], right[0, 0]) > 0):
         raise SharpError(f"{path} needs positive focal lengths and a positive baselineLR.")
     return (left[:, :3], right[:, :3]), baseline

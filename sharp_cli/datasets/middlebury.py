@@ -19,7 +19,7 @@ from sharp_cli.errors import SharpError
 
 CALIBRATION = "calib.txt"
 LEFT, RIGHT = "im0.png", "im1.png"
-MILLIMETRES = 1000
+MILLIMETERS = 1000
 
 
 def middlebury_samples(folder: Path) -> list[Sample]:
@@ -47,7 +47,7 @@ def read_scene(scene: Path) -> ViewPair:
     """
     calibration = _read_calibration(scene / CALIBRATION)
     Ks = _matrix(scene, calibration, "cam0"), _matrix(scene, calibration, "cam1")
-    baseline = _number(scene, calibration, "baseline") / MILLIMETRES
+    baseline = _number(scene, calibration, "baseline") / MILLIMETERS
     return stereo_pair((scene / LEFT, scene / RIGHT), (_disparity(scene, 0), _disparity(scene, 1)), Ks, baseline)
 
 

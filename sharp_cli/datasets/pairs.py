@@ -1,4 +1,4 @@
-"""Pairs out of posed pictures with depth: any ``transforms.json``, by the paper's rule (spec/training.md).
+"""Pairs out of posed pictures with depth: any ``transforms.json``, by the paper's rule (docs/training.md).
 
 Sets of 10 views, of these the pairs with more than 60 % depth overlap, at most 512 of a data set. The paper says
 neither how sets are put together nor what the overlap is a part of; our choices stand at the functions.
@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_cli.cameras.transforms import Frame, read_transforms
+from sharp_cli.cameras.frames import Frame, require_pinholes
+from sharp_cli.cameras.transforms import read_transforms
 from sharp_cli.datasets.posed import load_view, read_depth
 from sharp_cli.datasets.samples import Sample
 from sharp_cli.datasets.view_pair import ViewPair
@@ -90,6 +91,7 @@ def overlap(of: DepthView, seen_from: DepthView) -> float:
 def _pairs_of(file: Path, scene: str, rng: np.random.Generator) -> list[Sample]:
     """A scene's pairs: its frames are shuffled and cut into sets, so that a set reaches over the whole scene."""
     frames = [frame for frame in read_transforms(file) if frame.picture is not None and frame.depth is not None]
+    require_pinholes(file, frames)
     if len(frames) < 2:
         raise SharpError(f"{file} needs two frames or more with file_path and depth_file_path.")
     order = rng.permutation(len(frames))

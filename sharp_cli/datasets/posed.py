@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-from sharp_cli.cameras.transforms import Frame, read_transforms
+from sharp_cli.cameras.frames import Frame, require_pinholes
+from sharp_cli.cameras.transforms import read_transforms
 from sharp_cli.datasets.view_pair import View, ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.photo import read_photo
@@ -43,7 +44,7 @@ def posed_pairs(path: Path, size: int | tuple[int, int], *, farthest: float = 0.
 
     Args:
         size: side in pixels, or (height, width).
-        farthest: longest way between the two cameras [m]; the file's unit is taken for metres.
+        farthest: longest way between the two cameras [m]; the file's unit is taken for meters.
         widest: largest angle between their directions [degrees].
 
     Raises:
@@ -51,6 +52,7 @@ def posed_pairs(path: Path, size: int | tuple[int, int], *, farthest: float = 0.
     """
     file = path / "transforms.json" if path.is_dir() else path
     frames = tuple(read_transforms(file))
+    require_pinholes(file, frames)
     for frame in frames:
         if frame.picture is None or frame.depth is None:
             raise SharpError(f"{file}: training needs file_path and depth_file_path in every frame.")
@@ -85,7 +87,7 @@ def load_view(frame: Frame, size: tuple[int, int], viewmat: NDArray[np.float64])
 
 
 def read_depth(path: Path) -> NDArray[np.float32]:
-    """(H, W) z in metres, 0 where it is not known: 16-bit PNG in millimetres, ``.npy`` or float TIFF in metres.
+    """(H, W) z in meters, 0 where it is not known: 16-bit PNG in millimeters, ``.npy`` or float TIFF in meters.
 
     Raises:
         SharpError: missing, damaged, or of another kind.
@@ -103,9 +105,9 @@ def read_depth(path: Path) -> NDArray[np.float32]:
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[..., 0]
     if values.ndim != 2 or 0 in values.shape or (values.dtype.kind == "u" and values.dtype.itemsize < 2):
-        raise SharpError(f"{path}: depth must be one channel of 16-bit millimetres or of floats in metres.")
-    metres = values.astype(np.float32) * (np.float32(1) if values.dtype.kind == "f" else np.float32(1e-3))
-    return np.where(np.isfinite(metres) & (metres > 0), metres, np.float32(0))
+        raise SharpError(f"{path}: depth must be one channel of 16-bit millimeters or of floats in meters.")
+    meters = values.astype(np.float32) * (np.float32(1) if values.dtype.kind == "f" else np.float32(1e-3))
+    return np.where(np.isfinite(meters) & (meters > 0), meters, np.float32(0))
 
 
 def load_photo(path: Path, size: int | tuple[int, int]) -> View:

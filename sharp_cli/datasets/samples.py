@@ -31,7 +31,7 @@ def photo_of(pair: ViewPair) -> Photo:
 def to_true_camera(pair: ViewPair) -> NDArray[np.float64]:
     """(3, 3) M from the camera that a predictor assumes to the one that took the picture: K⁻¹ K_assumed.
 
-    A predictor knows one focal length and takes the picture's centre for the principal point (spec/network.md §8); a
+    A predictor knows one focal length and takes the picture's center for the principal point (docs/network.md §8); a
     calibrated camera may differ in both. M moves points so that each stays on its own pixel at its own depth. It is
     the identity where the assumptions hold.
     """

@@ -27,7 +27,7 @@ def stereo_pair(
         pictures: files of the left and the right view.
         disparities: (H, W) of each view, x left − x right [px]; 0, infinite or NaN where it is not known. None: not
             at all, as in the test sets that others score.
-        Ks: (3, 3) of the rectified views, by the calibration's convention: pixel *centres* at whole numbers.
+        Ks: (3, 3) of the rectified views, by the calibration's convention: pixel *centers* at whole numbers.
         baseline: from the left to the right camera, along x [m].
 
     Raises:
@@ -47,7 +47,7 @@ def stereo_pair(
             depth = depth_from_disparity(disparity, float(K[0, 0]), baseline, offset)
         viewmat = np.eye(4)
         viewmat[0, 3] = shift
-        views.append(View(image, depth, _centres_at_halves(K), viewmat))
+        views.append(View(image, depth, _centers_at_halves(K), viewmat))
     return ViewPair(views[0], views[1], views[0].image)
 
 
@@ -67,8 +67,8 @@ def depth_from_disparity(disparity: Map, focal: float, baseline: float, offset: 
     return np.where(known, focal * baseline / np.where(known, shift, 1.0), 0.0).astype(np.float32)
 
 
-def _centres_at_halves(K: Matrix) -> Matrix:
-    """Our pixel centres are at half integers."""
+def _centers_at_halves(K: Matrix) -> Matrix:
+    """Our pixel centers are at half integers."""
     moved = K.copy()
     moved[:2, 2] += 0.5
     return moved

@@ -19,10 +19,10 @@ class View:
     image: NDArray[np.uint8]
     """(H, W, 3) sRGB, 0..255."""
     depth: NDArray[np.float32]
-    """(H, W) z of what the pixel's centre shows [m]: exact, not antialiased; the sky has the configuration's ``far``.
+    """(H, W) z of what the pixel's center shows [m]: exact, not antialiased; the sky has the configuration's ``far``.
     In views read from files, 0 where it is not known."""
     K: NDArray[np.float64]
-    """(3, 3) intrinsics in pixels of this size, pixel centres at half integers."""
+    """(3, 3) intrinsics in pixels of this size, pixel centers at half integers."""
     viewmat: NDArray[np.float64]
     """(4, 4) from the input camera's frame to this one's; OpenCV: x right, y down, z forward."""
 

@@ -18,7 +18,7 @@ from sharp_cli.render.rasterizer import Backend
 from sharp_cli.runtime.timing import Stopwatch
 
 Predict = Callable[[Photo], Gaussians]
-"""A photo → Gaussians in its camera's frame, the principal point at the picture's centre."""
+"""A photo → Gaussians in its camera's frame, the principal point at the picture's center."""
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Outcome:
 
     name: str
     kind: str = ""
-    """Of a drawn scene, which of :data:`~sharp_cli.scenes.layouts.LAYOUTS`."""
+    """Of a synthetic scene, which of :data:`~sharp_cli.scenes.layouts.LAYOUTS`."""
     scores: Scores = field(default_factory=dict)
     """Empty if it failed."""
     reason: str | None = None
@@ -55,9 +55,9 @@ def evaluate(
 
     Args:
         predict: a :meth:`Predictor.predict <sharp_cli.predictor.Predictor.predict>`, or what is to be compared with it.
-        metrics: of pictures, on ``device``; by default all that can be had.
+        metrics: of pictures, on ``device``; by default all that are available.
         mask, privileged_depth, backend, device: as for :func:`~sharp_cli.evaluation.score.score_pair`.
-        ended: told each outcome as soon as it is known, with its pictures unless it failed.
+        ended: called with each outcome as soon as it is known, with its pictures unless it failed.
     """
     if metrics is None:
         metrics = load_available(device)

@@ -53,13 +53,13 @@ class Results:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; numbers that are none are None, and kinds are left out where none is known."""
-        told = {
+        words = {
             "scored": self.scored,
             "failed": self.failed,
             "means": strict(self.means),
             "against": {name: asdict(found) for name, found in self.against.items()},
         }
-        return {**told, "kinds": {kind: each.to_dict() for kind, each in self.kinds.items()}} if self.kinds else told
+        return {**words, "kinds": {kind: each.to_dict() for kind, each in self.kinds.items()}} if self.kinds else words
 
 
 def strict(scores: Scores) -> dict[str, dict[str, float | None]]:

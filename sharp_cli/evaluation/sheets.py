@@ -41,7 +41,7 @@ def write_sheet(path: Path, pictures: Pictures) -> None:
 def draw_sheet(pictures: Pictures) -> Image.Image:
     """Eight tiles: the novel view in the first row, the input view, its depth and the plane baseline in the second.
 
-    Depths share the true one's colours, after scaling the prediction to the true median.
+    Depths share the true one's colors, after scaling the prediction to the true median.
     """
     pair = pictures.pair
     true_depth = torch.from_numpy(pair.input.depth)
@@ -57,7 +57,7 @@ def draw_sheet(pictures: Pictures) -> Image.Image:
         ("true depth", to_depth_colors(true_depth.nan_to_num(nan=0.0, posinf=np.inf), solid, limits)),
         ("photo on a plane", pictures.plane),
     ]
-    return _arrange([(told, pixels) for told, pixels in tiles if pixels is not None])
+    return _arrange([(words, pixels) for words, pixels in tiles if pixels is not None])
 
 
 def _error(found: Pixels, true: Pixels) -> Pixels:
@@ -66,15 +66,15 @@ def _error(found: Pixels, true: Pixels) -> Pixels:
 
 
 def _arrange(tiles: list[tuple[str, Pixels]]) -> Image.Image:
-    shrunk = [(told, Image.fromarray(pixels)) for told, pixels in tiles]
+    shrunk = [(words, Image.fromarray(pixels)) for words, pixels in tiles]
     for _, tile in shrunk:
         tile.thumbnail((TILE, TILE))
     width, height = (max(tile.size[axis] for _, tile in shrunk) + GAP for axis in (0, 1))
     rows = -(-len(shrunk) // COLUMNS)
     sheet = Image.new("RGB", (GAP + COLUMNS * width, GAP + rows * (height + CAPTION)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for index, (told, tile) in enumerate(shrunk):
+    for index, (words, tile) in enumerate(shrunk):
         x, y = GAP + index % COLUMNS * width, GAP + index // COLUMNS * (height + CAPTION)
-        draw.text((x, y), told, fill="black", font=font)
+        draw.text((x, y), words, fill="black", font=font)
         sheet.paste(tile, (x, y + CAPTION))
     return sheet

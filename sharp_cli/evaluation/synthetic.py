@@ -1,4 +1,4 @@
-"""The drawn scenes that no training sees."""
+"""The synthetic scenes that no training sees."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ def _pictures(results: Results) -> str:
     names = [name for name in METRICS if any(name in means.get(row, {}) for row in ROWS)]
     head = [f"{results.scored} samples" + (f", {results.failed} failed" if results.failed else "")]
     rows = [
-        [told, *(_number(means[row].get(name, math.nan), FORMS.get(name, "{:.3f}")) for name in names)]
-        for row, told in ROWS.items()
+        [words, *(_number(means[row].get(name, math.nan), FORMS.get(name, "{:.3f}")) for name in names)]
+        for row, words in ROWS.items()
         if row in means
     ]
     return _table([*head, *(METRICS[name] for name in names)], rows)
@@ -37,8 +37,8 @@ def _pictures(results: Results) -> str:
 
 def _against(results: Results) -> str:
     rows = [
-        [told, f"{found.share_better:.0%} of {found.scenes}", f"{found.gain_db:+.2f} dB"]
-        for name, told in AGAINST.items()
+        [words, f"{found.share_better:.0%} of {found.scenes}", f"{found.gain_db:+.2f} dB"]
+        for name, words in AGAINST.items()
         if (found := results.against.get(name)) is not None
     ]
     return _table(["novel view against", "better in", "mean gain"], rows) if rows else ""
@@ -49,8 +49,8 @@ def _depth(results: Results) -> str:
     if depth is None:
         return ""
     rows = [
-        [told, _number(depth[f"abs_rel{kind}"]), _number(depth[f"delta{kind}"])]
-        for kind, told in (("", "as predicted"), ("_aligned", "scaled to the true median"))
+        [words, _number(depth[f"abs_rel{kind}"]), _number(depth[f"delta{kind}"])]
+        for kind, words in (("", "as predicted"), ("_aligned", "scaled to the true median"))
     ]
     return _table(["depth of the input view", "AbsRel ↓", "δ < 1.25 ↑"], rows)
 

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sharp_cli.formats.columns import morton_order
+
 CHUNK = 256
 """Gaussians that share their ranges."""
 
@@ -22,7 +24,7 @@ class Padded(NamedTuple):
     """Rows in the order of the file, whose chunks begin at multiples of :data:`CHUNK`."""
 
     order: Order
-    """Which Gaussian stands in each row."""
+    """The Gaussian of each row."""
     real: npt.NDArray[np.bool_]
     """False for copies that only fill a chunk up."""
 
@@ -48,19 +50,10 @@ def in_chunks(means: npt.NDArray[np.float32], *, photo: bool) -> Padded:
 
 
 def _along_curve(means: Array, photo: bool) -> Order:
-    """An order along a space-filling (Morton) curve, on which neighbors in space follow one another.
-
-    Ranks instead of values make the curve's cells equally full, however far the sky is.
-    """
+    """An order on which neighbors in space follow one another; of a photo, neighbors in the picture and in depth."""
     if photo and (means[:, 2] > 0).all():
         means = np.concatenate([means[:, :2] / means[:, 2:], means[:, 2:]], axis=1)
-    code = np.zeros(len(means), np.int64)
-    for axis, values in enumerate(means.T):
-        ranks = np.empty(len(means), np.int64)
-        ranks[values.argsort(kind="stable")] = np.arange(len(means)) * 1024 // max(len(means), 1)
-        for bit in range(10):
-            code |= (ranks >> bit & 1) << (3 * bit + axis)
-    return code.argsort(kind="stable")
+    return morton_order(means)
 
 
 def _shells(means: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:

@@ -42,7 +42,7 @@ class SplatColumns(NamedTuple):
 
 @torch.inference_mode()
 def to_columns(gaussians: Gaussians, *, max_degree: int = 3) -> SplatColumns:
-    """Convert for a writer. A Gaussian whose quaternion is zero is not drawn, so it becomes fully transparent.
+    """Convert for a writer. A Gaussian whose quaternion is zero is not rendered, so it becomes fully transparent.
 
     Args:
         max_degree: the highest degree of spherical harmonics that the format holds; higher ones are dropped.
@@ -66,7 +66,7 @@ def to_columns(gaussians: Gaussians, *, max_degree: int = 3) -> SplatColumns:
 
 @torch.inference_mode()
 def from_columns(columns: SplatColumns) -> Gaussians:
-    """Convert what a reader found; the camera is unknown."""
+    """Convert what a reader found; the camera is unknown, and colors are blended as other tools do."""
 
     def tensor(values: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.array(values, np.float32))
@@ -78,6 +78,7 @@ def from_columns(columns: SplatColumns) -> Gaussians:
         opacities=tensor(columns.opacities),
         colors=srgb_to_linear(tensor(columns.dc).mul_(SH_C0).add_(0.5)),
         sh=None if columns.sh is None else tensor(columns.sh),
+        blending="srgb",
     )
 
 

@@ -7,6 +7,7 @@ color with opacity (8, 8, 8, 8). The PlayCanvas engine's reader (``SplatCompress
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
@@ -43,21 +44,23 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.uint32]
 
 
-def write_compressed_ply(path: str | PathLike[str], gaussians: Gaussians) -> None:
+def write_compressed_ply(
+    path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None
+) -> None:
     """Write Gaussians in SuperSplat's compressed form. The file appears only when it is complete.
 
     Raises:
         OSError: the file cannot be written.
     """
-    content = compressed_ply(gaussians)
+    content = compressed_ply(gaussians, provenance)
     with atomic_write(Path(path)) as temporary:
         temporary.write_bytes(content)
 
 
-def compressed_ply(gaussians: Gaussians) -> bytes:
+def compressed_ply(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> bytes:
     """The bytes of the file. The order of ``gaussians`` is lost.
 
-    Gaussians with a zero quaternion, which are never drawn, are left out. Where far outliers need chunks of their own,
+    Gaussians with a zero quaternion, which are never rendered, are left out. If far outliers need chunks of their own,
     the chunk before them is filled up with Gaussians of opacity 0.
     """
     shown = np.flatnonzero((gaussians.quats != 0).any(dim=1).cpu().numpy())
@@ -77,7 +80,8 @@ def compressed_ply(gaussians: Gaussians) -> bytes:
         _pack(np.concatenate([in_chunk[2], opacities[:, None]], axis=1), (8, 8, 8, 8)),
     ]
     sh = _pack_harmonics(gaussians, order)
-    header = _header(gaussians, len(order), 0 if sh is None else sh.shape[1])
+    comments = fact_comments(gaussians, provenance=provenance)
+    header = _header(comments, len(order), 0 if sh is None else sh.shape[1])
     body = [np.concatenate(ranges, axis=1).astype("<f4"), np.stack(words, axis=1).astype("<u4")]
     return b"".join([header, *(part.tobytes() for part in body), b"" if sh is None else sh.tobytes()])
 
@@ -96,7 +100,11 @@ def unpack(file: BinaryIO, header: Header, vertex: Element) -> Gaussians:
     check_size(header, file)
     words = _integers(file, header, vertex, WORDS)
     chunk = header.find("chunk")
-    if chunk is None or not {*RANGES[:12]} <= {*chunk.names} or chunk.count < -(-vertex.count // CHUNK):
+    if (
+        chunk is None
+        or {*RANGES} & {*chunk.names} not in ({*RANGES[:12]}, {*RANGES})
+        or chunk.count < -(-vertex.count // CHUNK)
+    ):
         raise SharpError("the compressed splat is damaged: its chunks do not fit its Gaussians")
     rows = np.concatenate([*read_blocks(file, header, chunk)] or [np.empty(0, [(n, "<f4") for n in chunk.names])])
     ranges = {name: rows[name].astype(np.float32) for name in chunk.names if name in RANGES}
@@ -211,8 +219,8 @@ def _unpack_harmonics(file: BinaryIO, header: Header, count: int) -> torch.Tenso
     return torch.from_numpy(np.ascontiguousarray(values.reshape(count, 3, -1).transpose(0, 2, 1), dtype=np.float32))
 
 
-def _header(gaussians: Gaussians, count: int, harmonics: int) -> bytes:
-    lines = ["ply", "format binary_little_endian 1.0", *(f"comment {fact}" for fact in fact_comments(gaussians))]
+def _header(comments: list[str], count: int, harmonics: int) -> bytes:
+    lines = ["ply", "format binary_little_endian 1.0", *(f"comment {comment}" for comment in comments)]
     lines += [f"element chunk {-(-count // CHUNK)}", *(f"property float {name}" for name in RANGES)]
     lines += [f"element vertex {count}", *(f"property uint {name}" for name in WORDS)]
     if harmonics:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SplatColumns, to_columns
-from sharp_cli.formats.metadata import to_metadata
+from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata
+from sharp_cli.formats.reading import reading
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.version import __version__
@@ -27,7 +30,7 @@ TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
 JSON_CHUNK, BINARY_CHUNK = b"JSON", b"BIN\0"
 
 
-def write_glb(path: str | PathLike[str], gaussians: Gaussians) -> None:
+def write_glb(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
     """Write a ``.glb`` file; spherical harmonics up to degree 3 go along.
 
     Raises:
@@ -52,13 +55,30 @@ def write_glb(path: str | PathLike[str], gaussians: Gaussians) -> None:
         "max": attributes["POSITION"].max(axis=0, initial=-np.inf).tolist(),
     }
     document = _document(list(attributes), views, accessors, len(binary))
-    document["asset"]["extras"] = to_metadata(gaussians)
+    document["asset"]["extras"] = to_metadata(gaussians, provenance)
     text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     head = struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(binary))
     with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
         file.write(head + struct.pack("<I4s", len(text), JSON_CHUNK) + text)
         file.write(struct.pack("<I4s", len(binary), BINARY_CHUNK) + binary)
+
+
+def read_glb_metadata(path: Path) -> dict[str, str]:
+    """What :func:`write_glb` stored beside the Gaussians of a complete file.
+
+    Raises:
+        SharpError: not such a file, or an incomplete one.
+    """
+    with reading(path) as file, file.open("rb") as stream:
+        magic, _, length, size, _ = struct.unpack("<4sIII4s", stream.read(20).ljust(20, b"\0"))
+        if magic != b"glTF" or length != file.stat().st_size or size > MOST_BYTES:
+            raise SharpError("not a complete .glb file")
+        try:
+            asset = json.loads(stream.read(size))["asset"]
+            return parse_metadata(asset.get("extras"))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise SharpError(f"damaged .glb file: {type(error).__name__} {error}") from error
 
 
 def _attributes(columns: SplatColumns, linear: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:

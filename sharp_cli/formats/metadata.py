@@ -1,30 +1,96 @@
-"""Camera and provenance of a splat as text, for formats that have room for it beside the Gaussians."""
+"""Camera, facts and provenance of a splat as words to text: inside the file, or in a record beside it.
+
+Formats without room get a record ``NAME.json`` beside the file: ``photo.splat.json``. It holds the file's size too,
+so that a record of another file of that name does not count.
+"""
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
 
-from sharp_cli.formats.ply_layout import CAMERA_FACTS
-from sharp_cli.gaussians.gaussians import Camera, Gaussians
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, PROVENANCE
+from sharp_cli.formats.registry import record_path
+from sharp_cli.gaussians.axes import Up
+from sharp_cli.gaussians.gaussians import Blending, Camera, Gaussians
+from sharp_cli.runtime.files import atomic_write
 
 MAX_SIDE = 10**6
 """Pixels; a camera beyond it is damage."""
+MOST_BYTES = 1 << 20
+"""Of metadata as JSON."""
+FOCAL_LENGTHS = (1e-3, 1e9)
+"""Pixels, likewise: nothing else can be rendered."""
 
 
-def to_metadata(gaussians: Gaussians) -> dict[str, str]:
-    """The camera, if known, and the facts, as words to text."""
+def to_metadata(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The camera and the up axis, if known, the blending, the facts, and how the file is made."""
     facts = {"_".join(key.split()): value for key, value in gaussians.facts.items() if key not in CAMERA_FACTS}
     if camera := gaussians.camera:
         facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
-    return facts
+    if gaussians.up:
+        facts["up"] = gaussians.up
+    return {**facts, "blending": gaussians.blending, **(provenance or {})}
 
 
 def with_metadata(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussians:
     """Gaussians with what :func:`to_metadata` stored; what is damaged is left out."""
-    facts = {key: value for key, value in metadata.items() if key not in CAMERA_FACTS}
-    return replace(gaussians, camera=parse_camera(metadata), facts=facts)
+    facts = {key: value for key, value in metadata.items() if key not in CAMERA_FACTS + PROVENANCE}
+    blending = parse_blending(metadata, ours=bool(metadata))
+    return replace(gaussians, camera=parse_camera(metadata), facts=facts, blending=blending, up=parse_up(metadata))
+
+
+def parse_metadata(value: Any) -> dict[str, str]:
+    """What JSON holds in place of metadata; nothing if it is not an object."""
+    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else {}
+
+
+def write_with_record(path: Path, content: bytes, metadata: Mapping[str, str]) -> None:
+    """Write a record and then its file, so that a complete file has its record.
+
+    Raises:
+        OSError: one of them cannot be written.
+    """
+    record = json.dumps({"sharp": dict(metadata), "bytes": len(content)}, indent=1)
+    with atomic_write(record_path(path)) as temporary:
+        temporary.write_text(record + "\n", encoding="ascii")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_record(path: Path) -> dict[str, str]:
+    """The metadata in the record beside a file; nothing if there is none, or it is of another file."""
+    with suppress(OSError, ValueError, RecursionError, TypeError, KeyError):
+        if record_path(path).stat().st_size <= MOST_BYTES:
+            record = json.loads(record_path(path).read_bytes())
+            if record["bytes"] == path.stat().st_size:
+                return parse_metadata(record["sharp"])
+    return {}
+
+
+def blending_fact(gaussians: Gaussians) -> dict[str, str]:
+    """The blending as a fact; none for linear light, the rule in files that this program writes."""
+    return {} if gaussians.blending == "linear" else {"blending": gaussians.blending}
+
+
+def parse_blending(metadata: Mapping[str, str], ours: bool) -> Blending:
+    """How a file's Gaussians are blended: as its facts say, else in linear light if it is ours or the published tool's.
+
+    Other tools train splats by comparing blended sRGB with photos, and their viewers blend sRGB.
+    """
+    if metadata.get("blending") == "srgb":
+        return "srgb"
+    return "linear" if ours else "srgb"
+
+
+def parse_up(metadata: Mapping[str, str]) -> Up | None:
+    """The axis that points up; None if it is missing or unknown."""
+    axes: tuple[Up, ...] = get_args(Up)
+    return next((axis for axis in axes if axis == metadata.get("up")), None)
 
 
 def parse_camera(metadata: Mapping[str, str]) -> Camera | None:
@@ -40,4 +106,4 @@ def parse_camera(metadata: Mapping[str, str]) -> Camera | None:
 def is_sound(camera: Camera) -> bool:
     """Whether a camera that was read can be one."""
     sides = 0 < camera.width <= MAX_SIDE and 0 < camera.height <= MAX_SIDE
-    return sides and 0 < camera.focal_px < math.inf
+    return sides and FOCAL_LENGTHS[0] <= camera.focal_px <= FOCAL_LENGTHS[1]

@@ -109,6 +109,15 @@ class Header:
 def read_facts(path: str | PathLike[str]) -> dict[str, str]:
     """The facts in the header of a complete .ply file that this program wrote; empty for other tools' files.
 
+    Raises:
+        SharpError: as :func:`read_header`.
+    """
+    return read_header(path).facts
+
+
+def read_header(path: str | PathLike[str]) -> Header:
+    """The header of a complete .ply file.
+
     Only the header is read, and compared with the file's size: cheap enough for thousands of files. Of an ASCII file
     only the header can be checked this way, of one with lists the smallest possible size.
 
@@ -122,7 +131,7 @@ def read_facts(path: str | PathLike[str]) -> dict[str, str]:
             raise SharpError(
                 f"the file is longer than its header declares: {size:,}, not {header.smallest_size:,} bytes"
             )
-    return header.facts
+    return header
 
 
 def check_size(header: Header, file: BinaryIO) -> None:

@@ -16,15 +16,19 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
-from sharp_cli.formats.metadata import is_sound, parse_camera
+from sharp_cli.formats.metadata import is_sound, parse_blending, parse_camera, parse_up
 from sharp_cli.formats.ply_header import Element, Header, open_ply
-from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, RGB, rest_names
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, PROVENANCE, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import MAX_DEGREE, SH_C0
 
 LOG = logging.getLogger(__name__)
+
+UP_COMMENT = "Vertical Axis:"
+"""Of nerfstudio's exports, followed by x, y or z."""
 
 MAX_ELEMENT_ROWS = 64
 """Of the elements that hold a camera; the published tool's largest has 16."""
@@ -74,8 +78,11 @@ def read_content(file: BinaryIO, header: Header) -> PlyContent:
     infinite: dict[str, int] = {}
     packed = is_compressed(element)
     gaussians = unpack(file, header, element) if packed else _gaussians(file, header, element, infinite)
-    facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS}
-    gaussians = replace(gaussians, camera=read_camera(file, header), facts=facts)
+    facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS + PROVENANCE}
+    ours = bool(header.facts) or any(header.find(name) for name in ("color_space", "intrinsic"))
+    blending = parse_blending(header.facts, ours)
+    camera, up = read_camera(file, header), _up(header)
+    gaussians = replace(gaussians, camera=camera, facts=facts, blending=blending, up=up)
     kept, dropped = _drop_bad_rows(gaussians)
     if len(gaussians) and not len(kept):
         parts = ", ".join(dropped)
@@ -176,6 +183,12 @@ def read_camera(file: BinaryIO, header: Header) -> Camera | None:
     except (ValueError, IndexError, OverflowError):
         return None
     return camera if is_sound(camera) else None
+
+
+def _up(header: Header) -> Up | None:
+    """The axis that our fact or nerfstudio's comment names."""
+    named = [comment[len(UP_COMMENT) :].strip() for comment in header.comments if comment.startswith(UP_COMMENT)]
+    return parse_up(header.facts) or next((found for axis in named if (found := parse_up({"up": axis}))), None)
 
 
 def _numbers(file: BinaryIO, header: Header, name: str) -> npt.NDArray[np.float32] | None:

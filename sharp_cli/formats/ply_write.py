@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import get_args
@@ -12,6 +13,7 @@ from plyfile import PlyData, PlyElement
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.metadata import blending_fact
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, FULL_COEFFICIENTS, PlyLayout, vertex_names
 from sharp_cli.gaussians.color import linear_to_srgb
@@ -29,7 +31,12 @@ CHUNK = 1 << 13
 
 
 @torch.inference_mode()
-def write_ply(path: str | PathLike[str], gaussians: Gaussians, layout: PlyLayout = "standard") -> None:
+def write_ply(
+    path: str | PathLike[str],
+    gaussians: Gaussians,
+    layout: PlyLayout = "standard",
+    provenance: Mapping[str, str] | None = None,
+) -> None:
     """Write Gaussians as a binary little-endian 3DGS file; colors are stored as sRGB.
 
     Zero scales and opacities of 0 or 1 move to the nearest value with a finite logarithm or logit.
@@ -37,6 +44,7 @@ def write_ply(path: str | PathLike[str], gaussians: Gaussians, layout: PlyLayout
 
     Args:
         layout: see :data:`PlyLayout`; ``sharp`` needs ``gaussians.camera`` and drops ``gaussians.sh``.
+        provenance: how this file is made, kept as comments. Reading the file does not make them facts of the Gaussians.
 
     Raises:
         SharpError: an unknown layout, ``sharp`` without a camera, facts of many megabytes, or values that are not
@@ -47,7 +55,7 @@ def write_ply(path: str | PathLike[str], gaussians: Gaussians, layout: PlyLayout
         raise SharpError(f"unknown .ply layout '{layout}' (choose {', '.join(get_args(PlyLayout))})")
     names = vertex_names(layout, rest := _rest_coefficients(gaussians, layout))
     elements = _published_elements(gaussians) if layout == "sharp" else []
-    comments = fact_comments(gaussians, with_camera=layout != "sharp")
+    comments = fact_comments(gaussians, with_camera=layout != "sharp", provenance=provenance)
     if sum(map(len, comments)) > MAX_HEADER_BYTES // 2:
         raise SharpError(f"cannot write {path}: its facts fill more than {MAX_HEADER_BYTES >> 21} MB (shorten them)")
     rows = _vertex_rows(gaussians, layout, rest).numpy().astype("<f4", copy=False)
@@ -56,13 +64,26 @@ def write_ply(path: str | PathLike[str], gaussians: Gaussians, layout: PlyLayout
         PlyData([vertices, *elements], byte_order="<", comments=comments).write(file)
 
 
-def fact_comments(gaussians: Gaussians, with_camera: bool = True) -> list[str]:
-    """The facts, and if asked for the camera and the color space, as ``sharp KEY VALUE`` comments of a header."""
+def write_ply_file(
+    path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None
+) -> None:
+    """:func:`write_ply` in the standard layout, as the registry calls writers."""
+    write_ply(path, gaussians, provenance=provenance)
+
+
+def fact_comments(
+    gaussians: Gaussians, with_camera: bool = True, provenance: Mapping[str, str] | None = None
+) -> list[str]:
+    """Facts, provenance, and if asked for camera and color space, as ``sharp KEY VALUE`` comments of a header."""
     facts = {"_".join(escape(key).split()): value for key, value in gaussians.facts.items() if key not in CAMERA_FACTS}
     if with_camera:
         if camera := gaussians.camera:
             facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
         facts["color_space"] = "srgb"
+        if gaussians.up:
+            facts["up"] = gaussians.up
+    facts |= blending_fact(gaussians)
+    facts |= provenance or {}
     return [f"{COMMENT} {key} {escape(value)}" for key, value in facts.items()]
 
 

@@ -5,9 +5,10 @@ To add a format: write one module with a reader, a writer or both, and add one r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharp_cli.errors import SharpError
@@ -24,9 +25,12 @@ class SplatFormat(NamedTuple):
     loses: str
     """What a splat loses in this format, in a few words; empty if nothing."""
     reader: str | None
-    """``module.function`` in this package: (path) → Gaussians. None: the format cannot be read."""
+    """``module.function`` in this package: (path, warn) → Gaussians. None: the format cannot be read."""
     writer: str | None
-    """``module.function`` in this package: (path, Gaussians) → None. None: the format cannot be written."""
+    """``module.function`` in this package: (path, Gaussians, provenance) → None. None: it cannot be written."""
+    metadata: str | None = None
+    """``module.function``: (path) → words to text, of a complete file, without reading its Gaussians. None: a record
+    beside the file."""
 
 
 FORMATS = (
@@ -35,19 +39,22 @@ FORMATS = (
         "position, scale and rotation to about 11 bits, color and opacity to 8 bits, harmonics beyond degree 3, order",
         "ply_read.read_ply",
         "compressed_ply.write_compressed_ply",
+        "ply_header.read_facts",
     ),
-    SplatFormat(".ply", "", "ply_read.read_ply", "ply_write.write_ply"),
+    SplatFormat(".ply", "", "ply_read.read_ply", "ply_write.write_ply_file", "ply_header.read_facts"),
     SplatFormat(
         ".sog",
         "position to 16 bits, scale and color to 256 values, rotation and opacity to 8 bits, harmonics to a palette",
         "sog.read_sog",
         "sog.write_sog",
+        "sog.read_sog_metadata",
     ),
     SplatFormat(
         ".spz",
         "position to 0.25 mm, rotation to 9 bits, scale, color, opacity and harmonics to 8 bits",
         "spz.read_spz",
         "spz.write_spz",
+        "spz.read_spz_metadata",
     ),
     SplatFormat(
         ".splat",
@@ -55,14 +62,19 @@ FORMATS = (
         "splat.read_splat_file",
         "splat.write_splat_file",
     ),
-    SplatFormat(".glb", "harmonics beyond degree 3; sharp cannot read it back", None, "glb.write_glb"),
+    SplatFormat(
+        ".glb", "harmonics beyond degree 3; sharp cannot read it back", None, "glb.write_glb", "glb.read_glb_metadata"
+    ),
     SplatFormat(".usdz", "harmonics, camera and provenance; sharp cannot read it back", None, "usdz.write_usdz"),
 )
 """Longer suffixes come before the shorter ones they end in."""
 
 
-def read_splat(path: str | PathLike[str]) -> Gaussians:
+def read_splat(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read a splat file; its suffix names the format.
+
+    Args:
+        warn: gets one sentence if Gaussians were dropped because their values are not finite.
 
     Raises:
         SharpError: an unknown suffix, or whatever the format's reader refuses.
@@ -70,12 +82,15 @@ def read_splat(path: str | PathLike[str]) -> Gaussians:
     found = format_of(path)
     if found is None or found.reader is None:
         raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
-    gaussians: Gaussians = _load(found.reader)(path)
+    gaussians: Gaussians = _load(found.reader)(path, warn=warn)
     return gaussians
 
 
-def write_splat(path: str | PathLike[str], gaussians: Gaussians) -> None:
+def write_splat(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
     """Write a splat file; the suffix names the format. The file appears only when it is complete.
+
+    Args:
+        provenance: how this file is made, kept in it, or in a record beside it if the format has no room.
 
     Raises:
         SharpError: an unknown suffix, or whatever the format's writer refuses.
@@ -84,13 +99,37 @@ def write_splat(path: str | PathLike[str], gaussians: Gaussians) -> None:
     found = format_of(path)
     if found is None or found.writer is None:
         raise SharpError(f"cannot write {fspath(path)}: {_unknown(path)} (sharp writes {known_suffixes('writer')})")
-    _load(found.writer)(path, gaussians)
+    _load(found.writer)(path, gaussians, provenance)
+
+
+def read_metadata(path: str | PathLike[str]) -> Mapping[str, str]:
+    """The metadata of a complete splat file, without its Gaussians; nothing for other tools' files.
+
+    Raises:
+        SharpError: an unknown suffix, or an incomplete file.
+    """
+    found = format_of(path)
+    if found is None:
+        raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
+    metadata: Mapping[str, str] = _load(found.metadata or "metadata.read_record")(Path(path))
+    return metadata
+
+
+def record_path(path: Path) -> Path:
+    """Where the record beside a file lies."""
+    return path.with_name(f"{path.name}.json")
 
 
 def format_of(path: str | PathLike[str]) -> SplatFormat | None:
     """The format that a file's suffix names; None for an unknown one."""
     name = fspath(path).lower()
     return next((known for known in FORMATS if name.endswith(known.suffix)), None)
+
+
+def can_read(path: str | PathLike[str]) -> bool:
+    """Whether a file's suffix names a format that can be read."""
+    found = format_of(path)
+    return found is not None and found.reader is not None
 
 
 def known_suffixes(able: str) -> str:

@@ -11,8 +11,9 @@ import json
 import math
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from PIL import Image
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.codebook import fit_codebook, fit_palette, quantize
 from sharp_cli.formats.columns import Floats, SplatColumns, from_columns, morton_order, to_columns
-from sharp_cli.formats.metadata import to_metadata, with_metadata
+from sharp_cli.formats.metadata import parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import largest_first, with_largest
 from sharp_cli.formats.reading import drop_bad_rows, reading
 from sharp_cli.gaussians.gaussians import Gaussians
@@ -44,13 +45,20 @@ GAUSSIANS_PER_BYTE, FEW = 4, 1 << 20
 Pixels = npt.NDArray[np.uint8]
 
 
-def write_sog(path: str | PathLike[str], gaussians: Gaussians) -> None:
+def write_sog(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
     """Write a ``.sog`` file.
 
     Raises:
         SharpError: too many Gaussians for WebP's size limit (268 million).
         OSError: the file cannot be written.
     """
+    content = sog_bytes(gaussians, provenance)
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_bytes(content)
+
+
+def sog_bytes(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> bytes:
+    """The content of a ``.sog`` file; raises as :func:`write_sog`."""
     columns = to_columns(gaussians)
     width = _grid_width(gaussians)
     if width is None:
@@ -61,39 +69,56 @@ def write_sog(path: str | PathLike[str], gaussians: Gaussians) -> None:
     if max(width, height) > LARGEST_SIDE:
         raise SharpError(f"{len(columns.means):,} Gaussians are too many for .sog (write .ply or .spz)")
     meta, images = _encode(columns)
-    meta["asset"]["sharp"] = to_metadata(gaussians)
+    meta["asset"]["sharp"] = to_metadata(gaussians, provenance)
     with ThreadPoolExecutor(2) as pool:
         encoded = dict(zip(images, pool.map(lambda name: _to_webp(images[name], width, height), images), strict=True))
-    with atomic_write(Path(path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in [(META, json.dumps(meta).encode()), *encoded.items()]:
             archive.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
 
 
-def read_sog(path: str | PathLike[str]) -> Gaussians:
+def read_sog(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read a ``.sog`` file of version 2.
 
     Raises:
-        SharpError: it cannot be read, is not such a file, is damaged, or promises more than its size allows.
+        SharpError: it cannot be read, is not such a file, is damaged, or declares more than its size allows.
     """
-    with reading(path) as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                meta = json.loads(_member(archive, META, META_BYTES))
-                if not isinstance(meta, dict) or meta.get("version") != 2:
-                    raise SharpError("not a .sog file of version 2")
-                columns = _decode(archive, meta, file.stat().st_size)
-                return with_metadata(from_columns(drop_bad_rows(columns, path)), _metadata(meta))
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-            raise SharpError(f"not a complete .sog file: {error}") from error
-        except (LookupError, TypeError, ValueError, OverflowError) as error:
-            raise SharpError(f"damaged .sog file: {type(error).__name__} {error}") from error
+    with reading(path) as file, _as_sog_errors(), zipfile.ZipFile(file) as archive:
+        meta = json.loads(_member(archive, META, META_BYTES))
+        if not isinstance(meta, dict) or meta.get("version") != 2:
+            raise SharpError("not a .sog file of version 2")
+        columns = _decode(archive, meta, file.stat().st_size)
+        return with_metadata(from_columns(drop_bad_rows(columns, path, warn)), _metadata(meta))
+
+
+def read_sog_metadata(path: Path) -> dict[str, str]:
+    """What :func:`write_sog` stored beside the Gaussians of a complete file.
+
+    Raises:
+        SharpError: not such a file, or an incomplete one.
+    """
+    with reading(path) as file, _as_sog_errors(), zipfile.ZipFile(file) as archive:
+        meta = json.loads(_member(archive, META, META_BYTES))
+        return _metadata(meta) if isinstance(meta, dict) else {}
+
+
+@contextmanager
+def _as_sog_errors() -> Iterator[None]:
+    """Name what goes wrong while a zip and its JSON are read."""
+    try:
+        yield
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise SharpError(f"not a complete .sog file: {error}") from error
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        raise SharpError(f"damaged .sog file: {type(error).__name__} {error}") from error
 
 
 def _metadata(meta: Mapping[str, Any]) -> dict[str, str]:
     """What we stored beside the Gaussians; nothing in other tools' files."""
     asset = meta.get("asset")
-    stored = asset.get("sharp") if isinstance(asset, dict) else None
-    return {str(key): str(value) for key, value in stored.items()} if isinstance(stored, dict) else {}
+    return parse_metadata(asset.get("sharp") if isinstance(asset, dict) else None)
 
 
 def _grid_width(gaussians: Gaussians) -> int | None:

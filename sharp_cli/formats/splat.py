@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -10,17 +11,21 @@ import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SMALLEST_SCALE, SplatColumns, from_columns, to_columns
+from sharp_cli.formats.metadata import read_record, to_metadata, with_metadata, write_with_record
 from sharp_cli.formats.reading import drop_bad_rows, reading
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import SH_C0
-from sharp_cli.runtime.files import atomic_write
 
 ROW = np.dtype([("means", "<f4", 3), ("scales", "<f4", 3), ("rgba", "u1", 4), ("quats", "u1", 4)])
 """Scales are linear [m], colors sRGB, quaternions w, x, y, z as 128 + 128 · q."""
 
 
-def write_splat_file(path: str | PathLike[str], gaussians: Gaussians) -> None:
+def write_splat_file(
+    path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None
+) -> None:
     """Write a ``.splat`` file, most visible Gaussians first, as viewers that load progressively expect.
+
+    The camera, the facts and ``provenance`` go into a record beside it.
 
     Raises:
         OSError: the file cannot be written.
@@ -32,11 +37,11 @@ def write_splat_file(path: str | PathLike[str], gaussians: Gaussians) -> None:
     rows["rgba"] = np.rint(255 * colors).clip(0, 255)
     rows["quats"] = np.rint(128 + 128 * columns.quats).clip(0, 255)
     visible = columns.opacities * np.exp(columns.log_scales.sum(axis=1, dtype=np.float64))
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_bytes(rows[np.argsort(-visible, kind="stable")].tobytes())
+    content = rows[np.argsort(-visible, kind="stable")].tobytes()
+    write_with_record(Path(path), content, to_metadata(gaussians, provenance))
 
 
-def read_splat_file(path: str | PathLike[str]) -> Gaussians:
+def read_splat_file(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read a ``.splat`` file.
 
     Raises:
@@ -46,7 +51,8 @@ def read_splat_file(path: str | PathLike[str]) -> Gaussians:
         content = file.read_bytes()
         if len(content) % ROW.itemsize:
             raise SharpError(f"its {len(content):,} bytes are not a multiple of {ROW.itemsize}, so it is not complete")
-        return from_columns(drop_bad_rows(_decode(np.frombuffer(content, ROW)), path))
+        gaussians = from_columns(drop_bad_rows(_decode(np.frombuffer(content, ROW)), path, warn))
+        return with_metadata(gaussians, read_record(file))
 
 
 def _decode(rows: npt.NDArray[np.void]) -> SplatColumns:

@@ -9,59 +9,57 @@ from __future__ import annotations
 import json
 import math
 import struct
-import sys
 import zlib
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SplatColumns, from_columns, to_columns
-from sharp_cli.formats.metadata import to_metadata, with_metadata
+from sharp_cli.formats.metadata import parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_three
 from sharp_cli.formats.reading import drop_bad_rows, reading
+from sharp_cli.formats.spz_container import (
+    GZIP,
+    HEADER,
+    HEADER_4_BYTES,
+    MAGIC,
+    MAX_DEGREE,
+    STREAM,
+    Arrays,
+    array_bytes,
+    check_header,
+    load_zstd,
+    unpack_streams,
+    unzip,
+)
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 
-MAGIC = 0x5053474E
-HEADER = struct.Struct("<IIIBBBB")
-"""Magic, version, count, degree, fractional bits, flags, reserved (version 4: number of streams)."""
-HEADER_4_BYTES = 32
-STREAM = struct.Struct("<QQ")
-"""Version 4: compressed and plain size of a stream."""
-
 FRACTIONAL_BITS, FEWEST_BITS = 12, 8
 LARGEST_FIXED = (1 << 23) - 1
-MAX_DEGREE = {1: 3, 2: 3, 3: 3, 4: 4}
 COLOR_GAIN = 0.15
-EXPANSION, SMALL = 64, 1 << 26
-"""A file may expand to this many times its size, or to ``SMALL`` bytes if that is more; real files stay below 5."""
 
-GZIP = b"\x1f\x8b"
 GZIP_COMMENT = GZIP + bytes([8, 16, 0, 0, 0, 0, 0, 255])
 """The start of a gzip file whose header holds a comment, which ends in a zero byte (RFC 1952)."""
 MOST_COMMENT = 1 << 20
 
-Bytes = npt.NDArray[np.uint8]
 
-
-class Arrays(NamedTuple):
-    """The arrays of a file and what its header says of them."""
-
-    rows: int
-    degree: int
-    bits: int
-    version: int
-    arrays: list[Bytes]
-
-
-def write_spz(path: str | PathLike[str], gaussians: Gaussians, version: int = 3) -> None:
+def write_spz(
+    path: str | PathLike[str],
+    gaussians: Gaussians,
+    provenance: Mapping[str, str] | None = None,
+    *,
+    version: int = 3,
+) -> None:
     """Write an ``.spz`` file.
 
     Args:
+        provenance: how this file is made; kept in version 3.
         version: 3, which every reader knows, or 4, a twentieth smaller.
 
     Raises:
@@ -76,7 +74,7 @@ def write_spz(path: str | PathLike[str], gaussians: Gaussians, version: int = 3)
     arrays = [array.tobytes() for array in _encode(columns, bits)]
     if version == 3:
         header = HEADER.pack(MAGIC, 3, len(columns.means), degree, bits, 0, 0)
-        content = _zip(b"".join([header, *arrays]), to_metadata(gaussians))
+        content = _zip(b"".join([header, *arrays]), to_metadata(gaussians, provenance))
     else:
         zstd = load_zstd()
         streams = [array for array in arrays if array]
@@ -89,45 +87,49 @@ def write_spz(path: str | PathLike[str], gaussians: Gaussians, version: int = 3)
         temporary.write_bytes(content)
 
 
-def read_spz(path: str | PathLike[str]) -> Gaussians:
+def read_spz(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
     """Read an ``.spz`` file of version 1, 2, 3 or 4.
 
     Raises:
-        SharpError: it cannot be read, is not such a file, is damaged, or promises more than its size allows.
+        SharpError: it cannot be read, is not such a file, is damaged, or declares more than its size allows.
     """
     with reading(path) as file:
         content = file.read_bytes()
         if content.startswith(GZIP):
-            arrays, metadata = _unzip(content), _read_comment(content)
+            arrays, metadata = unzip(content), _read_comment(content)
         elif content.startswith(struct.pack("<I", MAGIC)):
-            arrays, metadata = _unpack_streams(content), {}
+            arrays, metadata = unpack_streams(content), {}
         else:
             raise SharpError("it does not start as an .spz file")
-        return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path)), metadata)
+        return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path, warn)), metadata)
 
 
-def load_zstd() -> Any:
-    """A module with ``compress`` and ``decompress`` for zstd.
+def read_spz_metadata(path: Path) -> dict[str, str]:
+    """What :func:`write_spz` stored beside the Gaussians of a complete file; reads its ends alone.
 
     Raises:
-        SharpError: there is none.
+        SharpError: not such a file, or an incomplete one.
     """
-    try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-
-            return zstd
-        import zstandard
-
-        return zstandard
-    except ImportError as error:
-        raise SharpError(".spz version 4 needs zstd (pip install zstandard)") from error
+    with reading(path) as file, file.open("rb") as stream:
+        start = stream.read(MOST_COMMENT + 4096)
+        if not start.startswith(GZIP):
+            return {}
+        stream.seek(max(0, file.stat().st_size - 4))
+        (plain,) = struct.unpack("<I", stream.read(4).rjust(4, b"\0"))
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(start, HEADER.size)
+        except zlib.error as error:
+            raise SharpError(f"damaged .spz file: {error}") from error
+        count, degree, _, version = check_header(head, file.stat().st_size)
+        if plain != (HEADER.size + sum(array_bytes(count, degree, version))) & 0xFFFFFFFF:
+            raise SharpError("damaged .spz file: it ends too early")
+        return _read_comment(start)
 
 
 def _fit_positions(columns: SplatColumns) -> tuple[SplatColumns, int]:
     """Columns whose positions fit into 24 bits, and the bits of fraction: 12, or down to 8 for scenes beyond 2,048 m.
 
-    What lies beyond 32 km is drawn in along its ray, and made smaller alike, so it looks the same from the origin.
+    What lies beyond 32 km is moved in along its ray, and made smaller alike, so it looks the same from the origin.
     """
     farthest = float(np.abs(columns.means).max(initial=1.0))
     bits = int(max(FEWEST_BITS, min(FRACTIONAL_BITS, math.floor(math.log2(LARGEST_FIXED / farthest)))))
@@ -181,13 +183,6 @@ def _decode(file: Arrays) -> SplatColumns:
     )
 
 
-def _array_bytes(count: int, degree: int, version: int) -> list[int]:
-    """Sizes of the arrays: positions, alphas, colors, scales, rotations, harmonics."""
-    coefficients = (degree + 1) ** 2 - 1
-    each = [6 if version == 1 else 9, 1, 3, 3, 3 if version < 3 else 4, 3 * coefficients]
-    return [count * size for size in each]
-
-
 def _zip(content: bytes, metadata: dict[str, str]) -> bytes:
     """A gzip file with metadata as JSON in its header's comment, where readers pass over it."""
     packer = zlib.compressobj(6, wbits=-15)
@@ -206,72 +201,4 @@ def _read_comment(content: bytes) -> dict[str, str]:
         metadata = json.loads(content[start : max(end, start)])
     except (ValueError, RecursionError):
         return {}
-    return {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
-
-
-def _check_header(content: bytes, file_bytes: int) -> tuple[int, int, int, int]:
-    """Count, degree, fractional bits and version of a header whose arrays can be in a file of this size."""
-    if len(content) < HEADER.size:
-        raise SharpError("it ends in its header")
-    magic, version, count, degree, bits, _, _ = HEADER.unpack_from(content)
-    if magic != MAGIC:
-        raise SharpError("it does not start as an .spz file")
-    if version not in MAX_DEGREE:
-        raise SharpError(f".spz version {version} is unknown (sharp reads 1 to 4)")
-    if degree > MAX_DEGREE[version] or bits > 24:
-        raise SharpError(f"damaged .spz file: degree {degree}, {bits} fractional bits")
-    if sum(_array_bytes(count, degree, version)) > max(SMALL, EXPANSION * file_bytes):
-        raise SharpError(f"damaged .spz file: {count:,} Gaussians cannot be in {file_bytes:,} bytes")
-    return count, degree, bits, version
-
-
-def _unzip(content: bytes) -> Arrays:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        head = stream.decompress(content, HEADER.size)
-        count, degree, bits, version = _check_header(head, len(content))
-        sizes = _array_bytes(count, degree, version)
-        # One byte more than promised shows a file that holds more.
-        body = stream.decompress(stream.unconsumed_tail, sum(sizes) + 1)
-    except zlib.error as error:
-        raise SharpError(f"damaged .spz file: {error}") from error
-    if len(body) != sum(sizes):
-        raise SharpError(f"damaged .spz file: {len(body):,} bytes instead of {sum(sizes):,}")
-    ends = np.cumsum(sizes)
-    arrays = [np.frombuffer(body, np.uint8, size, end - size) for size, end in zip(sizes, ends, strict=True)]
-    return Arrays(count, degree, bits, version, arrays)
-
-
-def _unpack_streams(content: bytes) -> Arrays:
-    count, degree, bits, version = _check_header(content, len(content))
-    if version != 4 or len(content) < HEADER_4_BYTES:
-        raise SharpError("damaged .spz file: only version 4 is not compressed as a whole")
-    streams, start = content[15], struct.unpack_from("<I", content, 16)[0]
-    sizes = [size for size in _array_bytes(count, degree, version) if size]
-    at = start + streams * STREAM.size
-    if streams != len(sizes) or at > len(content):
-        raise SharpError(f"damaged .spz file: {streams} streams instead of {len(sizes)}")
-    zstd, arrays = load_zstd(), []
-    for index, expected in enumerate(sizes):
-        small, plain = STREAM.unpack_from(content, start + index * STREAM.size)
-        if plain != expected or at + small > len(content):
-            raise SharpError("damaged .spz file: a stream's size does not fit")
-        arrays.append(_decompress(zstd, content[at : at + small], expected))
-        at += small
-    arrays += [np.zeros(0, np.uint8)] * (6 - len(arrays))
-    return Arrays(count, degree, bits, version, arrays)
-
-
-def _decompress(zstd: Any, content: bytes, expected: int) -> Bytes:
-    """At most ``expected`` bytes of one zstd frame, whatever its header promises."""
-    try:
-        if hasattr(zstd, "ZstdDecompressor") and sys.version_info < (3, 14):
-            with zstd.ZstdDecompressor().stream_reader(content) as reader:
-                plain = reader.read(expected + 1)
-        else:
-            plain = zstd.ZstdDecompressor().decompress(content, max_length=expected + 1)
-    except Exception as error:  # zstandard's and the standard library's own kinds
-        raise SharpError(f"damaged .spz file: {error}") from error
-    if len(plain) != expected:
-        raise SharpError(f"damaged .spz file: a stream of {len(plain):,} bytes instead of {expected:,}")
-    return np.frombuffer(plain, np.uint8)
+    return parse_metadata(metadata)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +24,10 @@ from sharp_cli.formats.ply_read import (
     rest_coefficients,
     splat_element,
 )
+from sharp_cli.formats.registry import format_of, read_splat
 from sharp_cli.gaussians.color import linear_to_srgb
-from sharp_cli.gaussians.gaussians import Camera
+from sharp_cli.gaussians.gaussians import Camera, Gaussians
+from sharp_cli.gaussians.spherical_harmonics import sh_degree
 
 INVISIBLE = 1 / 255
 """Renderers skip Gaussians with a lower opacity."""
@@ -60,7 +62,7 @@ class Summary:
     dropped: int
     """Rows with NaN or infinite values, which are dropped."""
     layout: str
-    """A :data:`PlyLayout`, ``compressed`` or ``other``."""
+    """Of a .ply file a :data:`PlyLayout`, ``compressed`` or ``other``; of another file its format."""
     encoding: str
     """``ascii``, ``binary_little_endian`` or ``binary_big_endian``."""
     sh_degree: int
@@ -87,11 +89,14 @@ class Summary:
 
 
 def summarize(path: str | PathLike[str]) -> Summary:
-    """Read a 3DGS ``.ply`` file and describe it.
+    """Read a splat file of any format and describe it.
 
     Raises:
-        SharpError: whatever :func:`read_ply` refuses.
+        SharpError: whatever :func:`~sharp_cli.formats.registry.read_splat` refuses.
     """
+    known = format_of(path)
+    if known is not None and not known.suffix.endswith(".ply"):
+        return _summarize_other(path, known.suffix[1:])
     with open_ply(path) as (file, header):
         content = read_content(file, header)
         vertex = splat_element(header)
@@ -100,27 +105,54 @@ def summarize(path: str | PathLike[str]) -> Summary:
     layout, rest = _layout(header, vertex)
     size = Path(path).stat().st_size
     needed = {*(WORDS if layout == "compressed" else vertex_names("standard", rest)), *color_names(vertex)}
-    some = len(gaussians) > 0
     return Summary(
         path=str(path),
         bytes=size,
-        gaussians=len(gaussians),
         dropped=content.rows - len(gaussians),
         layout=layout,
         encoding=header.format,
         sh_degree=math.isqrt(rest + 1) - 1,
         color_space="linear" if linear else "srgb",
-        camera=gaussians.camera,
-        bounds={axis: _spread(gaussians.means[:, i]) for i, axis in enumerate("xyz")} if some else {},
-        opacity=_spread(gaussians.opacities) if some else None,
-        scale=_spread(gaussians.scales) if some else None,
-        invisible=int((gaussians.opacities < INVISIBLE).sum()),
+        **_figures(gaussians),
         extra_properties=[name for name in vertex.names if name not in needed],
         extra_elements=[element.name for element in header.elements if element is not vertex],
         facts={key: value for key, value in header.facts.items() if key not in CAMERA_FACTS},
         comments=[comment for comment in header.comments if comment.strip()],
         problems=[*_file_problems(header, vertex, linear, size), *_splat_problems(content)],
     )
+
+
+def _summarize_other(path: str | PathLike[str], name: str) -> Summary:
+    """A file of another format than .ply, whose Gaussians and metadata are all there is to it."""
+    gaussians = read_splat(path)
+    return Summary(
+        path=str(path),
+        bytes=Path(path).stat().st_size,
+        dropped=0,
+        layout=name,
+        encoding="binary_little_endian",
+        sh_degree=0 if gaussians.sh is None else sh_degree(gaussians.sh),
+        color_space="srgb",
+        **_figures(gaussians),
+        extra_properties=[],
+        extra_elements=[],
+        facts=dict(gaussians.facts),
+        comments=[],
+        problems=[*_splat_problems(PlyContent(gaussians, len(gaussians), {}, {}))],
+    )
+
+
+def _figures(gaussians: Gaussians) -> dict[str, Any]:
+    """What the Gaussians themselves show."""
+    some = len(gaussians) > 0
+    return {
+        "gaussians": len(gaussians),
+        "camera": gaussians.camera,
+        "bounds": {axis: _spread(gaussians.means[:, i]) for i, axis in enumerate("xyz")} if some else {},
+        "opacity": _spread(gaussians.opacities) if some else None,
+        "scale": _spread(gaussians.scales) if some else None,
+        "invisible": int((gaussians.opacities < INVISIBLE).sum()),
+    }
 
 
 def field_of_view(pixels: int, focal_px: float) -> float:

@@ -5,6 +5,7 @@ The stage is y up with meters as its unit, so positions and rotations are turned
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,12 +14,12 @@ import numpy as np
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import to_columns
+from sharp_cli.formats.metadata import to_metadata, write_with_record
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.runtime.files import atomic_write
 
 
-def write_usdz(path: str | PathLike[str], gaussians: Gaussians) -> None:
-    """Write a ``.usdz`` file; drops spherical harmonics.
+def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
+    """Write a ``.usdz`` file; drops spherical harmonics. ``provenance`` goes into a record beside it.
 
     Raises:
         SharpError: the usd-core package is missing.
@@ -53,8 +54,7 @@ def write_usdz(path: str | PathLike[str], gaussians: Gaussians) -> None:
         extent = Vt.Vec3fArray([Gf.Vec3f(*map(float, low)), Gf.Vec3f(*map(float, high))])
         prim.CreateAttribute("extent", Sdf.ValueTypeNames.Float3Array).Set(extent)
         stage.Save()
-        with atomic_write(Path(path)) as temporary:
-            package = Path(folder) / "splat.usdz"
-            if not UsdUtils.CreateNewUsdzPackage(str(layer), str(package)):
-                raise SharpError(f"cannot write {path}: OpenUSD could not pack it")
-            temporary.write_bytes(package.read_bytes())
+        package = Path(folder) / "splat.usdz"
+        if not UsdUtils.CreateNewUsdzPackage(str(layer), str(package)):
+            raise SharpError(f"cannot write {path}: OpenUSD could not pack it")
+        write_with_record(Path(path), package.read_bytes(), to_metadata(gaussians, provenance))

@@ -1,1 +1,1 @@
-"""The Gaussians value type and the maths around it: colour, covariances, linear maps."""
+"""The Gaussians value type and the math around it: color, covariances, linear maps, harmonics."""

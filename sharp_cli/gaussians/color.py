@@ -1,4 +1,4 @@
-"""The sRGB transfer curve (IEC 61966-2-1; spec/network.md §9)."""
+"""The sRGB transfer curve (IEC 61966-2-1; docs/network.md §9)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def srgb_to_linear(srgb: Tensor) -> Tensor:
-    """sRGB → linear RGB, any shape; [0, 1] maps onto [0, 1], values outside follow the same curve."""
+    """sRGB → linear RGB, any shape; [0, 1] maps to [0, 1], and values outside follow the same curve."""
     return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
 
 

@@ -1,8 +1,8 @@
 """Rotations, covariances and their decomposition, on any device and without a library's SVD.
 
-The maths works on tuples of (N,) tensors, one per matrix entry: elementwise operations run at memory
-speed everywhere, where a batched 3 × 3 eigensolver takes microseconds a matrix. :mod:`cpu` has the same maths as
-compiled loops, which take CPUs less than a tenth of the time.
+The math works on tuples of (N,) tensors, one per matrix entry: elementwise operations run at memory speed on every
+device, while a batched 3 × 3 eigensolver takes microseconds per matrix. :mod:`cpu` and :mod:`cpu_covariance` have the
+same math as compiled loops, which take CPUs less than a tenth of the time.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from torch import Tensor
 Vector = tuple[Tensor, ...]
 
 SWEEPS = 4
-"""Jacobi sweeps; convergence is quadratic, and four reach fp32 even for needles."""
+"""Jacobi sweeps; convergence is quadratic, and four reach float32 precision even for needles."""
 
 
 def rotation_from_quats(quats: Tensor) -> Tensor:
-    """Rotation matrices (N, 3, 3) of quaternions (N, 4), w first, of any length; a zero quaternion turns nothing."""
-    length = quats.norm(dim=1, keepdim=True)
-    identity = quats.new_tensor([1.0, 0.0, 0.0, 0.0])
-    w, x, y, z = torch.where(length > 0, quats / length.clamp(min=torch.finfo(quats.dtype).tiny), identity).unbind(1)
+    """Rotation matrices (N, 3, 3) of quaternions (N, 4), w first, of any length; NaN for a zero quaternion."""
+    quats = quats / quats.detach().abs().amax(
+        dim=1, keepdim=True
+    )  # squares of very long or short ones would overflow or vanish
+    w, x, y, z = (quats / quats.norm(dim=1, keepdim=True)).unbind(1)
     entries = (
         1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
         2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
@@ -30,9 +31,9 @@ def rotation_from_quats(quats: Tensor) -> Tensor:
 
 
 def quats_from_rotation(rotation: Tensor) -> Tensor:
-    """Unit quaternions (N, 4), w first, of proper rotation matrices (N, 3, 3); the sign is free."""
+    """Unit quaternions (N, 4), w first, of proper rotation matrices (N, 3, 3); of either sign."""
     (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = (row.unbind(1) for row in rotation.unbind(1))
-    # Row i below is the quaternion times four times its own part i; the largest part divides best.
+    # Row i below is the quaternion times four times its own part i; dividing by the largest part is the most exact.
     w, x, y, z = 1 + xx + yy + zz, 1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz
     wx, wy, wz, xy2, xz2, yz2 = zy - yz, xz - zx, yx - xy, xy + yx, xz + zx, yz + zy
     by_w_or_x = _select(w > x, (w, wx, wy, wz), (wx, x, xy2, xz2))
@@ -44,21 +45,51 @@ def quats_from_rotation(rotation: Tensor) -> Tensor:
 
 
 def covariances(scales: Tensor, quats: Tensor) -> Tensor:
-    """Covariance matrices R S² Rᵀ (N, 3, 3) [m²] of scales (N, 3) [m] and quaternions (N, 4)."""
-    factor = rotation_from_quats(quats) * scales[:, None]
-    return factor @ factor.transpose(1, 2)
+    """Covariance matrices R S² Rᵀ of Gaussians; differentiable.
+
+    A zero quaternion has no rotation. Its covariance is NaN, which no renderer draws, and its gradient is zero.
+
+    Args:
+        scales: (N, 3) standard deviations [m].
+        quats: (N, 4) w, x, y, z, of any length.
+
+    Returns:
+        (N, 3, 3) [m²].
+    """
+    if _on_cpu_in_float32(scales, quats):
+        from sharp_cli.gaussians import cpu_covariance
+
+        return cpu_covariance.covariances(scales, quats)
+    turned, safe = _with_rotation(quats)
+    factor = rotation_from_quats(safe) * scales[:, None]
+    return torch.where(turned[:, :, None], factor @ factor.mT, torch.nan)
+
+
+def transform_shapes(scales: Tensor, quats: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Scales and quaternions of Gaussians after a linear map, on any device and differentiable.
+
+    Args:
+        scales, quats: (N, 3) and (N, 4).
+        matrix: (3, 3) M.
+
+    Returns:
+        Those of the covariances M Σ Mᵀ, as :func:`decompose` gives them; zero quaternions stay zero.
+    """
+    turned, safe = _with_rotation(quats)
+    new_scales, new_quats = decompose(matrix @ (rotation_from_quats(safe) * scales[:, None]))
+    return new_scales, torch.where(turned, new_quats, 0)
 
 
 def decompose(factor: Tensor) -> tuple[Tensor, Tensor]:
     """Scales and rotations of Gaussians whose covariance is A Aᵀ.
 
-    One-sided Jacobi: the columns of A are rotated against each other until they are orthogonal;
-    their lengths are then the scales and their directions the axes. The covariance itself, in
-    which small scales drown, is never formed. The third axis is the cross product of the first
-    two, so every result is a proper rotation; degenerate Gaussians get any fitting axes.
+    One-sided Jacobi: the columns of A are rotated against each other until they are orthogonal. Their lengths are
+    then the scales and their directions the axes. The covariance itself is never formed: small scales would drown in
+    it. The third axis is the cross product of the first two, so every result is a proper rotation. Degenerate
+    Gaussians get any axes that fit.
 
     Args:
-        factor: (N, 3, 3) matrices A, finite, any dtype that computes.
+        factor: (N, 3, 3) matrices A, finite, of a dtype that torch computes in.
 
     Returns:
         Scales (N, 3), descending, ≥ 0, and unit quaternions (N, 4), w first.
@@ -71,9 +102,19 @@ def decompose(factor: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def suits_kernels(*values: Tensor) -> bool:
-    """Whether :mod:`cpu` can take these: float32 on the CPU, and no gradient is wanted."""
+    """Whether kernels without a gradient can take these: float32 on the CPU, and no gradient is needed."""
     wanted = torch.is_grad_enabled() and any(v.requires_grad for v in values)
-    return not wanted and all(v.device.type == "cpu" and v.dtype == torch.float32 for v in values)
+    return not wanted and _on_cpu_in_float32(*values)
+
+
+def _on_cpu_in_float32(*values: Tensor) -> bool:
+    return all(v.device.type == "cpu" and v.dtype == torch.float32 for v in values)
+
+
+def _with_rotation(quats: Tensor) -> tuple[Tensor, Tensor]:
+    """Which quaternions (N, 4) are not zero (N, 1), and the quaternions with the identity in place of zero ones."""
+    turned = quats.detach().any(dim=1, keepdim=True)
+    return turned, torch.where(turned, quats, quats.new_tensor([1.0, 0.0, 0.0, 0.0]))
 
 
 def decompose_by_torch(factor: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,7 +161,7 @@ def _select(condition: Tensor, yes: tuple[Tensor, ...], no: tuple[Tensor, ...]) 
 
 
 def _unit(vector: Vector, fallback: Vector) -> Vector:
-    """The vector at length 1, or the fallback where it is too short to have a direction."""
+    """The vector at length 1, or the fallback if it is too short to have a direction."""
     length = _dot(vector, vector).sqrt()
     clear = length > 1e-6
     return tuple(torch.where(clear, v / length, f) for v, f in zip(vector, fallback, strict=True))

@@ -1,8 +1,8 @@
-"""The maths of :mod:`covariance` and :mod:`transform` for CPUs: compiled loops that take each Gaussian through all of
-its steps at once, where torch would take two hundred passes over memory.
+"""The math of :mod:`covariance` and :mod:`transform` for CPUs: compiled loops that take each Gaussian through all
+steps at once. torch would take two hundred passes over memory.
 
-The loops are written so that the compiler can do as many Gaussians at a time as a vector register has room for: flat
-arrays, counting from 0, no branches and no early end, and every constant in single precision.
+The compiler vectorizes the loops, several Gaussians to a register. For that they use flat arrays, count from 0, have no
+branches and no early exit, and all constants are float32.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from torch import Tensor
 from sharp_cli.runtime.kernels import for_chunks, inlined, kernel
 
 Floats = NDArray[np.float32]
-"""Flat: a Gaussian's entries follow one another, a matrix's row by row."""
-Number: TypeAlias = Any  # np.float32, whose operators mypy knows too much about
+"""Flat: the entries of a Gaussian follow one another, those of a matrix row by row."""
+Number: TypeAlias = Any  # np.float32; mypy takes its operators too literally
 Vector = tuple[Number, Number, Number]
 Quaternion = tuple[Number, Number, Number, Number]
 
 CHUNK = 1 << 13
-"""Gaussians at a time: what lies between the steps then stays in the cache."""
+"""Gaussians at a time: few enough that intermediate results stay in the processor's cache."""
 
 ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 TINY: Number = np.finfo(np.float32).tiny
 CLEAR: Number = np.float32(1e-6)
-"""Directions of columns shorter than this, beside the largest entry's 1, are not to be trusted."""
+"""Columns shorter than this, relative to the largest entry, have no reliable direction."""
 FLAT: Number = np.float32(0.7)
 
 
 def decompose(factor: Tensor) -> tuple[Tensor, Tensor]:
-    """As :func:`sharp_cli.gaussians.covariance.decompose`, for float32 on the CPU; not differentiable."""
+    """:func:`sharp_cli.gaussians.covariance.decompose` for float32 on the CPU; not differentiable."""
     scales, quats = factor.new_empty(len(factor), 3), factor.new_empty(len(factor), 4)
     for_chunks(_decompose, len(factor), CHUNK, _flat(factor), _flat(scales), _flat(quats))
     return scales, quats
 
 
 def transform(means: Tensor, scales: Tensor, quats: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As :func:`sharp_cli.gaussians.transform.transform`, for float32 on the CPU; not differentiable."""
+    """:func:`sharp_cli.gaussians.transform.transform` for float32 on the CPU; not differentiable."""
     moved = means.new_empty(means.shape), means.new_empty(scales.shape), means.new_empty(quats.shape)
     for_chunks(_transform, len(means), CHUNK, *map(_flat, (means, scales, quats, matrix)), *map(_flat, moved))
     return moved
@@ -59,6 +59,15 @@ def _transform(
     factors = np.empty(9 * (stop - start), np.float32)
     _factors(scales[3 * start : 3 * stop], quats[4 * start : 4 * stop], matrix, factors)
     _decompose(0, stop - start, factors, new_scales[3 * start : 3 * stop], new_quats[4 * start : 4 * stop])
+    _keep_zeros(quats[4 * start : 4 * stop], new_quats[4 * start : 4 * stop])
+
+
+@kernel
+def _keep_zeros(quats: Floats, new_quats: Floats) -> None:
+    """Zero quaternions stay zero, so that their Gaussians are not rendered."""
+    for i in range(len(quats) // 4):
+        if quats[4 * i] == 0 and quats[4 * i + 1] == 0 and quats[4 * i + 2] == 0 and quats[4 * i + 3] == 0:
+            new_quats[4 * i : 4 * i + 4] = ZERO
 
 
 @kernel
@@ -70,7 +79,7 @@ def _map_points(points: Floats, m: Floats, mapped: Floats) -> None:
 
 @kernel
 def _factors(scales: Floats, quats: Floats, m: Floats, factors: Floats) -> None:
-    """M R diag(s): the matrices whose products with their own transposes are the new covariances."""
+    """M R diag(s): each times its own transpose is a new covariance."""
     for i in range(len(scales) // 3):
         w, x, y, z = quats[4 * i], quats[4 * i + 1], quats[4 * i + 2], quats[4 * i + 3]
         length = math.sqrt(w * w + x * x + y * y + z * z)
@@ -94,7 +103,9 @@ def _decompose(start: int, stop: int, factors: Floats, scales: Floats, quats: Fl
         size = max(max(_largest(a), TINY), max(_largest(b), _largest(c)))
         inverse = ONE / size
         a, b, c = _scaled(a, inverse), _scaled(b, inverse), _scaled(c, inverse)
-        a, b, c = _sweep(*_sweep(*_sweep(*_sweep(a, b, c))))  # written out: an inner loop would not be vectorised
+        a, b, c = _sweep(
+            *_sweep(*_sweep(*_sweep(a, b, c)))
+        )  # written out: the compiler does not vectorize around an inner loop
         length = math.sqrt(_dot(a, a))
         s[3 * i] = length * size
         s[3 * i + 1] = math.sqrt(_dot(b, b)) * size
@@ -116,7 +127,7 @@ def _sweep(a: Vector, b: Vector, c: Vector) -> tuple[Vector, Vector, Vector]:
 def _rotate(a: Vector, b: Vector) -> tuple[Vector, Vector]:
     """Rotate two columns in their plane until they are orthogonal and the first is the longer one."""
     difference, product = _dot(a, a) - _dot(b, b), TWO * _dot(a, b)
-    # divided by the larger of the two: of very short columns, their squares would be 0
+    # divided by the larger of the two: the squares of very short columns would be 0
     inverse = ONE / (max(abs(difference), abs(product)) + TINY)
     along, across = (abs(difference) + TINY) * inverse, product * inverse
     reach = math.sqrt(along * along + across * across)
@@ -130,7 +141,7 @@ def _rotate(a: Vector, b: Vector) -> tuple[Vector, Vector]:
 
 @inlined
 def _unit_across(x: Vector, vector: Vector) -> Vector:
-    """The direction of what is left of a vector without its part along the unit vector x, or any across x."""
+    """The direction of a vector's part across the unit vector x; any direction across x if there is no such part."""
     rest = _sum(vector, _scaled(x, -_dot(x, vector)))
     flat = abs(x[0]) < FLAT
     other = (ZERO if flat else -x[1], -x[2] if flat else x[0], x[1] if flat else ZERO)
@@ -141,7 +152,7 @@ def _unit_across(x: Vector, vector: Vector) -> Vector:
 
 @inlined
 def _quaternion(x: Vector, y: Vector, z: Vector) -> Quaternion:
-    """w, x, y, z of the rotation with these columns; see :func:`sharp_cli.gaussians.covariance.quats_from_rotation`."""
+    """w, x, y, z of the rotation with these columns, as in :func:`.covariance.quats_from_rotation`."""
     ww, xx = ONE + x[0] + y[1] + z[2], ONE + x[0] - y[1] - z[2]
     yy, zz = ONE - x[0] + y[1] - z[2], ONE - x[0] - y[1] + z[2]
     wx, wy, wz = y[2] - z[1], z[0] - x[2], x[1] - y[0]
@@ -155,7 +166,7 @@ def _quaternion(x: Vector, y: Vector, z: Vector) -> Quaternion:
 
 @inlined
 def _mapped(m: Floats, vector: Vector, scale: Number) -> Vector:
-    """M v, scaled."""
+    """``scale`` · M v."""
     x, y, z = _scaled(vector, scale)
     return m[0] * x + m[1] * y + m[2] * z, m[3] * x + m[4] * y + m[5] * z, m[6] * x + m[7] * y + m[8] * z
 

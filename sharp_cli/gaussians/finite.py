@@ -1,4 +1,4 @@
-"""Whether a computation has gone wrong."""
+"""A check for NaN and infinite values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def all_finite(values: Tensor) -> bool:
-    """Whether no value is NaN or infinite; True for no values at all."""
-    if values.device.type == "cpu" and values.numel():  # one pass over them instead of four
+    """Whether no value is NaN or infinite; True if there are no values."""
+    if values.device.type == "cpu" and values.numel():  # one pass instead of four
         values = torch.stack(values.detach().aminmax())
     return bool(values.isfinite().all())

@@ -6,7 +6,7 @@ Every function takes Gaussians and returns new ones in the same order; cameras a
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,6 +21,54 @@ APART = 0.15
 """Blocks whose depths differ by more than this share of the nearest are merged last: they lie across an edge."""
 
 
+@dataclass(frozen=True)
+class Fit:
+    """What is wanted of a splat; the defaults keep everything."""
+
+    max_gaussians: int | None = None
+    min_opacity: float = 0.0
+    """In [0, 1]; more transparent Gaussians go."""
+    box: tuple[float, float, float, float, float, float] | None = None
+    """Smallest x, y, z and largest x, y, z [m] of the centers that stay."""
+    max_distance: float | None = None
+    """From the origin, where the photo was taken [m]."""
+    max_depth: float | None = None
+    """Along z [m]."""
+
+
+@torch.inference_mode()
+def fit(gaussians: Gaussians, wanted: Fit) -> Gaussians:
+    """Crop, drop and merge.
+
+    Merging needs the predictor's whole grid, so it comes first, down to as many Gaussians as leave
+    ``max_gaussians`` after cropping.
+
+    Raises:
+        SharpError: values out of range, or nothing is left.
+    """
+    rest = _cut(gaussians, wanted)
+    if not len(rest) and len(gaussians):
+        raise SharpError("no Gaussian is left after cropping (crop less, or lower the least opacity)")
+    if wanted.max_gaussians is None or len(rest) <= wanted.max_gaussians:
+        return rest
+    if grid_side(gaussians) is not None and len(rest) < len(gaussians):
+        share = len(rest) / len(gaussians)
+        rest = _cut(reduce_count(gaussians, math.ceil(wanted.max_gaussians / share)), wanted)
+    return reduce_count(rest, wanted.max_gaussians)
+
+
+def _cut(gaussians: Gaussians, wanted: Fit) -> Gaussians:
+    if wanted.min_opacity:
+        gaussians = drop_transparent(gaussians, wanted.min_opacity)
+    if wanted.box:
+        gaussians = crop_box(gaussians, torch.tensor(wanted.box[:3]), torch.tensor(wanted.box[3:]))
+    if wanted.max_distance is not None:
+        gaussians = crop_distance(gaussians, wanted.max_distance)
+    if wanted.max_depth is not None:
+        gaussians = crop_depth(gaussians, wanted.max_depth)
+    return gaussians
+
+
 def keep(gaussians: Gaussians, chosen: Tensor) -> Gaussians:
     """The Gaussians that ``chosen`` selects: (N,) bool, or indices."""
     values = {name: getattr(gaussians, name) for name in TENSORS}
@@ -28,7 +76,7 @@ def keep(gaussians: Gaussians, chosen: Tensor) -> Gaussians:
 
 
 def drop_not_finite(gaussians: Gaussians) -> Gaussians:
-    """Without the Gaussians that hold NaN or infinite values, or a zero quaternion, which are not drawn."""
+    """Without the Gaussians that hold NaN or infinite values, or a zero quaternion, which are not rendered."""
     good = torch.ones(len(gaussians), dtype=torch.bool, device=gaussians.means.device)
     for name in TENSORS:
         value = getattr(gaussians, name)

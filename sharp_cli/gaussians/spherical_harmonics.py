@@ -1,4 +1,4 @@
-"""Colours that depend on the direction they are seen from."""
+"""Colors that depend on the viewing direction."""
 
 from __future__ import annotations
 
@@ -18,36 +18,37 @@ MAX_DEGREE = 8
 """Files use 4 at most; far higher ones would lose their precision in fp32."""
 
 CHUNK = 1 << 16
-"""Gaussians at a time: the basis of all of them at once would be as large as a third of their coefficients."""
+"""Gaussians at a time: the basis of all of them would be a third as large as their coefficients."""
 
 
-def view_colors(gaussians: Gaussians, eye: Tensor) -> Tensor:
-    """The colour of each Gaussian seen from one point.
+def view_colors(gaussians: Gaussians, eye: Tensor, encoded: bool = False) -> Tensor:
+    """The color of each Gaussian seen from one point.
 
-    The harmonics are added to the sRGB-encoded colour, and the sum is cut off at 0, as gsplat and the original
-    3D Gaussian Splatting do. Differentiable.
+    The harmonics are added to the sRGB-encoded color, and the sum is clamped to 0 from below, as in gsplat and the
+    original 3D Gaussian Splatting. Differentiable.
 
     Args:
         eye: (3,) a position in the space of the means.
+        encoded: whether to return sRGB-encoded colors.
 
     Returns:
-        (N, 3) linear RGB, ≥ 0 and possibly beyond 1; ``gaussians.colors`` itself where there are no harmonics.
+        (N, 3) linear RGB or sRGB, ≥ 0 and possibly above 1. In linear RGB without harmonics: ``gaussians.colors``.
     """
     if gaussians.sh is None:
-        return gaussians.colors
+        return linear_to_srgb(gaussians.colors).clamp(min=0) if encoded else gaussians.colors
     degree = sh_degree(gaussians.sh)
     eye = eye.to(gaussians.means)
     parts = []
     values = (gaussians.means, gaussians.colors, gaussians.sh)
     for means, colors, sh in zip(*(v.split(CHUNK) for v in values), strict=True):
         basis = sh_basis(F.normalize(means - eye, dim=1), degree)
-        encoded = linear_to_srgb(colors) + (basis[:, None] @ sh)[:, 0]
-        parts.append(srgb_to_linear(encoded.clamp(min=0)))
+        part = (linear_to_srgb(colors) + (basis[:, None] @ sh)[:, 0]).clamp(min=0)
+        parts.append(part if encoded else srgb_to_linear(part))
     return torch.cat(parts) if parts else gaussians.colors
 
 
 def sh_degree(sh: Tensor) -> int:
-    """The degree d of coefficients (N, (d + 1)² − 1, 3).
+    """The degree d of coefficients of shape (N, (d + 1)² − 1, 3).
 
     Raises:
         ValueError: any other shape.

@@ -1,4 +1,4 @@
-"""Moving Gaussians through a linear map."""
+"""Linear maps of Gaussians."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from sharp_cli.gaussians.covariance import decompose, rotation_from_quats, suits_kernels
+from sharp_cli.gaussians.covariance import suits_kernels, transform_shapes
 
 
 class Shape(NamedTuple):
-    """Where N Gaussians lie and how they are stretched and turned."""
+    """Positions and shapes of N Gaussians."""
 
     means: Tensor  # (N, 3)
     scales: Tensor  # (N, 3)
@@ -18,18 +18,18 @@ class Shape(NamedTuple):
 
 
 def transform(means: Tensor, scales: Tensor, quats: Tensor, matrix: Tensor) -> Shape:
-    """Apply a linear map M: means become M μ, covariances M Σ Mᵀ (spec/network.md §8).
+    """Apply a linear map M: means become M μ, covariances M Σ Mᵀ (docs/network.md §8).
 
     Args:
         means, scales, quats: (N, 3), (N, 3), (N, 4); quaternions of any length.
         matrix: (3, 3) M.
 
     Returns:
-        The new means, the scales in descending order, and unit quaternions of proper rotations.
+        The new means, the scales in descending order, and unit quaternions of proper rotations. Zero quaternions, whose
+        Gaussians are not rendered, stay zero.
     """
     if suits_kernels(means, scales, quats, matrix):
         from sharp_cli.gaussians import cpu
 
         return Shape(*cpu.transform(means, scales, quats, matrix))
-    factor = matrix @ (rotation_from_quats(quats) * scales[:, None])
-    return Shape(means @ matrix.T, *decompose(factor))
+    return Shape(means @ matrix.T, *transform_shapes(scales, quats, matrix))

@@ -1,6 +1,6 @@
-"""Metrics of one picture or depth map against the truth (spec/training.md, evaluation protocol).
+"""Metrics of one picture or depth map against the truth (docs/training.md, evaluation protocol).
 
-Pictures are (B, 3, H, W) sRGB floats in [0, 1], depth maps (B, 1, H, W) in metres, and every metric gives one
+Pictures are (B, 3, H, W) sRGB floats in [0, 1], depth maps (B, 1, H, W) in meters, and every metric gives one
 value per picture, (B,): the protocol's means are over samples.
 """
 
@@ -139,7 +139,7 @@ def load_lpips(device: torch.device | str = "cpu", backbone: Backbone = "alex") 
     """LPIPS (Zhang et al. 2018) by torchmetrics. The paper does not name its backbone; "alex" is its authors' default.
 
     Raises:
-        SharpError: torchmetrics is not installed, or the backbone's weights cannot be had.
+        SharpError: torchmetrics is not installed, or the backbone's weights cannot be downloaded.
     """
 
     def build() -> Metric:
@@ -164,7 +164,7 @@ def load_dists(device: torch.device | str = "cpu") -> Metric:
 
 
 def load_available(device: torch.device | str = "cpu") -> dict[str, Metric]:
-    """PSNR, SSIM, and LPIPS and DISTS where they can be had: what is missing is said in a warning and left out."""
+    """PSNR, SSIM, and LPIPS and DISTS: what is not available is skipped with a warning."""
     metrics: dict[str, Metric] = {"psnr": psnr, "ssim": ssim}
     for name, load in (("lpips", load_lpips), ("dists", load_dists)):
         try:

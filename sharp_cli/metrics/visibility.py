@@ -1,4 +1,4 @@
-"""Which pixels of a novel view the input view could know about (spec/training.md)."""
+"""Which pixels of a novel view the input view could know about (docs/training.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SHARP network: a square picture and a disparity factor in, normalised 3D Gaussians out.
+"""The SHARP network: a square picture and a disparity factor in, normalized 3D Gaussians out.
 
 The path of a picture: ``encoder`` (sliding pyramid of ViT windows) → ``decoder`` and ``depth`` (two
 depth layers) → ``base`` (one plain Gaussian per pixel pair and layer) → ``gaussian_decoder`` (14

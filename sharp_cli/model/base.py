@@ -1,4 +1,4 @@
-"""Base Gaussians (spec/network.md §5): the plain splat of a photo with depth that the network then refines."""
+"""Base Gaussians (docs/network.md §5): the plain splat of a photo with depth that the network then refines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_DEPTH = 100.0
 
 
 class BaseGaussians(NamedTuple):
-    """One Gaussian per layer and stride × stride pixels, in depth normalised to start at 1; G = R / stride.
+    """One Gaussian per layer and stride × stride pixels, in depth normalized to start at 1; G = R / stride.
 
     The remaining base values are constants: identity rotation and opacity 0.5.
     """
 
-    x_ndc: Tensor  # (G,) pixel centres in [-1, 1], the same along both axes
+    x_ndc: Tensor  # (G,) pixel centers in [-1, 1], the same along both axes
     inverse_depth: Tensor  # (B, 2, G, G)
     scale: Tensor  # (B, 2, G, G), the same along all three axes
     color: Tensor  # (B, 3, G, G) sRGB in [0, 1], the same on both layers
@@ -33,7 +33,7 @@ def normalize_depth(depth: Tensor) -> tuple[Tensor, Tensor]:
         depth: (B, 2, R, R) [m].
 
     Returns:
-        Normalised depth (B, 2, R, R) in about [1, 100], and the (B,) metres of one unit.
+        Normalized depth (B, 2, R, R) in about [1, 100], and the (B,) meters of one unit.
     """
     unit = depth.amin(dim=(1, 2, 3)) + 1e-6
     return (depth / unit[:, None, None, None]).clamp(max=MAX_DEPTH), unit
@@ -44,7 +44,7 @@ def base_gaussians(image: Tensor, depth: Tensor) -> BaseGaussians:
 
     Args:
         image: (B, 3, R, R) sRGB in [0, 1].
-        depth: (B, 2, R, R) normalised depth.
+        depth: (B, 2, R, R) normalized depth.
     """
     resolution = image.shape[-1]
     cells = resolution // STRIDE

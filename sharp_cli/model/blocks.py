@@ -1,4 +1,4 @@
-"""The normalised residual block of the prediction heads and of the depth adjustment (spec/network.md §4)."""
+"""The normalized residual block of the prediction heads and of the depth adjustment (docs/network.md §4)."""
 
 from __future__ import annotations
 

@@ -87,9 +87,9 @@ def check_tensors(config: SharpConfig, shapes: Mapping[str, Iterable[int]], orig
         "unexpected": [name for name in found if name not in expected],
         "misshapen": wrong,
     }
-    told = [f"{len(names)} {kind} ({_list(names)})" for kind, names in problems.items() if names]
-    if told:
-        raise SharpError(f"{origin} does not fit the network its config describes: tensors {'; '.join(told)}.")
+    words = [f"{len(names)} {kind} ({_list(names)})" for kind, names in problems.items() if names]
+    if words:
+        raise SharpError(f"{origin} does not fit the network its config describes: tensors {'; '.join(words)}.")
 
 
 def _list(names: list[str]) -> str:

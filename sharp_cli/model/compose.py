@@ -1,4 +1,4 @@
-"""From base Gaussians and deltas to Gaussians (spec/network.md §7)."""
+"""From base Gaussians and deltas to Gaussians (docs/network.md §7)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MAX_SCALE = 10.0
 
 
 class NdcGaussians(NamedTuple):
-    """Gaussians of B photos in the camera's normalised space, (z · x_ndc, z · y_ndc, z) with z in metres."""
+    """Gaussians of B photos in the camera's normalized space, (z · x_ndc, z · y_ndc, z) with z in meters."""
 
     means: Tensor  # (B, N, 3)
     scales: Tensor  # (B, N, 3) standard deviations along the Gaussian's own axes
-    quats: Tensor  # (B, N, 4) w, x, y, z, not normalised
+    quats: Tensor  # (B, N, 4) w, x, y, z, not normalized
     opacities: Tensor  # (B, N) in (0, 1)
     colors: Tensor  # (B, N, 3) linear RGB in (0, 1)
 
@@ -42,15 +42,15 @@ def scale_factor(delta: Tensor) -> Tensor:
 
 
 def compose_gaussians(base: BaseGaussians, delta: Tensor, unit: Tensor) -> NdcGaussians:
-    """Apply the deltas and undo the depth normalisation.
+    """Apply the deltas and undo the depth normalization.
 
     Args:
-        base: base Gaussians in normalised depth.
+        base: base Gaussians in normalized depth.
         delta: (B, 14, 2, G, G) as the prediction heads give them.
-        unit: (B,) metres of one unit of normalised depth.
+        unit: (B,) meters of one unit of normalized depth.
 
     Returns:
-        B · 2 · G² Gaussians in the camera's normalised space, flattened by layer, row, column.
+        B · 2 · G² Gaussians in the camera's normalized space, flattened by layer, row, column.
     """
     xy, inverse, scale, quat, color, opacity = delta.split([2, 1, 3, 4, 3, 1], dim=1)
 
@@ -65,10 +65,10 @@ def compose_gaussians(base: BaseGaussians, delta: Tensor, unit: Tensor) -> NdcGa
     identity = quat.new_tensor([1.0, 0.0, 0.0, 0.0])[:, None, None, None]
     colors = torch.sigmoid(torch.logit(base.color.clamp(0.01, 0.99))[:, :, None] + DELTA_COLOR * color)
 
-    metres = unit[:, None, None]
+    meters = unit[:, None, None]
     return NdcGaussians(
-        means=_flatten(means) * metres,
-        scales=_flatten(scales) * metres,
+        means=_flatten(means) * meters,
+        scales=_flatten(scales) * meters,
         quats=_flatten(quat + identity),
         opacities=_flatten(torch.sigmoid(opacity))[..., 0],
         colors=srgb_to_linear(_flatten(colors)),

@@ -20,7 +20,7 @@ LARGEST = 1 << 14
 
 @dataclass(frozen=True)
 class SharpConfig:
-    """Sizes of the network; the defaults are the released model's (spec/network.md §11).
+    """Sizes of the network; the defaults are the released model's (docs/network.md §11).
 
     Raises:
         SharpError: sizes that do not fit together.

@@ -1,4 +1,4 @@
-"""The DPT-style decoder that both branches share (spec/network.md §3): five maps → one fine map."""
+"""The DPT-style decoder that both branches share (docs/network.md §3): five maps → one fine map."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class ResidualUnit(nn.Module):
-    """x + conv(relu(conv(relu(x)))), 3 × 3 convolutions, no normalisation."""
+    """x + conv(relu(conv(relu(x)))), 3 × 3 convolutions, no normalization."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

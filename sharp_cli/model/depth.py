@@ -1,4 +1,4 @@
-"""From the depth decoder's features to metric depth (spec/network.md §3)."""
+"""From the depth decoder's features to metric depth (docs/network.md §3)."""
 
 from __future__ import annotations
 

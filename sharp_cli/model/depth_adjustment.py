@@ -1,4 +1,4 @@
-"""The depth adjustment of training (spec/network.md §4): a U-Net that scales predicted depth towards the true one."""
+"""The depth adjustment of training (docs/network.md §4): a U-Net that scales predicted depth toward the true one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sliding pyramid encoder (spec/network.md §2): one picture → five feature maps, fine to coarse."""
+"""The sliding pyramid encoder (docs/network.md §2): one picture → five feature maps, fine to coarse."""
 
 from __future__ import annotations
 

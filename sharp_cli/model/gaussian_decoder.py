@@ -1,4 +1,4 @@
-"""The Gaussian decoder and its prediction heads (spec/network.md §6): 14 deltas for every base Gaussian."""
+"""The Gaussian decoder and its prediction heads (docs/network.md §6): 14 deltas for every base Gaussian."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sharp_cli.model.config import LAYERS, STRIDE, SharpConfig
 from sharp_cli.model.decoder import FusionBlock, PyramidDecoder
 
 GEOMETRY, TEXTURE = 3, 11
-"""Deltas per Gaussian: x, y, 1/z, and three scales, four quaternion parts, three colours, opacity."""
+"""Deltas per Gaussian: x, y, 1/z, and three scales, four quaternion parts, three colors, opacity."""
 
 
 class GaussianDecoder(nn.Module):

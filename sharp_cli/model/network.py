@@ -1,4 +1,4 @@
-"""The whole SHARP network: pictures in, Gaussians in normalised camera space out."""
+"""The whole SHARP network: pictures in, Gaussians in normalized camera space out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Prediction(NamedTuple):
 
     gaussians: NdcGaussians
     depth: Tensor
-    """(B, 2, R, R) both layers after the adjustment [m], before they are normalised."""
+    """(B, 2, R, R) both layers after the adjustment [m], before they are normalized."""
     delta: Tensor
     """(B, 14, 2, G, G) as the prediction heads give them."""
     adjustment: Tensor | None
@@ -30,7 +30,7 @@ class Prediction(NamedTuple):
 
 
 class SharpNetwork(nn.Module):
-    """SHARP (arXiv 2512.10685; spec/network.md). ``precision.set_precision`` chooses what its backbone computes in."""
+    """SHARP (arXiv 2512.10685; docs/network.md). ``precision.set_precision`` chooses what its backbone computes in."""
 
     def __init__(self, config: SharpConfig) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class SharpNetwork(nn.Module):
         Args:
             image: (B, 3, R, R) sRGB in [0, 1], R = ``config.resolution``.
             disparity_factor: (B,) focal length over width of each photo, both in its own pixels.
-            true_depth: (B, 1, R, R) [m], in training only: the predicted depth is adjusted towards it.
+            true_depth: (B, 1, R, R) [m], in training only: the predicted depth is adjusted toward it.
         """
         maps, disparity = self._see(image)
         depth, adjustment = depth_from_disparity(disparity, disparity_factor), None
@@ -71,7 +71,7 @@ class SharpNetwork(nn.Module):
         return Prediction(compose_gaussians(base, delta, unit), depth, delta, adjustment)
 
     def predict_disparity(self, image: Tensor) -> Tensor:
-        """The first half of the way: (B, 3, R, R) photos → (B, 2, R, R) disparity ≥ 0 (spec/network.md §3)."""
+        """The first half of the way: (B, 3, R, R) photos → (B, 2, R, R) disparity ≥ 0 (docs/network.md §3)."""
         return self._see(image)[1]
 
     def predict_coarse_disparity(self, picture: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Drawn (random) weights: for tests and benchmarks that need no trained model.
+"""Random weights: for tests and benchmarks that need no trained model.
 
 They cost the same time and memory as trained weights of their config; what they predict is noise.
 """
@@ -24,7 +24,7 @@ SMALL = SharpConfig(
 """A narrow network at the released model's resolution: seconds on a laptop, 0.9 M values."""
 
 
-def draw_tensors(config: SharpConfig, seed: int = 0) -> dict[str, Tensor]:
+def random_tensors(config: SharpConfig, seed: int = 0) -> dict[str, Tensor]:
     """fp32 tensors for every name of a checkpoint of this config, the same for the same seed.
 
     Matrices and kernels are normal with variance 1 / fan-in, so that activations keep their size through the

@@ -29,7 +29,7 @@ class PointwiseLinear(nn.Linear):
 
 
 class VectorGELU(nn.GELU):
-    """The exact GELU that in fp32 on CPUs goes through torch's vectorised erf, piece by piece in the cache.
+    """The exact GELU that in fp32 on CPUs goes through torch's vectorized erf, piece by piece in the cache.
 
     torch's own fp32 kernel takes half as long again or more; where gradients are wanted it is the one used.
     """
@@ -91,7 +91,7 @@ class WindowViT(VisionTransformer):
             num_latent: the first so many windows are those it is wanted for.
 
         Returns:
-            The normalised final map (N, C, G, G), then one (num_latent, C, G, G) per latent block; channels last.
+            The normalized final map (N, C, G, G), then one (num_latent, C, G, G) per latent block; channels last.
         """
         size = self.chunk or len(windows)
         outputs: list[list[Tensor]] = [[] for _ in range(1 + len(latent_blocks))]

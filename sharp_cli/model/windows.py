@@ -1,4 +1,4 @@
-"""Cutting a picture into overlapping windows, and putting token grids back together (spec/network.md §2)."""
+"""Cutting a picture into overlapping windows, and putting token grids back together (docs/network.md §2)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def merge_windows(tokens: Tensor, per_side: int, cut: int) -> Tensor:
     Args:
         tokens: (per_side² · B, C, G, G) token maps in the order of ``split_windows``.
         per_side: windows along each axis.
-        cut: tokens to cut from every edge that has a neighbour.
+        cut: tokens to cut from every edge that has a neighbor.
 
     Returns:
         (B, C, S, S) with S = per_side · G − 2 · cut · (per_side − 1).

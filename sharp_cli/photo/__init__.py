@@ -1,8 +1,9 @@
 """A file on disk → upright sRGB pixels and a focal length.
 
-The path of a photo: ``opening`` (which format, and one clear sentence for whatever is wrong with a file) →
-``color`` (any pixel mode and colour profile to 8-bit sRGB) → ``focal`` (the user's word or EXIF to pixels).
-``photo`` puts them together.
+The way of a photo: ``opening`` (errors as sentences) → ``containers`` (which format) → a reader of that format
+(``jpeg``, ``png``, ``tiff``, ``boxes``), which gives decoded pixels and ``metadata`` and passes over faults beside the
+picture → ``color`` and ``encoding`` (any mode and color space to 8-bit sRGB) → ``orientation`` → ``focal`` (from the
+user or, by ``focal_judgment``, from EXIF). ``photo`` puts them together.
 """
 
 from sharp_cli.photo.focal import FocalOverride

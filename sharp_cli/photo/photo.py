@@ -1,4 +1,4 @@
-"""The photo as the rest of the program sees it: upright sRGB pixels and a focal length."""
+"""The photo as the rest of the package sees it: upright sRGB pixels and a focal length."""
 
 from __future__ import annotations
 
@@ -11,35 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.ExifTags import IFD, Base
+from PIL.ExifTags import Base
 
 from sharp_cli.errors import SharpError
 from sharp_cli.photo.color import to_srgb
-from sharp_cli.photo.focal import EXIF_TAGS, FocalOverride, focal_length
+from sharp_cli.photo.encoding import from_gamma
+from sharp_cli.photo.focal import FocalOverride, focal_length
+from sharp_cli.photo.metadata import Metadata
 from sharp_cli.photo.opening import explain_errors, open_picture
+from sharp_cli.photo.orientation import upright_pixels
 
 WHITE = (255, 255, 255)
 
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation → what turns the stored picture upright; 1 and unknown values need nothing."""
-
-ON_THEIR_SIDE = {UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
-"""Rows of the stored picture become columns."""
-FROM_THE_END = {UPRIGHT[orientation] for orientation in (3, 4, 6, 7)}
-"""The stored picture's first row becomes the last row or column."""
+MOST_NOTES = 12
 
 ROUNDING = 1e-3
 """How far floats may leave [0, 1], as they do after resampling."""
-
-STRIP_PIXELS = 1 << 18  # a megabyte: stays in the cache from one copy to the next
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +40,7 @@ class Photo:
     focal_source: str
     """Where it comes from, for logs and files: "EXIF 35 mm equivalent 26 mm"."""
     notes: tuple[str, ...] = ()
-    """What was odd about the file though it could be read: "its colour profile was ignored (…)"."""
+    """What was skipped or decided while reading the file: "its color profile was ignored (…)"."""
 
     @property
     def width(self) -> int:
@@ -66,18 +53,19 @@ class Photo:
         return self.pixels.shape[0]
 
 
-def as_photo(source: str | PathLike[str] | NDArray[Any] | Image.Image | Photo, focal_px: float | None = None) -> Photo:
-    """Take whatever a caller has: a file's path, an array, a Pillow image, or a photo that is read already.
+def as_photo(
+    source: str | PathLike[str] | NDArray[Any] | Image.Image | Photo, focal: FocalOverride | None = None
+) -> Photo:
+    """Make a photo of a file's path, an array, a Pillow image, or a photo that was read already.
 
     Args:
-        focal_px: focal length in pixels of the upright picture, where it is known better than EXIF has it.
+        focal: the focal length, if it is known better than EXIF has it.
     """
-    focal = None if focal_px is None else FocalOverride(px=focal_px)
     if isinstance(source, Photo):
         if focal is None:
             return source
-        px, told = focal_length(source.width, source.height, {}, focal)
-        return replace(source, focal_px=px, focal_source=told)
+        found = focal_length(source.width, source.height, {}, focal)
+        return replace(source, focal_px=found.px, focal_source=found.source)
     if isinstance(source, np.ndarray):
         return photo_from_array(source, focal=focal)
     if isinstance(source, Image.Image):
@@ -88,32 +76,33 @@ def as_photo(source: str | PathLike[str] | NDArray[Any] | Image.Image | Photo, f
 def read_photo(
     path: str | PathLike[str], *, focal: FocalOverride | None = None, background: tuple[int, int, int] = WHITE
 ) -> Photo:
-    """Read a picture file: JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, or HEIC where pillow-heif is installed.
+    """Read a picture file: JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF, or HEIC if pillow-heif is installed.
 
-    What counts is the content, not the file's ending. Of several frames or pages the first is taken.
+    The content decides, not the file's ending. Of several frames or pages the first is read.
 
     Args:
         path: a file.
-        focal: the focal length, where the user knows better than EXIF (:func:`sharp_cli.photo.focal.focal_length`).
+        focal: the focal length, if the user knows better than EXIF (:func:`sharp_cli.photo.focal.focal_length`).
         background: sRGB 0..255, seen through transparent pixels.
 
     Raises:
-        SharpError: the file is missing, damaged, cut short, too large or no picture.
+        SharpError: the file is missing, damaged, truncated, too large, or no picture.
     """
-    with open_picture(Path(path)) as image:
-        return _develop(image, focal, background)
+    image, metadata = open_picture(Path(path))
+    with explain_errors(str(path)):
+        return _develop(image, metadata, focal, background)
 
 
 def photo_from_image(
     image: Image.Image, *, focal: FocalOverride | None = None, background: tuple[int, int, int] = WHITE
 ) -> Photo:
-    """Like :func:`read_photo` for a Pillow image of any mode, whose EXIF and colour profile count too.
+    """Like :func:`read_photo` for a Pillow image of any mode, with its EXIF and color profile.
 
     Raises:
         SharpError: a lazily opened image turns out to be damaged.
     """
-    with explain_errors(str(getattr(image, "filename", "")) or "The image"):
-        return _develop(image, focal, background)
+    with explain_errors(str(getattr(image, "filename", "")) or "the image"):
+        return _develop(image, _metadata_of(image), focal, background)
 
 
 def photo_from_array(array: NDArray[Any], *, focal: FocalOverride | None = None) -> Photo:
@@ -123,57 +112,55 @@ def photo_from_array(array: NDArray[Any], *, focal: FocalOverride | None = None)
         array: (H, W, 3), either uint8 (kept, not copied, if contiguous and writable) or floats in [0, 1].
 
     Raises:
-        SharpError: any other shape, type or range.
+        SharpError: any other shape, type, or range.
     """
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise SharpError(f"A picture needs the shape (height, width, 3), not {array.shape}.")
+        raise SharpError(f"a picture needs the shape (height, width, 3), not {array.shape}")
     if array.dtype.kind == "f":
         if not (array.min() >= -ROUNDING and array.max() <= 1.0 + ROUNDING):
-            raise SharpError("A picture of floats needs values in 0..1 without NaN; divide 8-bit values by 255.")
+            raise SharpError("a picture of floats needs values in 0..1 without NaN (divide 8-bit values by 255)")
         array = np.rint(array.clip(0.0, 1.0) * 255.0).astype(np.uint8)
     if array.dtype != np.uint8:
-        raise SharpError(f"A picture needs uint8 values or floats in 0..1, not {array.dtype}.")
+        raise SharpError(f"a picture needs uint8 values or floats in 0..1, not {array.dtype}")
     height, width, _ = array.shape
-    px, source = focal_length(width, height, {}, focal)
-    return Photo(np.require(array, requirements=["C", "W"]), px, source)
+    found = focal_length(width, height, {}, focal)
+    return Photo(np.require(array, requirements=["C", "W"]), found.px, found.source)
 
 
-def _develop(image: Image.Image, focal: FocalOverride | None, background: tuple[int, int, int]) -> Photo:
-    if image.format == "TIFF":
-        with suppress(Exception):
-            image.getexif()  # Pillow cannot read it any more once the pixels of a file of several pages are loaded
-    image.load()
-    exif = _exif(image)  # only now: Pillow turns TIFFs upright by itself and then drops the tag
-    colors, note = to_srgb(image, background)
-    turn = UPRIGHT.get(exif.get(Base.Orientation, 1))
-    pixels = _to_array(colors, turn)
+def _develop(
+    image: Image.Image, metadata: Metadata, focal: FocalOverride | None, background: tuple[int, int, int]
+) -> Photo:
+    colors, notes = to_srgb(image, background, metadata)
+    pixels = upright_pixels(colors, metadata.orientation)
     height, width, _ = pixels.shape
-    px, source = focal_length(width, height, exif, focal)
-    return Photo(pixels, px, source, (note,) if note else ())
+    found = focal_length(width, height, metadata.exif, focal)
+    return Photo(pixels, found.px, found.source, _few([*metadata.notes, *notes, *found.notes]))
 
 
-def _exif(image: Image.Image) -> dict[int, Any]:
-    """The tags we need, as far as they can be read, wherever the writing program put them."""
-    found: dict[int, Any] = {}
+def _few(notes: list[str]) -> tuple[str, ...]:
+    """Each note once, and no more than ``MOST_NOTES``: a damaged file may have a fault in each of its many parts."""
+    unique = list(dict.fromkeys(notes))
+    more = len(unique) - MOST_NOTES
+    return tuple(unique) if more <= 0 else (*unique[:MOST_NOTES], f"and {more} notes more")
+
+
+def _metadata_of(image: Image.Image) -> Metadata:
+    """What a Pillow image, which it loads, says beside its pixels."""
+    metadata = Metadata()
+    if image.format == "TIFF":
+        with suppress(Exception):  # Pillow cannot read it any more once a file of several pages is loaded
+            metadata.add_exif(image.getexif().tobytes())
+    image.load()
     with suppress(Exception):
-        exif = image.getexif()
-        for tags in (exif, exif.get_ifd(IFD.Exif)):
-            for tag in (Base.Orientation, *EXIF_TAGS):
-                with suppress(Exception):
-                    found.setdefault(tag, tags[tag])
-    return found
-
-
-def _to_array(image: Image.Image, turn: Image.Transpose | None) -> NDArray[np.uint8]:
-    """The pixels of an RGB image, turned upright strip by strip: Pillow's own way goes through three more copies."""
-    width, height = image.size
-    pixels = np.empty((width, height, 3) if turn in ON_THEIR_SIDE else (height, width, 3), np.uint8)
-    rows = max(1, STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        strip = image.crop((0, top, width, bottom))
-        first = height - bottom if turn in FROM_THE_END else top
-        part = slice(first, first + bottom - top)
-        target = pixels[:, part] if turn in ON_THEIR_SIDE else pixels[part]
-        target[:] = np.asarray(strip if turn is None else strip.transpose(turn))
-    return pixels
+        if image.format != "TIFF":
+            metadata.add_exif(image.getexif().tobytes())
+        # Only now: Pillow turns TIFFs upright while loading, and then drops the tag.
+        metadata.orientation = image.getexif().get(Base.Orientation, 1)
+    metadata.icc = image.info.get("icc_profile")
+    if metadata.icc is None and "srgb" not in image.info:
+        with suppress(TypeError, ValueError):
+            gamma, chromaticities = image.info.get("gamma"), image.info.get("chromaticity")
+            if gamma is not None or chromaticities is not None:
+                metadata.encoding = from_gamma(gamma, chromaticities)
+        metadata.settle_color()
+    return metadata

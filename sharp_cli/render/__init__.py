@@ -1,0 +1,1 @@
+"""From Gaussians and cameras to images, films and their files."""

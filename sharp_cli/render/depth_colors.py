@@ -1,7 +1,7 @@
-"""Depth as colours: near is bright, and equal steps of disparity (1 / depth) look equal.
+"""Depth as colors: near is bright, and equal steps of disparity (1 / depth) look equal.
 
-The colours are made in OKLab (B. Ottosson, "A perceptual color space for image processing", 2020), where distances
-are about as large as they look: lightness rises evenly from dark blue over red to pale yellow.
+Colors are computed in OKLab (B. Ottosson, "A perceptual color space for image processing", 2020), where distances are
+about as large as they look. Lightness rises evenly from dark blue through red to pale yellow.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sharp_cli.render.pictures import SOLID
 
 LEVELS = 256
 DARKEST, LIGHTEST = 0.2, 0.95
-"""OKLab lightness of the far and the near end; black stays free for where nothing is."""
+"""OKLab lightness of the far and the near end; black is for empty pixels."""
 FIRST_HUE, LAST_HUE = 280.0, 465.0  # degrees: blue, through magenta and red, to yellow
 CHROMA = 0.19
-"""At the middle; the largest round value with which every colour is within sRGB."""
+"""In the middle; the largest round value with every color inside sRGB."""
 
 TO_LMS = np.array(
     [[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.2914855480]]
@@ -37,21 +37,21 @@ TO_RGB = np.array(
 
 QUANTILES = (0.01, 0.99)
 MOST_SAMPLES = 2**20
-"""More depths than this are thinned out before their quantiles are taken."""
+"""More depths than this are subsampled before their quantiles are computed."""
 
 
 class ColorLimits(NamedTuple):
-    """The depths [m] that get the brightest and the darkest colour; near < far."""
+    """The depths [m] of the brightest and the darkest color; near < far."""
 
     near: float
     far: float
 
 
 def color_limits(depths: Tensor) -> ColorLimits:
-    """The range of a clip's colours, from sampled depth maps or the z of its Gaussians: all but 1 % at either end.
+    """The range of a clip's colors, from depth maps or the z of its Gaussians: all but 1 % at either end.
 
     Args:
-        depths: [m], any shape; what is not positive and finite does not count (a depth map's empty pixels).
+        depths: [m], any shape; values that are not positive and finite (empty pixels) do not count.
     """
     depths = depths.detach().flatten()
     depths = depths[(depths > 0) & depths.isfinite()]
@@ -59,13 +59,13 @@ def color_limits(depths: Tensor) -> ColorLimits:
     if not len(depths):
         return ColorLimits(1.0, 2.0)
     near, far = np.quantile(depths.numpy(), QUANTILES).tolist()
-    return ColorLimits(near, max(far, near * 1.01))  # a wall seen straight on still needs two ends
+    return ColorLimits(near, max(far, near * 1.01))  # a wall seen head-on still needs two ends
 
 
 def to_depth_colors(depth: Tensor, alpha: Tensor, limits: ColorLimits) -> npt.NDArray[np.uint8]:
-    """(H, W) depth [m] and alpha → (H, W, 3) uint8 sRGB: bright at ``near``, dark at ``far``, black where nothing is.
+    """(H, W) depth [m] and alpha → (H, W, 3) uint8 sRGB: bright at ``near``, dark at ``far``, black if empty.
 
-    Depths beyond the limits get the colour of the limit; pixels with alpha below :data:`SOLID` are empty.
+    Depths beyond the limits get the color of the limit; pixels with alpha below :data:`SOLID` are empty.
     """
     depth, alpha = (tensor.detach().to("cpu", torch.float32) for tensor in (depth, alpha))
     there = (alpha >= SOLID) & (depth > 0)
@@ -80,7 +80,7 @@ def to_depth_colors(depth: Tensor, alpha: Tensor, limits: ColorLimits) -> npt.ND
 def depth_colors() -> npt.NDArray[np.float64]:
     """(256, 3) sRGB in [0, 1], far to near.
 
-    Chroma rises and falls along a half wave's root, so that the ends keep some colour and the steps stay even.
+    Chroma follows the root of a half sine wave, so that the ends keep some color and the steps stay even.
     """
     t = np.linspace(0, 1, LEVELS)
     lightness = DARKEST + (LIGHTEST - DARKEST) * t

@@ -1,71 +1,82 @@
-"""A splat filmed: cameras along a path, pictures, and the file or files they go to."""
+"""A film of a splat: cameras along a path, rendered frames, and the file or folder they go to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from sharp_cli.cameras.framing import depth_range, positive_depths, source_view
-from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, LookAt, Trajectory, trajectory
-from sharp_cli.cameras.transforms import views_from_transforms
-from sharp_cli.cameras.views import Size, Views, fit_views
+from sharp_cli.cameras.camera_file import read_views
+from sharp_cli.cameras.framing import positive_depths
+from sharp_cli.cameras.names import LookAt, Trajectory
+from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, trajectory
+from sharp_cli.cameras.views import Size, Views
+from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.color import srgb_to_linear
-from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.spherical_harmonics import view_colors
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
 from sharp_cli.render.encode import Encoder, Format, Frame, open_encoder
 from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srgb8
-from sharp_cli.render.rasterizer import Backend, Rendering, rasterize
-
-NEAR = 0.01
-"""Nearest depth drawn in scenes of metres (spec/network.md §10)."""
-
-OTHERS_EPS2D = 0.3
-"""Splats that were trained elsewhere expect this much blur [px²]; the predictor's expect none."""
+from sharp_cli.render.rasterizer import Backend, Rendering
+from sharp_cli.render.views import render_views
 
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """What to film, and how."""
+    """What a film shows, and how."""
 
     trajectory: Trajectory = "orbit"
     frames: int = 60
-    """Of one round."""
+    """Frames of one round."""
     repeat: int = 1
+    """Rounds."""
     fps: float = 30.0
     max_disparity: float = SAFE_MAX_DISPARITY
     max_zoom: float = SAFE_MAX_ZOOM
     look_at: LookAt = "point"
     size: Size | None = None
-    """Long side, or (width, height) [px]; of one eye's picture. Default: the photo's, at most 1920 px long."""
+    """Long side, or (width, height) [px] of one eye's frames. Default: the photo's, at most 1920 px long."""
     cameras: Path | None = None
-    """A transforms.json with the cameras to use, in place of a trajectory."""
+    """A camera file or folder to use instead of a trajectory."""
+    up: Up | None = None
+    """The world axis that points up, for splats without a camera. Default: as the splat says, else −y."""
+    scale: float = 1.0
+    """Meters per unit of the splat, for 16-bit depth and the distance between eyes."""
     format: Format = "mp4"
     depth: bool = False
-    """A second result with the depth: coloured, or for "png" 16 bits of millimetres."""
+    """Whether to write the depth too: in colors, or for "png" as 16-bit millimeters."""
     alpha: bool = False
-    """Transparent pictures, for "png" and "webp"."""
+    """Transparent frames, for "png" and "webp"."""
     eye_distance: float | None = None
-    """Distance of two eyes [m]: two pictures side by side, the left eye's on the left."""
+    """Distance between two eyes [m]: two images side by side, the left eye's on the left."""
     background: tuple[int, int, int] = (0, 0, 0)
-    """sRGB behind the splat, 0..255."""
+    """sRGB behind the splat, 0 to 255."""
 
 
-def choose_views(film: FilmSettings, gaussians: Gaussians) -> Views:
-    """The cameras of a film.
+def choose_views(film: FilmSettings, gaussians: Gaussians) -> list[Views]:
+    """The cameras of a film, one item per run of frames of one image size and lens.
 
     Raises:
-        SharpError: a cameras file that cannot be used, or settings out of their range.
+        SharpError: a camera file that cannot be used, several image sizes in one video, or settings out of range.
     """
     if film.cameras is not None:
-        return fit_views(views_from_transforms(film.cameras), film.size)
-    return trajectory(
+        runs = read_views(film.cameras, film.size)
+        sizes = {(run.width, run.height): None for run in runs}
+        if len(sizes) > 1 and film.format != "png":
+            listed = ", ".join(f"{width} × {height}" for width, height in sizes)
+            raise SharpError(
+                f"cannot use {film.cameras} for a video: its cameras have different image sizes, {listed} "
+                "(write PNG frames, or give width and height of one size)"
+            )
+        return runs
+    views = trajectory(
         film.trajectory,
         gaussians,
         frames=film.frames,
@@ -74,44 +85,9 @@ def choose_views(film: FilmSettings, gaussians: Gaussians) -> Views:
         max_zoom=film.max_zoom,
         look_at=film.look_at,
         size=film.size,
+        up=film.up,
     )
-
-
-def render_views(
-    gaussians: Gaussians, views: Views, *, background: Tensor | None = None, backend: Backend = "auto"
-) -> Iterator[Rendering]:
-    """Render a splat through cameras, one after the other: C = 1 pictures each, in linear RGB.
-
-    Harmonics are seen from each camera's own position. Splats without a camera are drawn with the blur that other tools
-    train with, and scenes in units far larger than a metre are not cut off at a centimetre.
-
-    Args:
-        background: (3,) linear RGB, black by default.
-        backend: as for :func:`~sharp_cli.render.rasterizer.rasterize`; "cuda" takes the splat there.
-
-    Raises:
-        SharpError: CUDA is asked for and cannot be had.
-    """
-    near = min(NEAR, 0.1 * depth_range(gaussians, source_view(gaussians)).near)
-    if backend == "cuda":
-        gaussians = _on_cuda(gaussians)
-    covars = covariances(gaussians.scales, gaussians.quats)
-    for viewmat, K in zip(views.viewmats, views.Ks, strict=True):
-        eye = -viewmat[:3, :3].T @ viewmat[:3, 3]
-        yield rasterize(
-            gaussians.means,
-            gaussians.opacities,
-            view_colors(gaussians, eye),
-            viewmat[None],
-            K[None],
-            views.width,
-            views.height,
-            covars=covars,
-            eps2d=OTHERS_EPS2D if gaussians.camera is None else 0.0,
-            background=background,
-            near=near,
-            backend=backend,
-        )
+    return [views]
 
 
 def eyes_of(views: Views, distance: float) -> tuple[Views, Views]:
@@ -127,11 +103,33 @@ def depth_target(target: Path) -> Path:
     return target.with_name(f"{target.stem}-depth{target.suffix}")
 
 
-@torch.inference_mode()
+def render_film(gaussians: Gaussians, path: str | PathLike[str], *, backend: Backend = "auto", **settings: Any) -> Path:
+    """Render a splat into a video, or into a folder of PNG frames.
+
+    Args:
+        path: a .mp4, .gif or .webp file; any other name is a folder for frames.
+        backend: as for :func:`~sharp_cli.render.views.render_views`.
+        settings: fields of :class:`FilmSettings`, such as ``trajectory="swipe"`` or ``frames=90``.
+
+    Returns:
+        The path.
+
+    Raises:
+        SharpError: settings out of range, or something that is not a folder of frames is in the way.
+        OSError: a file cannot be written.
+        TypeError: a setting that does not exist.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()[1:]
+    film = FilmSettings(format=suffix if suffix in ("mp4", "gif", "webp") else "png", **settings)  # type: ignore[arg-type]
+    shoot(film, gaussians, choose_views(film, gaussians), target, gaussians.facts, backend=backend)
+    return target
+
+
 def shoot(
     film: FilmSettings,
     gaussians: Gaussians,
-    views: Views,
+    runs: Sequence[Views],
     target: Path,
     facts: Mapping[str, str],
     *,
@@ -140,46 +138,73 @@ def shoot(
 ) -> None:
     """Render a film into its file or folder, and its depth into :func:`depth_target`.
 
-    Nothing is left of a film that did not come to its end.
+    Args and errors: see :func:`open_film`.
 
     Args:
-        views: from :func:`choose_views`.
-        facts: how it is made, kept in the result.
-        shown: told the number of finished frames and of all, after each frame.
+        shown: called after each frame with the number of finished frames and of all.
+    """
+    with open_film(film, gaussians, runs, target, facts, backend=backend) as frames:
+        for done in frames:
+            shown(done, sum(map(len, runs)))
+
+
+@contextmanager
+def open_film(
+    film: FilmSettings,
+    gaussians: Gaussians,
+    runs: Sequence[Views],
+    target: Path,
+    facts: Mapping[str, str],
+    *,
+    backend: Backend = "auto",
+) -> Iterator[Iterator[int]]:
+    """Render a film step by step: the ``with`` block gets an iterator that renders a frame at each step.
+
+    The iterator yields the number of finished frames. Use it up: the end of the block completes the film and its depth
+    and gives them their names. If the block raises, nothing is left of them.
+
+    Args:
+        runs: from :func:`choose_views`.
+        facts: how the film is made, stored in the result.
+        backend: as for :func:`~sharp_cli.render.views.render_views`.
 
     Raises:
-        SharpError: no CUDA where it is asked for, or a result that the format cannot hold.
-        OSError: a result cannot be written.
+        SharpError: the backend does not run here, or the format cannot hold the film.
+        OSError: a file cannot be written.
     """
-    background = srgb_to_linear(torch.tensor((0, 0, 0) if film.alpha else film.background) / 255)
-    eyes = [views] if film.eye_distance is None else list(eyes_of(views, film.eye_distance))
-    pictures = zip(*(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True)
-    limits = color_limits(torch.from_numpy(positive_depths(gaussians, views.viewmats[0].double())))
-
-    def color_frame(picture: Rendering) -> Frame:
-        return to_rgba8(picture.color[0], picture.alpha[0]) if film.alpha else to_srgb8(picture.color[0])
-
-    def depth_frame(picture: Rendering) -> Frame:
-        if film.format == "png":
-            return to_depth16(picture.depth[0], picture.alpha[0])
-        return to_depth_colors(picture.depth[0], picture.alpha[0], limits)
-
     with ExitStack() as stack:
 
         def encoder(path: Path) -> Encoder:
             return stack.enter_context(open_encoder(path, film.format, fps=film.fps, facts=facts))
 
-        results = [(encoder(target), color_frame)]
+        results = [encoder(target)]
         if film.depth:
-            results.append((encoder(depth_target(target)), depth_frame))
-        for done, seen in enumerate(pictures, start=1):
-            for result, to_frame in results:
-                frames = [to_frame(picture) for picture in seen]
-                result.add(frames[0] if len(frames) == 1 else side_by_side(*frames))
-            shown(done, len(views))
+            results.append(encoder(depth_target(target)))
+        yield _frames(film, gaussians, runs, results, backend)
 
 
-def _on_cuda(gaussians: Gaussians) -> Gaussians:
-    tensors = ("means", "scales", "quats", "opacities", "colors", "sh")
-    moved = {name: tensor.cuda() for name in tensors if (tensor := getattr(gaussians, name)) is not None}
-    return replace(gaussians, **moved)
+@torch.inference_mode()
+def _frames(
+    film: FilmSettings, gaussians: Gaussians, runs: Sequence[Views], results: list[Encoder], backend: Backend
+) -> Iterator[int]:
+    """Render into the film's encoder, and the depth's if there is one."""
+    background = srgb_to_linear(torch.tensor((0, 0, 0) if film.alpha else film.background) / 255)
+    limits = color_limits(torch.from_numpy(positive_depths(gaussians, runs[0].viewmats[0].double())))
+
+    def seen_through(views: Views) -> Iterator[tuple[Rendering, ...]]:
+        eyes = [views] if film.eye_distance is None else eyes_of(views, film.eye_distance / film.scale)
+        return zip(*(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True)
+
+    def color_frame(rendering: Rendering) -> Frame:
+        color, alpha = rendering.color[0], rendering.alpha[0]
+        return to_rgba8(color, alpha, gaussians.blending) if film.alpha else to_srgb8(color, gaussians.blending)
+
+    def depth_frame(rendering: Rendering) -> Frame:
+        depth, alpha = rendering.depth[0], rendering.alpha[0]
+        return to_depth16(depth * film.scale, alpha) if film.format == "png" else to_depth_colors(depth, alpha, limits)
+
+    for done, seen in enumerate(chain.from_iterable(map(seen_through, runs)), start=1):
+        for result, to_frame in zip(results, (color_frame, depth_frame), strict=False):
+            frames = [to_frame(rendering) for rendering in seen]
+            result.add(frames[0] if len(frames) == 1 else side_by_side(*frames))
+        yield done

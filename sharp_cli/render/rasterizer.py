@@ -1,4 +1,4 @@
-"""Gaussians and cameras in, pictures out: the one way to render, on any device (spec/network.md §10)."""
+"""Gaussians and cameras in, images out: the one way to render, on any device (docs/network.md §10)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Backend = Literal["auto", "cpu", "cuda"]
 
 
 class Rendering(NamedTuple):
-    """C pictures of H × W pixels, float32, on the device of the Gaussians."""
+    """C images of H × W pixels, float32, on the device of the Gaussians."""
 
     color: Tensor
-    """(C, H, W, 3) in the colour space of the Gaussians' colours (linear RGB), background included."""
+    """(C, H, W, 3) in the color space of the Gaussians' colors, background included."""
     alpha: Tensor
     """(C, H, W) in [0, 1)."""
     depth: Tensor
-    """(C, H, W) mean camera z of what a pixel shows, Σ w z / Σ w, in the unit of the means; 0 where nothing is."""
+    """(C, H, W) mean camera z of what a pixel shows, Σ w z / Σ w, in the unit of the means; 0 if it shows nothing."""
 
 
 def rasterize(
@@ -43,54 +43,47 @@ def rasterize(
 
     Differentiable once, with respect to means, quats, scales, covars, opacities, colors and background; not with
     respect to the cameras. On the CPU the same input gives the same bytes. Gaussians with a value that is not finite, a
-    zero quaternion or a flat projection (with ``eps2d`` 0) are not drawn.
+    zero quaternion or a flat projection (with ``eps2d`` 0) are not rendered.
 
     Args:
-        means: (N, 3) centres in the world.
-        opacities: (N,) in [0, 1]; below 1/255 nothing is drawn.
-        colors: (N, 3), linear RGB if blending is to be in linear light.
+        means: (N, 3) centers in the world.
+        opacities: (N,) in [0, 1]; Gaussians below 1/255 are not rendered.
+        colors: (N, 3), blended as they are: linear RGB for blending in linear light.
         viewmats: (C, 4, 4) world to camera: x right, y down, z forward.
-        Ks: (C, 3, 3) focal lengths and principal point in pixels; pixel centres are at half integers.
-        width, height: of the pictures in pixels.
+        Ks: (C, 3, 3) focal lengths and principal point [px]; pixel centers are at half integers.
+        width, height: of the images [px].
         quats, scales: (N, 4) rotations w, x, y, z of any length and (N, 3) standard deviations along their axes; or
         covars: (N, 3, 3) covariance matrices instead, of which the symmetric part counts.
-        eps2d: added to the variance of every splat along both picture axes [px²].
-        background: (3,) or (C, 3) what shows through; black by default.
-        near, far: Gaussians with a centre at z outside these are left out.
+        eps2d: added to the variance of every splat along both image axes [px²].
+        background: (3,) or (C, 3), in the color space of ``colors``; black by default.
+        near, far: Gaussians whose center has a z outside these are not rendered.
         backend: "cpu" (our own kernels), "cuda" (gsplat), or "auto": by the device of ``means``.
 
     Raises:
-        ValueError: shapes that do not fit, not exactly one of quats with scales and covars, or a size of zero.
-        SharpError: CUDA is asked for, and there is no device or no working gsplat.
+        ValueError: wrong shapes, not exactly one of quats with scales and covars, or a size of zero.
+        SharpError: "cuda", and there is no device or no working gsplat.
     """
     gaussians = {"means": means, "opacities": opacities, "colors": colors}
     gaussians |= {name: t for name, t in {"quats": quats, "scales": scales, "covars": covars}.items() if t is not None}
-    _check(gaussians, viewmats, Ks)
+    background = torch.zeros(3) if background is None else background
+    _check_shapes(gaussians, viewmats, Ks, background)
     if width < 1 or height < 1 or near <= 0:
         raise ValueError(f"width, height and near must be positive, not {width}, {height} and {near}")
     if backend not in get_args(Backend):
         raise ValueError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend}")
-    if background is None:
-        background = torch.zeros(3)
-    if background.shape not in ((3,), (len(viewmats), 3)):
-        raise ValueError(f"background must be (3,) or (C, 3), not {tuple(background.shape)}")
 
     if backend == "cuda" or (backend == "auto" and means.is_cuda):
         from sharp_cli.render.backends.cuda import render_cuda as render
     else:
         from sharp_cli.render.backends.cpu.autograd import render_cpu as render
-    pictures = render(gaussians, viewmats, Ks, width, height, eps2d=eps2d, near=near, far=far)
-    color, transmittance, depth = (picture.to(means.device) for picture in pictures)
+    images = render(gaussians, viewmats, Ks, width, height, eps2d=eps2d, near=near, far=far)
+    color, transmittance, depth = (image.to(means.device) for image in images)
     alpha = 1 - transmittance
     behind = background.to(color).expand(len(viewmats), 3)[:, None, None]
-    return Rendering(
-        color=color + transmittance[..., None] * behind,
-        alpha=alpha,
-        depth=depth / alpha.clamp(min=1e-8),
-    )
+    return Rendering(color + transmittance[..., None] * behind, alpha, depth / alpha.clamp(min=1e-8))
 
 
-def _check(gaussians: dict[str, Tensor], viewmats: Tensor, Ks: Tensor) -> None:
+def _check_shapes(gaussians: dict[str, Tensor], viewmats: Tensor, Ks: Tensor, background: Tensor) -> None:
     shaped_by = gaussians.keys() & {"quats", "scales", "covars"}
     if shaped_by not in ({"quats", "scales"}, {"covars"}):
         raise ValueError(f"give quats and scales, or covars; not {' and '.join(sorted(shaped_by)) or 'neither'}")
@@ -101,3 +94,5 @@ def _check(gaussians: dict[str, Tensor], viewmats: Tensor, Ks: Tensor) -> None:
         shape = shapes.get(name, (count, 3))
         if tensor.shape != shape:
             raise ValueError(f"{name} must have shape {shape}, not {tuple(tensor.shape)}")
+    if background.shape not in ((3,), (cameras, 3)):
+        raise ValueError(f"background must be (3,) or (C, 3), not {tuple(background.shape)}")

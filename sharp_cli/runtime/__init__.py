@@ -1,1 +1,1 @@
-"""What every room stands on: files, compiled kernels, timing, memory."""
+"""What every room uses: atomic files and locks, compiled kernels, timing, memory."""

@@ -1,4 +1,4 @@
-"""Files: written so that nobody ever sees half of one, tidied up after a run that was killed, and known by content."""
+"""Files and folders that appear complete or not at all, cleanup after killed runs, and content hashes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ except ImportError:  # Windows, which refuses to delete a file that is open
     fcntl = None  # type: ignore[assignment]
 
 Progress = Callable[[int, int], None]
-"""Told now and then how many bytes are done, and of how many."""
+"""Called now and then with the bytes done and the total."""
 
 PREFIX, SUFFIX = ".sharp-", ".part"
 
@@ -29,19 +29,19 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path`` to write to, then rename it.
+    """Yield a temporary path beside ``path`` to write to, then rename it.
 
-    Whatever stood at ``path`` stays until the new file is complete; after an exception, Ctrl-C
-    included, the temporary file is removed. The folder is made if it is missing. The temporary file is
-    locked for as long as its writer lives, so that :func:`remove_leftovers` can tell it from a dead one's.
+    An older file at ``path`` stays until the new one is complete. After an exception, Ctrl-C included, the temporary
+    file is removed. Missing folders are created. The temporary file is locked as long as its writer lives, so that
+    :func:`remove_leftovers` can recognize the files of dead ones.
 
     Raises:
-        SharpError: a device or a pipe stands there.
-        OSError: the folder cannot be made or written.
+        SharpError: ``path`` is a device or a pipe.
+        OSError: the folder cannot be created or written.
     """
-    path = path.resolve()  # a link stays one, and what it leads to is replaced
+    path = path.resolve()  # a link stays a link; its target is replaced
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise SharpError(f"{path} is not a regular file, so it is not replaced.")
+        raise SharpError(f"cannot replace {path}: not a regular file (choose another name)", code="exists")
     path.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(path.parent, Path.touch) as temporary:
         yield temporary
@@ -50,10 +50,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path, check_replaceable: Callable[[Path], None]) -> Iterator[Path]:
-    """Give a temporary folder beside ``path`` to fill, then rename it; otherwise as :func:`atomic_write`.
+    """Yield a temporary folder beside ``path`` to fill, then rename it; otherwise like :func:`atomic_write`.
 
-    An older folder at ``path`` stays until the new one is complete, then is deleted; ``check_replaceable`` raises if
-    it must not be.
+    An older folder at ``path`` stays until the new one is complete, then it is deleted.
+
+    Args:
+        check_replaceable: raises if the older folder must not be deleted.
     """
     path = path.resolve()
     if path.exists():
@@ -69,7 +71,7 @@ def atomic_folder(path: Path, check_replaceable: Callable[[Path], None]) -> Iter
 
 
 def holds(question: Callable[[], bool]) -> bool:
-    """What ``path.is_dir`` and the like answer; False where they raise: for names too long, or in a closed folder."""
+    """The answer of ``path.is_dir`` and the like; False if they raise, as for names too long or in a closed folder."""
     try:
         return question()
     except (OSError, ValueError):
@@ -77,9 +79,9 @@ def holds(question: Callable[[], bool]) -> bool:
 
 
 def remove_leftovers(folder: Path) -> int:
-    """Delete what is left of writers that were killed; how many files and folders it was.
+    """Delete the temporary files and folders of writers that were killed; return how many.
 
-    What a living process still writes is left alone, and so is what may not be deleted.
+    Those of living processes stay, and so do those that may not be deleted.
     """
     removed = 0
     for leftover in folder.glob(f"{PREFIX}*{SUFFIX}"):
@@ -95,12 +97,12 @@ def remove_leftovers(folder: Path) -> int:
 
 @contextmanager
 def _temporary(folder: Path, make: Callable[[Path], None]) -> Iterator[Path]:
-    """A locked temporary file or folder, which is gone afterwards unless it was renamed."""
+    """A locked temporary file or folder, removed afterward unless it was renamed."""
     while True:
         temporary = folder / f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}"
         make(temporary)
         lock = None
-        with suppress(OSError):  # tidied away already, or a file system without locks
+        with suppress(OSError):  # removed by a cleanup already, or a file system without locks
             lock = _lock(temporary)
         if temporary.exists():
             break
@@ -139,7 +141,7 @@ def _remove(path: Path) -> None:
 
 
 def _swap(temporary: Path, path: Path) -> None:
-    """Put ``temporary`` in the place of ``path``, and what stood there in the place of ``temporary``, to be deleted."""
+    """Exchange two folders: the old one takes the temporary name, to be deleted."""
     aside = path.parent / f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}"
     path.rename(aside)
     try:
@@ -151,11 +153,11 @@ def _swap(temporary: Path, path: Path) -> None:
 
 
 def no_progress(done: int, total: int) -> None:
-    """For those who do not want to know."""
+    """Report nothing."""
 
 
 def sha256_of(path: Path, progress: Progress = no_progress) -> Any:
-    """The hashlib object of a file's content, ready for its ``hexdigest`` or for more bytes.
+    """The hashlib object of a file's content, for its ``hexdigest`` or to add more bytes.
 
     Raises:
         SharpError: the file cannot be read.
@@ -169,5 +171,5 @@ def sha256_of(path: Path, progress: Progress = no_progress) -> Any:
                 done += len(block)
                 progress(done, total)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise SharpError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+        raise SharpError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     return digest

@@ -1,4 +1,4 @@
-"""Main memory that stays with the process, for long work on CPUs."""
+"""Memory that stays with the process, for long work on CPUs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ctypes
 import sys
 
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX, ARENA_MAX = -1, -2, -4, -8
-"""glibc's names for them, in malloc.h, begin with M_."""
+"""Options of glibc's ``mallopt``; in malloc.h their names begin with M_."""
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what is freed for the next allocation, from now on; elsewhere do nothing.
+    """Let glibc keep freed memory for the next allocation, from now on; do nothing with other C libraries.
 
-    By itself it gives every large tensor back to the system, and a training step or a photo frees gigabytes of them:
-    getting them again, page by page, took a third of the time of a small network.
+    By default it returns every large tensor to the system, and a training step or a photo frees gigabytes of them.
+    Getting that memory again, page by page, took a third of a small network's time.
     """
     if sys.platform != "linux":
         return

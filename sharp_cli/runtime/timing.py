@@ -1,4 +1,4 @@
-"""How long each stage takes and how much memory the process has needed."""
+"""Seconds per stage, and peak memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str, on_device: bool = False) -> Iterator[None]:
-        """Time the ``with`` block; ``on_device``: wait for a CUDA device at both ends, so that its work counts."""
+        """Add the time of the ``with`` block to a stage.
+
+        Args:
+            on_device: wait for the CUDA device at both ends, so that its work counts.
+        """
         start = _now(on_device)
         try:
             yield
@@ -33,7 +37,7 @@ def _now(on_device: bool) -> float:
 
 
 def peak_memory() -> dict[str, int]:
-    """Largest memory so far in bytes: ``process`` where the system tells, ``cuda`` where CUDA is in use."""
+    """Peak memory so far [bytes]: ``process`` if the system reports it, ``cuda`` if CUDA is in use."""
     peaks = {}
     try:
         import resource  # not on Windows

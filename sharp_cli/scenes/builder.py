@@ -42,9 +42,9 @@ def _prepared(capsules: Doubles, blend: float) -> Doubles:
 
 
 class SceneBuilder:
-    """A scene in the making: x right, y up, z forward, metres, the ground near y = 0.
+    """A scene in the making: x right, y up, z forward, meters, the ground near y = 0.
 
-    Shapes take a place and three axes, one a row: the local x, y and z axis in the scene, in metres a local unit.
+    Shapes take a place and three axes, one a row: the local x, y and z axis in the scene, in meters a local unit.
     """
 
     def __init__(self, rng: Generator, bank: Bank) -> None:
@@ -68,7 +68,7 @@ class SceneBuilder:
         return len(self._kinds)
 
     def material(self, texture: int, color: Color, repeat: float = 1.0, **columns: float) -> int:
-        """A new material: linear RGB ``color`` is its mean, ``repeat`` textures a metre; see ``layout`` for the rest.
+        """A new material: linear RGB ``color`` is its mean, ``repeat`` textures a meter; see ``layout`` for the rest.
 
         ``columns`` are named as in ``layout``, in lower case: ``shine=0.3, gloss=40``.
         """
@@ -159,7 +159,7 @@ class SceneBuilder:
         self.add(at.BLOB, place, axes, material, start, len(self._capsules), blend, bounds=(*low, *high))
 
     def terrain(self, corner: Vector, cell: tuple[float, float], heights: Doubles, material: int) -> None:
-        """Ground of (rows along z, columns along x) ``heights`` above ``corner``, ``cell`` metres apart in x and z."""
+        """Ground of (rows along z, columns along x) ``heights`` above ``corner``, ``cell`` meters apart in x and z."""
         rows, columns = heights.shape
         axes = ((cell[0], 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, cell[1]))
         low, high = float(heights.min()) - 1e-3, float(heights.max()) + 1e-3

@@ -1,4 +1,4 @@
-"""What can be chosen about drawn scenes."""
+"""What can be chosen about synthetic scenes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class SceneConfig:
     far: float = 1000.0
     """Depth of the sky, and of nothing else [m]."""
     nearest: float = 0.12
-    """Views in which something comes closer to the camera are drawn anew [m]."""
+    """Views in which something comes closer to the camera are sampled again [m]."""
     aspects: tuple[float, ...] = (1.0, 4 / 3, 4 / 3, 3 / 2, 16 / 9, 3 / 4, 3 / 4, 9 / 16)
-    """Width / height of the photos, of which one is drawn; they are resized to the size asked for, as the
+    """Width / height of the photos, of which one is sampled; they are resized to the size asked for, as the
     network's input is, which gives K two focal lengths."""
     degrade: bool = True
     """Whether ``ViewPair.photo`` has a camera's blur, noise and compression."""
@@ -35,7 +35,7 @@ class SceneConfig:
         """Raises SharpError for a kind of scene that there is not."""
         if not self.layouts:
             return
-        from sharp_cli.scenes.layouts import LAYOUTS  # brings all that can be drawn
+        from sharp_cli.scenes.layouts import LAYOUTS  # registers all layouts
 
         if unknown := [name for name in self.layouts if name not in LAYOUTS]:
             raise SharpError(

@@ -28,7 +28,7 @@ def seeds(split: Split) -> range:
 
 @dataclass(frozen=True)
 class ScenePairs(Dataset[ViewPair]):
-    """Pair number ``i`` of a split, for torch's DataLoader; drawn when asked for, never stored.
+    """Pair number ``i`` of a split, for torch's DataLoader; generated when asked for, never stored.
 
     A pair depends on its number only, so a training resumes exactly where it stopped, with any number of workers::
 

@@ -43,9 +43,9 @@ def rotation(yaw: float, pitch: float, roll: float) -> Doubles:
 
 
 def intrinsics(rng: Generator, mm: tuple[float, float], aspect: float, width: int, height: int) -> Doubles:
-    """(3, 3) K of a photo of this aspect (width / height), resized to ``width`` × ``height``; centred.
+    """(3, 3) K of a photo of this aspect (width / height), resized to ``width`` × ``height``; centered.
 
-    Focal lengths are drawn evenly in their logarithm; 36 mm are the longer side of the photo.
+    Focal lengths are sampled evenly in their logarithm; 36 mm are the longer side of the photo.
     """
     focal = math.exp(rng.uniform(math.log(mm[0]), math.log(mm[1]))) / 36.0
     fx, fy = (focal * width, focal * aspect * height) if aspect >= 1 else (focal / aspect * width, focal * height)

@@ -22,7 +22,7 @@ class Development:
     gains: Floats
     """(3,) exposure and white balance."""
     shoulder: float
-    """0: highlights clip; towards 1: they roll off softly."""
+    """0: highlights clip; toward 1: they roll off softly."""
     contrast: float
     saturation: float
 
@@ -61,10 +61,10 @@ def _develop(color: Floats, gains: Doubles, shoulder: float, saturation: float, 
         r = _rolled_off(color[i, 0] * gains[0], shoulder)
         g = _rolled_off(color[i, 1] * gains[1], shoulder)
         b = _rolled_off(color[i, 2] * gains[2], shoulder)
-        grey = (r + g + b) / 3.0
-        picture[i, 0] = curve[int(min(max(grey + saturation * (r - grey), 0.0), 1.0) * top + 0.5)]
-        picture[i, 1] = curve[int(min(max(grey + saturation * (g - grey), 0.0), 1.0) * top + 0.5)]
-        picture[i, 2] = curve[int(min(max(grey + saturation * (b - grey), 0.0), 1.0) * top + 0.5)]
+        gray = (r + g + b) / 3.0
+        picture[i, 0] = curve[int(min(max(gray + saturation * (r - gray), 0.0), 1.0) * top + 0.5)]
+        picture[i, 1] = curve[int(min(max(gray + saturation * (g - gray), 0.0), 1.0) * top + 0.5)]
+        picture[i, 2] = curve[int(min(max(gray + saturation * (b - gray), 0.0), 1.0) * top + 0.5)]
 
 
 @inlined

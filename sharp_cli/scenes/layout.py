@@ -1,6 +1,6 @@
 """What the tracing kernels share: kinds of shapes, columns of arrays, and the scene as a named group of arrays.
 
-The scene's frame is x right, y up, z forward, in metres, the ground near y = 0.
+The scene's frame is x right, y up, z forward, in meters, the ground near y = 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RECTANGLE, DISC, TRIANGLE = 0.0, 1.0, 2.0
 """Outlines of FLAT: |x|, |y| ≤ 1; the unit disc; corners (-1, -1), (1, -1), (0, 1)."""
 
 # fmt: off
-# Columns of `materials`. Two textures, each with repeats a metre, offset and rotation, are mixed by a noise.
+# Columns of `materials`. Two textures, each with repeats a meter, offset and rotation, are mixed by a noise.
 (
     TEXTURE, REPEAT, SHIFT_U, SHIFT_V, COSINE, SINE, RED, GREEN, BLUE, TINT, CONTRAST,
     TEXTURE_2, REPEAT_2, RED_2, GREEN_2, BLUE_2, MIX_SIZE, MIX_LEVEL,
@@ -72,12 +72,12 @@ class Scene(NamedTuple):
     kinds: Integers  # (N,)
     bounds: Doubles  # (N, 6) low and high corner
     to_local: Doubles  # (N, 3, 4)
-    metric: Doubles  # (N, 3) metres a local unit
+    metric: Doubles  # (N, 3) meters a local unit
     params: Doubles  # (N, 4)
     material: Integers  # (N,)
     materials: Doubles  # (K, MATERIAL_SIZE)
     capsules: Doubles  # (C, 13)
     heights: Doubles  # (H,) grids one after another
-    occluders: Doubles  # (Q, 4) balls that dim the ambient light: centre, radius
-    creases: Doubles  # (L, 5) planes that do: normal towards the open side, offset, reach
+    occluders: Doubles  # (Q, 4) balls that dim the ambient light: center, radius
+    creases: Doubles  # (L, 5) planes that do: normal toward the open side, offset, reach
     light: Doubles  # (LIGHT_SIZE,)

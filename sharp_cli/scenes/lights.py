@@ -12,7 +12,7 @@ from sharp_cli.scenes.builder import SceneBuilder
 
 
 def daylight(b: SceneBuilder, haze: float = 0.0) -> None:
-    """Sun and sky at any time of day and in any weather; ``haze``: share of light lost per metre, at most."""
+    """Sun and sky at any time of day and in any weather; ``haze``: share of light lost per meter, at most."""
     rng, light = b.rng, b.light
     height = math.radians(rng.choice([rng.uniform(4, 20), rng.uniform(15, 70)], p=[0.3, 0.7]))
     # rarely behind the scene: people take photos with the sun at their back or at a side
@@ -80,7 +80,7 @@ def indoors(b: SceneBuilder, low: tuple[float, float, float], high: tuple[float,
 
 
 def staged(b: SceneBuilder, panorama: int) -> None:
-    """Light as the panorama around the scene has it: its mean colours, a key light somewhere above."""
+    """Light as the panorama around the scene has it: its mean colors, a key light somewhere above."""
     rng, light = b.rng, b.light
     daylight(b)
     up, down = b.bank.panorama_means[panorama]

@@ -1,4 +1,4 @@
-"""What things are made of: materials with the colours and textures that photos show them in."""
+"""What things are made of: materials with the colors and textures that photos show them in."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ PAINTS: dict[str, tuple[tuple[str, ...], Range, tuple[Range, Range, Range], dict
         {"shine": 0.4, "gloss": 40, "contrast": 0.5},
     ),
 }
-"""Name → texture groups, repeats a metre, (hue, saturation, value), other columns of the material."""
+"""Name → texture groups, repeats a meter, (hue, saturation, value), other columns of the material."""
 
 
 def paint(b: SceneBuilder, name: str, detail: float = 1.0, **columns: float) -> int:
@@ -112,7 +112,7 @@ def paint(b: SceneBuilder, name: str, detail: float = 1.0, **columns: float) -> 
 
 
 def mixed(b: SceneBuilder, first: str, second: str, size: float, level: float) -> int:
-    """Two grounds that alternate in patches of ``size`` metres; from ``level`` of a noise on, it is the second."""
+    """Two grounds that alternate in patches of ``size`` meters; from ``level`` of a noise on, it is the second."""
     rng = b.rng
     groups, repeat, hsv, _ = PAINTS[second]
     r, g, bl = color(rng, *hsv)
@@ -123,7 +123,7 @@ def mixed(b: SceneBuilder, first: str, second: str, size: float, level: float) -
 
 
 def picture(b: SceneBuilder, *groups: str, across: float = 1.0, down: float = 1.0, **columns: float) -> int:
-    """A texture in its own colours that fills a whole face: house fronts, posters, book covers, screens."""
+    """A texture in its own colors that fills a whole face: house fronts, posters, book covers, screens."""
     texture = b.bank.pick(b.rng, *groups)
     mean = b.bank.textures.means[texture]
     bright = float(b.rng.uniform(0.7, 1.3))

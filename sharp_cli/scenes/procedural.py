@@ -1,4 +1,4 @@
-"""Drawn textures: what surfaces look like when no photo of them is at hand.
+"""Procedural textures: what surfaces look like if no photo of them is given.
 
 Every painter takes a random generator and returns (S, S, 3) floats in [0, 1], sRGB. Hues matter little: a material
 tints its texture anyway. What counts is structure at many sizes, as real surfaces have it.
@@ -11,74 +11,35 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from sharp_cli.scenes.layout import TEXTURE_SIDE as SIDE
-
-Picture = NDArray[np.float64]
-
-
-def spectral(rng: Generator, falloff: float, stretch: float = 1.0) -> Picture:
-    """(S, S) noise in [0, 1] whose amplitude falls with frequency by this power; ``stretch`` > 1 draws it out in y."""
-    down, across = np.fft.fftfreq(SIDE) * SIDE, np.fft.rfftfreq(SIDE) * SIDE
-    radius = np.hypot(across[None, :], down[:, None] * stretch)
-    radius[0, 0] = np.inf
-    wave = np.fft.rfft2(rng.standard_normal((SIDE, SIDE))) / np.maximum(radius, 1.0) ** falloff
-    values = np.fft.irfft2(wave)
-    return np.clip(0.5 + 0.2 * values / values.std(), 0, 1)
-
-
-def _grid() -> tuple[Picture, Picture]:
-    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    return x, y
-
-
-def _grey(values: Picture) -> Picture:
-    return np.repeat(np.clip(values, 0, 1)[..., None], 3, axis=2)
-
-
-def _between(values: Picture, low: tuple[float, ...], high: tuple[float, ...]) -> Picture:
-    return np.asarray(low) + np.clip(values, 0, 1)[..., None] * (np.asarray(high) - np.asarray(low))
-
-
-def _drawn(image: Image.Image, rng: Generator, grain: float = 0.08) -> Picture:
-    picture = np.asarray(image, np.float64) / 255
-    uneven = (spectral(rng, 1.2)[..., None] - 0.5) + 0.6 * (spectral(rng, 0.4)[..., None] - 0.5)
-    return np.clip(picture * (1 + 4 * grain * uneven), 0, 1)
-
-
-def _colors(rng: Generator, count: int) -> Picture:
-    """(count, 3): mostly muted, as things are; now and then a strong one."""
-    tone = rng.uniform(0.08, 0.95, (count, 1))
-    return np.clip(
-        tone + rng.choice([0.06, 0.2, 0.5], (count, 1), p=[0.5, 0.3, 0.2]) * rng.uniform(-1, 1, (count, 3)), 0, 1
-    )
+from sharp_cli.scenes.painting import Picture, between, grained, gray, grid, random_colors, spectral
 
 
 def plaster(rng: Generator) -> Picture:
-    return _grey(0.45 + 0.25 * spectral(rng, rng.uniform(0.5, 1.6)) + 0.12 * (spectral(rng, 0.3) - 0.5))
+    return gray(0.45 + 0.25 * spectral(rng, rng.uniform(0.5, 1.6)) + 0.12 * (spectral(rng, 0.3) - 0.5))
 
 
 def rock(rng: Generator) -> Picture:
     ridges = 1 - np.abs(2 * spectral(rng, 1.3) - 1) ** 0.7
-    return _between(
+    return between(
         0.6 * ridges + 0.5 * spectral(rng, 0.9, rng.uniform(0.5, 3)) - 0.05, (0.2, 0.18, 0.17), (0.8, 0.76, 0.7)
     )
 
 
 def wood(rng: Generator) -> Picture:
-    x, _ = _grid()
+    x, _ = grid()
     bend = 0.25 * spectral(rng, 2.2, 3.0)
     rings = np.sin(2 * math.pi * (rng.integers(3, 12) * x + 6 * bend))
     grain = spectral(rng, 0.7, 16.0)
-    return _between(0.5 + 0.18 * rings + 0.6 * (grain - 0.5), (0.3, 0.18, 0.1), (0.75, 0.55, 0.36))
+    return between(0.5 + 0.18 * rings + 0.6 * (grain - 0.5), (0.3, 0.18, 0.1), (0.75, 0.55, 0.36))
 
 
 def planks(rng: Generator) -> Picture:
     picture = wood(rng)
     count = int(rng.integers(3, 9))
-    x, y = _grid()
+    x, y = grid()
     board = (x * count).astype(int)
     gap = np.abs((x * count) % 1 - 0.5) > 0.485
     ends = np.abs((y + rng.random(count)[board]) % 1) < 0.006
@@ -93,7 +54,7 @@ def bricks(rng: Generator) -> Picture:
     rows = int(rng.integers(8, 18))
     columns = max(rows // int(rng.integers(2, 4)), 2)
     shift = rng.choice([0.0, 0.5])
-    x, y = _grid()
+    x, y = grid()
     row = (y * rows).astype(int)
     across = x * columns + shift * (row % 2)
     column = across.astype(int) % columns
@@ -102,7 +63,7 @@ def bricks(rng: Generator) -> Picture:
     tone = rng.uniform(0.45, 0.8) + rng.uniform(0.02, 0.12) * rng.standard_normal((rows, columns))[row, column]
     body = tone + 0.35 * (spectral(rng, 0.8) - 0.5)
     light = rng.uniform(0.25, 0.9)
-    return _between(np.where(mortar, light + 0.3 * (spectral(rng, 0.6) - 0.5), body), (0.1, 0.08, 0.07), (1, 0.9, 0.84))
+    return between(np.where(mortar, light + 0.3 * (spectral(rng, 0.6) - 0.5), body), (0.1, 0.08, 0.07), (1, 0.9, 0.84))
 
 
 def cells(rng: Generator) -> Picture:
@@ -125,7 +86,7 @@ def cells(rng: Generator) -> Picture:
     ids = tiled_ids[np.where(order, two[..., 1], two[..., 0])]
     tone = rng.uniform(0.35, 0.8, count)[ids] * np.clip((second - first) * 5, 0.3, 1) * (1.1 - 0.5 * first)
     large = np.asarray(Image.fromarray((255 * np.clip(tone, 0, 1)).astype(np.uint8)).resize((SIDE, SIDE))) / 255
-    return _grey(large + 0.3 * (spectral(rng, 0.7) - 0.5))
+    return gray(large + 0.3 * (spectral(rng, 0.7) - 0.5))
 
 
 def strokes(rng: Generator, length: float, width: int, spread: float, count: int) -> Picture:
@@ -144,7 +105,7 @@ def strokes(rng: Generator, length: float, width: int, spread: float, count: int
     for line, fill in zip(np.hstack([xy, ends]).tolist(), brightness.tolist(), strict=True):
         draw.line(line, fill=fill, width=width)
     soft = np.asarray(image.filter(ImageFilter.GaussianBlur(0.5)), np.float64) / 255
-    return _grey(soft)
+    return gray(soft)
 
 
 def grass(rng: Generator) -> Picture:
@@ -173,16 +134,16 @@ def leaves(rng: Generator) -> Picture:
 
 
 def weave(rng: Generator) -> Picture:
-    x, y = _grid()
+    x, y = grid()
     threads = int(rng.integers(24, 64))
     cross = np.sin(2 * math.pi * threads * x) * np.sin(2 * math.pi * threads * y)
-    return _grey(0.55 + 0.15 * cross + 0.3 * (spectral(rng, 0.8) - 0.5) + 0.25 * (spectral(rng, 1.8) - 0.5))
+    return gray(0.55 + 0.15 * cross + 0.3 * (spectral(rng, 0.8) - 0.5) + 0.25 * (spectral(rng, 1.8) - 0.5))
 
 
 def pattern(rng: Generator) -> Picture:
-    """Stripes, plaid, checks and dots of a few colours."""
-    x, y = _grid()
-    colors = _colors(rng, 4)
+    """Stripes, plaid, checks and dots of a few colors."""
+    x, y = grid()
+    colors = random_colors(rng, 4)
     kind, count = int(rng.integers(4)), int(rng.integers(3, 14))
     if kind == 0:
         index = (x * 2 * count).astype(int) % 2
@@ -222,7 +183,7 @@ def facade(rng: Generator) -> Picture:
             if rng.random() < 0.3:
                 draw.rectangle((x + 2, y + 2, box[2] - 2, y + h * dy * rng.uniform(0.2, 0.8)), fill=(200, 195, 185))
             draw.rectangle((x - 2, box[3], box[2] + 2, box[3] + 3), fill=tuple(int(0.9 * v) for v in wall))
-    return _drawn(image, rng, 0.1)
+    return grained(image, rng, 0.1)
 
 
 def page(rng: Generator) -> Picture:
@@ -240,12 +201,12 @@ def page(rng: Generator) -> Picture:
             draw.rectangle((x, y, min(x + reach, SIDE - 14), y + 0.6 * size), fill=ink)
             x += reach + 0.7 * size
         y += 1.6 * size
-    return _drawn(image, rng, 0.03)
+    return grained(image, rng, 0.03)
 
 
 def poster(rng: Generator) -> Picture:
-    """Flat shapes in a few colours: packages, signs, book covers, paintings."""
-    colors = [tuple(int(255 * v) for v in c) for c in _colors(rng, 5)]
+    """Flat shapes in a few colors: packages, signs, book covers, paintings."""
+    colors = [tuple(int(255 * v) for v in c) for c in random_colors(rng, 5)]
     image = Image.new("RGB", (SIDE, SIDE), colors[0])
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(4, 16))):
@@ -258,7 +219,7 @@ def poster(rng: Generator) -> Picture:
             draw.polygon([tuple(p) for p in rng.integers(0, SIDE, (3, 2)).tolist()], fill=fill)
         else:
             draw.rectangle((x0, y0, x1, y1 if shape == 2 else y0 + 10), fill=fill)
-    return _drawn(image, rng, 0.05)
+    return grained(image, rng, 0.05)
 
 
 def spines(rng: Generator) -> Picture:
@@ -268,24 +229,24 @@ def spines(rng: Generator) -> Picture:
     x = 0.0
     while x < SIDE:
         width, top = rng.uniform(6, 26), rng.uniform(5, 80)
-        color = tuple(int(255 * v) for v in _colors(rng, 1)[0])
+        color = tuple(int(255 * v) for v in random_colors(rng, 1)[0])
         draw.rectangle((x, top, x + width - 1, SIDE), fill=color)
         light = tuple(min(v + 80, 255) for v in color)
         for y in rng.uniform(top, SIDE, 3):
             draw.rectangle((x + 2, y, x + width - 3, y + rng.uniform(2, 25)), fill=light)
         x += width
-    return _drawn(image, rng, 0.06)
+    return grained(image, rng, 0.06)
 
 
 def metal(rng: Generator) -> Picture:
     rust = np.clip(3 * (spectral(rng, 1.4) - rng.uniform(0.55, 0.9)), 0, 1)[..., None]
-    brushed = _grey(0.55 + 0.5 * (spectral(rng, 0.4, 20.0) - 0.5) + 0.2 * (spectral(rng, 1.5) - 0.5))
+    brushed = gray(0.55 + 0.5 * (spectral(rng, 0.4, 20.0) - 0.5) + 0.2 * (spectral(rng, 1.5) - 0.5))
     return np.clip(brushed * (1 - rust) + rust * np.array([0.45, 0.25, 0.12]), 0, 1)
 
 
 def bark(rng: Generator) -> Picture:
     ridges = np.abs(2 * spectral(rng, 1.0, 5.0) - 1) ** 0.6
-    return _between(ridges + 0.3 * (spectral(rng, 0.7) - 0.5), (0.12, 0.1, 0.08), (0.62, 0.54, 0.45))
+    return between(ridges + 0.3 * (spectral(rng, 0.7) - 0.5), (0.12, 0.1, 0.08), (0.62, 0.54, 0.45))
 
 
 PAINTERS: tuple[tuple[str, Callable[[Generator], Picture], int], ...] = (

@@ -1,4 +1,4 @@
-"""A camera's picture of a scene: colour, exact depth, and which shape each pixel sees."""
+"""A camera's picture of a scene: color, exact depth, and which shape each pixel sees."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pose:
     axes: Doubles
     """(3, 3), columns: the picture's right, down and forward in the scene, orthonormal."""
     K: Doubles
-    """(3, 3) intrinsics in pixels; pixel centres are at half integers, as everywhere in this package."""
+    """(3, 3) intrinsics in pixels; pixel centers are at half integers, as everywhere in this package."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rendered:
     color: NDArray[np.float32]
     """(H, W, 3) linear RGB, ≥ 0."""
     depth: NDArray[np.float32]
-    """(H, W) z of what the pixel's centre sees [m]; ``far`` where that is the sky."""
+    """(H, W) z of what the pixel's center sees [m]; ``far`` where that is the sky."""
     shapes: Integers
     """(H, W) index of the shape, -1 for the sky."""
 
@@ -50,14 +50,14 @@ class Rendered:
 class Film(NamedTuple):
     """A picture in the making, (H, W, …)."""
 
-    color: Floats  # what the pixels' centres see
+    color: Floats  # what the pixels' centers see
     depth: Floats
     shapes: Integers
     smooth: Floats  # color, averaged over each pixel
 
 
 def render_scene(scene: Scene, textures: Textures, pose: Pose, width: int, height: int, far: float) -> Rendered:
-    """Trace every pixel's centre, and three places around it where an outline, an edge or a shadow crosses it.
+    """Trace every pixel's center, and three places around it where an outline, an edge or a shadow crosses it.
 
     The same scene gives the same bytes, whatever the number of threads. Runs on as many as torch uses.
     """
@@ -80,7 +80,7 @@ def _trace_rows(
     start: int, stop: int, scene: Scene, textures: Textures, screen: Screen, rows: int, far: float, film: Film,
     again: bool,
 ) -> None:  # fmt: skip
-    """Every pixel's centre, or, once these are known, three places more where they differ.
+    """Every pixel's center, or, once these are known, three places more where they differ.
 
     Both in one, since whatever it takes to trace a ray is inlined here: as a call it would copy too much each time.
     """
@@ -105,12 +105,12 @@ def _trace_pixel(
     scene: Scene, textures: Textures, camera: Doubles, tile: Tile, far: float, film: Film, row: int, column: int,
     again: bool, edge: bool,
 ) -> None:  # fmt: skip
-    """Its centre; or three places more, which, but for an ``edge``, look as the nearest centre on the same shape."""
+    """Its center; or three places more, which, but for an ``edge``, look as the nearest center on the same shape."""
     color, wide = film.color, 1.0 / min(camera[12], camera[13])
     red, green, blue = 0.0, 0.0, 0.0
     for sample in range(3 if again else 1):
         u, v = column + 0.5, row + 0.5
-        if again:  # a turned triangle round the centre
+        if again:  # a turned triangle round the center
             u, v = u + (0.39, -0.29, -0.1)[sample], v + (0.1, 0.29, -0.39)[sample]
         x, y = (u - camera[14]) / camera[12], (v - camera[15]) / camera[13]
         dx = camera[3] * x + camera[4] * y + camera[5]
@@ -153,7 +153,7 @@ def _differences(color: Floats, shapes: Integers, row: int, column: int) -> tupl
 
 @inlined
 def _same_shape(shapes: Integers, shape: int, row: int, column: int) -> tuple[int, int]:
-    """This pixel or one beside it whose centre sees ``shape``; (-1, -1) if there is none."""
+    """This pixel or one beside it whose center sees ``shape``; (-1, -1) if there is none."""
     height, width = shapes.shape
     for row2, column2 in ((row, column), (row, column - 1), (row, column + 1), (row - 1, column), (row + 1, column)):
         if 0 <= row2 < height and 0 <= column2 < width and shapes[row2, column2] == shape:

@@ -1,4 +1,4 @@
-"""Colours read from pictures: a texture at a footprint, a panorama in a direction, and the sky."""
+"""Colors read from pictures: a texture at a footprint, a panorama in a direction, and the sky."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def sky(scene: Scene, textures: Textures, x: float, y: float, z: float) -> Color
     r = light[at.HORIZON_R] + rise * (light[at.ZENITH_R] - light[at.HORIZON_R])
     g = light[at.HORIZON_G] + rise * (light[at.ZENITH_G] - light[at.HORIZON_G])
     b = light[at.HORIZON_B] + rise * (light[at.ZENITH_B] - light[at.HORIZON_B])
-    towards = x * light[at.KEY_X] + y * light[at.KEY_Y] + z * light[at.KEY_Z]
-    if light[at.GLOW] > 0.0 and towards > 0.0:
-        glow = light[at.GLOW] * (0.12 * towards**6 + 0.3 * towards**60 + 3.0 * towards**1200)
+    toward = x * light[at.KEY_X] + y * light[at.KEY_Y] + z * light[at.KEY_Z]
+    if light[at.GLOW] > 0.0 and toward > 0.0:
+        glow = light[at.GLOW] * (0.12 * toward**6 + 0.3 * toward**60 + 3.0 * toward**1200)
         r, g, b = r + glow * light[at.KEY_R], g + glow * light[at.KEY_G], b + glow * light[at.KEY_B]
     if light[at.CLOUDS] > 0.0 and y > 0.0:
         cover, white = _clouds(light, x, y, z)
@@ -90,7 +90,7 @@ def sky(scene: Scene, textures: Textures, x: float, y: float, z: float) -> Color
 
 @inlined
 def _clouds(light: Doubles, x: float, y: float, z: float) -> tuple[float, float]:
-    """How much a cloud hides of the sky, and how bright it is: a layer overhead, flattened towards the horizon."""
+    """How much a cloud hides of the sky, and how bright it is: a layer overhead, flattened toward the horizon."""
     scale = light[at.CLOUD_SIZE] / (y + 0.15)
     u, v, w = x * scale, z * scale, light[at.CLOUD_SEED]
     thick, weight = 0.0, 0.5

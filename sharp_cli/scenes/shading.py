@@ -1,4 +1,4 @@
-"""From a ray to a colour: what a surface is painted with, and the light that falls on it."""
+"""From a ray to a color: what a surface is painted with, and the light that falls on it."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ def _paint(
     scene: Scene, textures: Textures, shape: int, x: float, y: float, z: float, ex: float, ey: float, ez: float,
     taps: int, gx: float, gy: float, gz: float, footprint: float,
 ) -> Color:  # fmt: skip
-    """What colour a shape has round a local place with a local gradient.
+    """What color a shape has round a local place with a local gradient.
 
-    Read in so many ``taps``, ``ex``, ``ey``, ``ez`` from each other; the footprint of each in metres.
+    Read in so many ``taps``, ``ex``, ``ey``, ``ez`` from each other; the footprint of each in meters.
     """
     materials, m, metric = scene.materials, scene.material[shape], scene.metric
     if materials[m, at.FIT_U] > 0.0:
@@ -115,7 +115,7 @@ def _paint(
             tr, tg, tb = texture_at(textures, index, u * materials[m, at.FIT_U], v * materials[m, at.FIT_V], level)
             r, g, b = r + tr, g + tg, b + tb
         return _tinted(textures, materials, m, at.TEXTURE, at.RED, r / taps, g / taps, b / taps)
-    # in metres along the shape's own axes
+    # in meters along the shape's own axes
     mx, my, mz = metric[shape, 0], metric[shape, 1], metric[shape, 2]
     x, y, z, ex, ey, ez = x * mx, y * my, z * mz, ex * mx, ey * my, ez * mz
     wx, wy, wz = abs(gx / mx), abs(gy / my), abs(gz / mz)
@@ -139,7 +139,7 @@ def _mixture(
     materials: Doubles, m: int, x: float, y: float, z: float, ex: float, ey: float, ez: float, taps: int,
     footprint: float,
 ) -> float:  # fmt: skip
-    """Share of the second texture at a place in metres."""
+    """Share of the second texture at a place in meters."""
     f = 1.0 / materials[m, at.MIX_SIZE]
     if footprint * f < 0.03:  # so near that all taps find the same
         taps = 1
@@ -203,14 +203,14 @@ def _three_sided(
 def _tinted(
     textures: Textures, materials: Doubles, m: int, which: int, color: int, r: float, g: float, b: float
 ) -> Color:
-    """A texture's value relative to its mean, with some of its hue and contrast, times the material's colour."""
+    """A texture's value relative to its mean, with some of its hue and contrast, times the material's color."""
     means, index = textures.means, int(materials[m, which])
     mean_r, mean_g, mean_b = means[index, 0], means[index, 1], means[index, 2]
-    grey = (r + g + b) / (mean_r + mean_g + mean_b)
+    gray = (r + g + b) / (mean_r + mean_g + mean_b)
     tint, contrast = materials[m, at.TINT], materials[m, at.CONTRAST]
-    r = 1.0 + contrast * ((1.0 - tint) * r / mean_r + tint * grey - 1.0)
-    g = 1.0 + contrast * ((1.0 - tint) * g / mean_g + tint * grey - 1.0)
-    b = 1.0 + contrast * ((1.0 - tint) * b / mean_b + tint * grey - 1.0)
+    r = 1.0 + contrast * ((1.0 - tint) * r / mean_r + tint * gray - 1.0)
+    g = 1.0 + contrast * ((1.0 - tint) * g / mean_g + tint * gray - 1.0)
+    b = 1.0 + contrast * ((1.0 - tint) * b / mean_b + tint * gray - 1.0)
     return (
         min(max(r, 0.04) * materials[m, color], 1.0),
         min(max(g, 0.04) * materials[m, color + 1], 1.0),
@@ -283,9 +283,9 @@ def _openness(scene: Scene, tile: Tile, x: float, y: float, z: float, nx: float,
         radius = balls[i, 3] * balls[i, 3]
         if square > DIMMED * DIMMED * radius:
             continue
-        towards = nx * bx + ny * by + nz * bz
-        if towards > 0.0:
-            opened *= 1.0 - strength * towards / math.sqrt(square) * min(radius / square, 1.0)
+        toward = nx * bx + ny * by + nz * bz
+        if toward > 0.0:
+            opened *= 1.0 - strength * toward / math.sqrt(square) * min(radius / square, 1.0)
     for i in range(len(planes)):
         distance = planes[i, 0] * x + planes[i, 1] * y + planes[i, 2] * z - planes[i, 3]
         if distance > 5.0 * planes[i, 4]:

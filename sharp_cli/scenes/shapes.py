@@ -12,7 +12,7 @@ from sharp_cli.scenes.compiling import inlined, kernel
 from sharp_cli.scenes.layout import Doubles
 
 STEPS = 256
-"""Most steps towards a shape that is known by its distance only; a dozen do, but for rays along its surface."""
+"""Most steps toward a shape that is known by its distance only; a dozen do, but for rays along its surface."""
 EVERY = (1 << 62) - 1
 """Bits of all capsules of a BLOB, which may have 62."""
 
@@ -50,7 +50,7 @@ def hit_box(ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, ne
 def hit_ball(ox: float, oy: float, oz: float, dx: float, dy: float, dz: float, near: float) -> float:
     a = dx * dx + dy * dy + dz * dz
     b = ox * dx + oy * dy + oz * dz
-    # the distance from the centre to the ray, not from the origin: exact for far small balls
+    # the distance from the center to the ray, not from the origin: exact for far small balls
     px, py, pz = ox - b / a * dx, oy - b / a * dy, oz - b / a * dz
     rest = 1.0 - (px * px + py * py + pz * pz)
     if rest < 0.0:

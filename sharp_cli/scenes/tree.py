@@ -86,7 +86,7 @@ def _split(bounds: Doubles, order: Integers, start: int, stop: int, bins: Double
 
 @inlined
 def _centers(bounds: Doubles, order: Integers, start: int, stop: int, axis: int) -> tuple[float, float]:
-    """The lowest of twice the boxes' centres along an axis, and how far they reach from there."""
+    """The lowest of twice the boxes' centers along an axis, and how far they reach from there."""
     low, high = math.inf, -math.inf
     for i in range(start, stop):
         center = bounds[order[i], axis] + bounds[order[i], axis + 3]

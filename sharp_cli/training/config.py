@@ -11,7 +11,7 @@ from sharp_cli.scenes.config import SceneConfig
 from sharp_cli.training.losses.config import LossConfig
 
 Phase = Literal["full", "coarsest", "coarse", "depth", "self"]
-Trainable = Literal["released", "all", "frozen-backbone"]
+Trainable = Literal["released", "all", "frozen-backbone", "frozen-depth"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
 DataKind = Literal["scenes", "posed", "photos"]
 
@@ -21,7 +21,7 @@ class DataConfig:
     """What is trained on."""
 
     kind: DataKind = "scenes"
-    """``scenes``: drawn while training goes on, an endless supply. ``posed``: pictures with poses and depth
+    """``scenes``: generated during training, an endless supply. ``posed``: pictures with poses and depth
     (``transforms.json``). ``photos``: plain photos, for phase ``self``."""
     path: str = ""
     """Of ``posed`` the ``transforms.json``, its folder, or a folder of such folders; of ``photos`` their folder.
@@ -80,7 +80,7 @@ class PseudoConfig:
 
 @dataclass(frozen=True)
 class LogConfig:
-    """How often a run tells of itself, in steps; 0 for never."""
+    """How often a run reports, in steps; 0 for never."""
 
     every: int = 20
     pictures: int = 500
@@ -113,19 +113,21 @@ class TrainConfig:
     factor of six. ``coarsest``: at a quarter of the resolution, with the whole picture as the only window, by yet
     another of five. ``self``: self-supervised on plain photos, the paper's stage 2."""
     init: str = ""
-    """What to start from: known weights' name or a weights file; empty for drawn values."""
+    """What to start from: known weights' name or a weights file; empty for random values."""
     network: SharpConfig | None = None
     """Sizes of the network; None takes those of ``init``, else the released model's."""
     trainable: Trainable = "released"
     """``released``: the paper's freezing. ``all``: everything. ``frozen-backbone``: neither ViT (one of
-    the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself)."""
+    the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself).
+    ``frozen-depth``: the Gaussian decoder and its heads alone, so that synthetic scenes do not undo what
+    photos taught about depth."""
     adjust_depth: bool = True
-    """Whether predicted depth is adjusted towards the true one (spec/network.md §4)."""
+    """Whether predicted depth is adjusted toward the true one (docs/network.md §4)."""
     precision: TrainingPrecision = "fp32"
     """What the backbone computes in; ``auto`` is bf16 where the hardware has it, otherwise fp32. Weights, heads,
     rendering and losses are fp32 always."""
     seed: int = 0
-    """Of drawn initial values, drawn scenes, the order of data read from files, and pseudo-novel poses."""
+    """Of random initial values, synthetic scenes, the order of data read from files, and pseudo-novel poses."""
     steps: int = 100_000
     batch: int = 8
     """Samples a step, of all processes together."""

@@ -16,14 +16,13 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
 from sharp_cli.datasets.posed import load_photo, posed_pairs
 from sharp_cli.datasets.view_pair import PairBatch, ViewPair, stack_pairs
 from sharp_cli.errors import SharpError
+from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.scenes.dataset import ScenePairs, seeds
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.distributed import World
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".bmp"}
-
 SCENES_A_SEED = 2**24
-"""How many drawn scenes a run has to itself: one that starts from another's weights shall see new ones."""
+"""How many synthetic scenes a run has to itself: one that starts from another's weights shall see new ones."""
 
 
 class Samples(NamedTuple):
@@ -51,8 +50,8 @@ class Photos(Dataset[ViewPair]):
 
 @dataclass(frozen=True)
 class Ordered(Dataset[tuple[int, ViewPair]]):
-    """Sample number ``n`` of a run, for any n: drawn scenes never repeat, in no run of another seed either; files are
-    shuffled anew each time round."""
+    """Sample number ``n`` of a run, for any n: synthetic scenes never repeat, not even in a run of another seed; files
+    are shuffled again each time round."""
 
     pairs: Dataset[ViewPair]
     places: tuple[int, ...] | None
@@ -73,7 +72,7 @@ class Ordered(Dataset[tuple[int, ViewPair]]):
         """The samples in words, so that they can be looked at again."""
         places = [self.place(number) for number in numbers]
         if self.places is None:
-            return f"drawn scenes of seed {', '.join(str(seeds('train')[place]) for place in places)}"
+            return f"synthetic scenes of seed {', '.join(str(seeds('train')[place]) for place in places)}"
         if isinstance(self.pairs, Photos):
             return f"photos {', '.join(str(self.pairs.paths[place]) for place in places)}"
         return f"pairs number {', '.join(map(str, places))} of the data"
@@ -94,8 +93,8 @@ def training_samples(config: TrainConfig, size: int) -> Ordered:
 
 
 def held_out(config: TrainConfig, size: int) -> tuple[Dataset[ViewPair], int]:
-    """What validation looks at, and how many: drawn scenes of seeds that no training sees; of files, pairs or photos
-    spread evenly, at most a tenth, which are kept from training (their single pictures may be in other pairs)."""
+    """What validation looks at, and how many: synthetic scenes of seeds that no training sees; of files, pairs or
+    photos spread evenly, at most a tenth, which are kept from training (single pictures may be in other pairs)."""
     if config.data.kind == "scenes":
         return ScenePairs("validation", size, config.data.scenes), config.log.samples
     pairs = _from_files(config, size)

@@ -41,7 +41,7 @@ UNUSED = tuple(f"{decoder}.fusions.4.resnet1." for decoder in ("depth_decoder", 
 def is_trainable(name: str, trainable: Trainable, phase: Phase = "full", adjust_depth: bool = True) -> bool:
     """Whether a value of the network is trained.
 
-    ``released`` is the paper's recipe (spec/training.md): the patch encoder with its projections is frozen, and so are
+    ``released`` is the paper's recipe (docs/training.md): the patch encoder with its projections is frozen, and so are
     the depth network's norm layers, which are the image encoder's LayerNorms. Of the released network's
     702,305,169 values that leaves 339,797,231; 44,774,050 of the frozen ones are the ViTs' classifier heads, which
     this package does not load.
@@ -57,12 +57,14 @@ def is_trainable(name: str, trainable: Trainable, phase: Phase = "full", adjust_
         return True
     if trainable == "frozen-backbone":
         return not name.startswith(VITS)
+    if trainable == "frozen-depth":
+        return not name.startswith(DEPTH)
     return not name.startswith(PATCH_ENCODER) and not (name.startswith(VITS) and ".norm" in name)
 
 
 def freeze(network: SharpNetwork, config: TrainConfig) -> dict[str, int]:
     """Let gradients flow to what is trained only; the numbers of values, ``trainable`` and ``in all``."""
-    # The photos of phase "self" have no true depth to adjust towards.
+    # The photos of phase "self" have no true depth to adjust toward.
     adjust = config.adjust_depth and config.phase == "full"
     for name, parameter in network.named_parameters():
         wanted = is_trainable(name, config.trainable, config.phase, adjust)

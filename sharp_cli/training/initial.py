@@ -1,4 +1,4 @@
-"""What a network starts from: a weights file, or drawn values from which a small one trains well."""
+"""What a network starts from: a weights file, or random values from which a small one trains well."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import network_name
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.network import SharpNetwork
-from sharp_cli.model.random_weights import draw_tensors
+from sharp_cli.model.random_weights import random_tensors
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.weights.read import read_weights
-from sharp_cli.weights.store import resolve
+from sharp_cli.weights.resolve import resolve
 
 START_DISPARITY = (0.4, 0.3)
 """Of the two layers, before any training; focal length over width, about 0.8, divided by it is the depth [m]."""
 
 FINE_MAPS = 0.1
 """How strongly the depth decoder sees all but the coarsest map at first. The phases on coarse maps leave the finer ones
-as they were drawn; at full strength they more than doubled a coarse network's depth loss."""
+as they were sampled; at full strength they more than doubled a coarse network's depth loss."""
 
 
 def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
-    """The network on the CPU in fp32, and the record of the weights it came from (empty for drawn values).
+    """The network on the CPU in fp32, and the record of the weights it came from (empty for random values).
 
     Raises:
-        SharpError: weights that cannot be had, or of other sizes than the configuration's.
+        SharpError: weights that cannot be found, or have other sizes than the configuration's.
     """
     if not config.init:
         sizes = config.network or SharpConfig()
@@ -49,10 +49,10 @@ def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
 
     Signals keep their size through every layer (torch's own start shrinks them in each convolution, and the
     network has few norms); residual branches start small; what a decoder's level makes is handed on as it is, and
-    depth's finer maps add little to it, so that finer levels start with what coarser ones have learnt; the last
+    depth's finer maps add little to it, so that finer levels start with what coarser ones have learned; the last
     layers start at zero, so that the network starts as its base Gaussians on flat depth.
     """
-    tensors = {network_name(name): tensor for name, tensor in draw_tensors(sizes, seed).items()}
+    tensors = {network_name(name): tensor for name, tensor in random_tensors(sizes, seed).items()}
     modules = dict(SharpNetwork(sizes).named_modules())
     coarsest = f"depth_decoder.convs.{len(sizes.encoder_dims) - 1}"
     for name, tensor in tensors.items():

@@ -52,7 +52,7 @@ def train(
     """Train, or go on with the run whose checkpoints the folder holds.
 
     A run that was stopped and goes on gives, on the CPU, the same weights to the last bit as one that was not. SIGINT
-    and SIGTERM end it after the step at hand, with a checkpoint.
+    and SIGTERM end it after the current step, with a checkpoint.
 
     Args:
         folder: gets ``checkpoints/``, ``weights.safetensors``, ``log.jsonl`` and, where wanted, ``tensorboard/``.
@@ -67,7 +67,7 @@ def train(
     """
     if device.type == "cpu":
         keep_freed_memory()
-    with join_world(device, config.batch, config.micro_batch) as world, _stop_signals() as stopped:
+    with join_world(device, config.batch, config.micro_batch) as world, stop_signals() as stopped:
         state = start_state(config, world, folder)
         phase = build_phase(state.network, config, world.device).train()
         run = _Run(config, folder, world, state, phase, listener if world.is_main else ignore)
@@ -150,13 +150,15 @@ class _Run:
         if self.due(log.every):
             means = {name: sum(values) / len(values) for name, values in self.recent.items()}
             self.recent.clear()
-            self.tell("train", {**means, "lr": numbers["lr"], "samples_per_s": self.samples_per_s()})
+            self.report_numbers("train", {**means, "lr": numbers["lr"], "samples_per_s": self.samples_per_s()})
         if self.logs and self.due(log.pictures):
             self.logs.show(step, pictures)
         if self.due(log.validate) and self.held_out_count:
             if self.world.is_main:
                 count = self.held_out_count
-                self.tell("validation", validate(self.phase, self.state, self.held_out, count, self.config, self.world))
+                self.report_numbers(
+                    "validation", validate(self.phase, self.state, self.held_out, count, self.config, self.world)
+                )
             self.world.wait()
 
     def samples_per_s(self) -> float:
@@ -164,7 +166,7 @@ class _Run:
         samples = (self.state.step - self.start_step) * self.config.batch
         return samples / max(time.monotonic() - self.start_time, 1e-9)
 
-    def tell(self, kind: Kind, numbers: dict[str, float]) -> None:
+    def report_numbers(self, kind: Kind, numbers: dict[str, float]) -> None:
         if self.logs:
             self.logs.add(kind, self.state.step, numbers)
         self.emit(Report(kind, self.state.step, numbers))
@@ -178,7 +180,7 @@ class _Run:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
+def stop_signals() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set instead of ending the process; a second SIGINT ends it."""
     stopped = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The perceptual loss (spec/training.md: percep), and the form of it that never keeps its network's graph."""
+"""The perceptual loss (docs/training.md: percep), and the form of it that never keeps its network's graph."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def load_features(perceptual_weights: str, device: torch.device | str = "cpu") -
     The paper says its ResNet-50 was pre-trained for inpainting, and not which one; this is an ordinary one.
 
     Args:
-        perceptual_weights: ``pretrained`` for ImageNet weights from the model hub or its cache; ``random`` for drawn
+        perceptual_weights: ``pretrained`` for ImageNet weights from the model hub or its cache; ``random`` for random
             ones, the same everywhere (such features also tell pictures apart by edges and texture, but less as people
             do: meant for tests and machines without a network); otherwise a file of a ResNet-50 with timm's or
             torchvision's tensor names, .safetensors or what torch.save wrote.
 
     Raises:
-        SharpError: the weights cannot be had, or do not fit.
+        SharpError: the weights cannot be found, or do not fit.
     """
     if perceptual_weights == "random":
         with torch.random.fork_rng(devices=[]):
@@ -83,13 +83,13 @@ def load_features(perceptual_weights: str, device: torch.device | str = "cpu") -
     try:
         network.stages.load_state_dict({**counts, **tensors}, strict=True)
     except RuntimeError as error:
-        told = " ".join(str(error).split())
-        raise SharpError(f"{path} holds no ResNet-50 for the perceptual loss: {told[:500]}") from error
+        words = " ".join(str(error).split())
+        raise SharpError(f"{path} holds no ResNet-50 for the perceptual loss: {words[:500]}") from error
     return network.to(device)
 
 
 def _settle_norms(network: FeatureNetwork) -> None:
-    """Give a drawn network's norms the statistics of drawn pictures, so that features keep their size (about 1 to 2).
+    """Give a random network's norms the statistics of synthetic pictures: features keep their size (about 1 to 2).
 
     Without, they would grow from stage to stage, and the Gram term with their fourth power.
     """

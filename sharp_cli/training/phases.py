@@ -23,7 +23,7 @@ class Outcome(NamedTuple):
     """Of one micro-batch."""
 
     loss: Tensor
-    """The number to minimise."""
+    """The number to minimize."""
     terms: dict[str, Tensor]
     """What it is made of, not weighted; without gradient."""
     pictures: dict[str, Tensor]
@@ -34,7 +34,7 @@ def build_phase(network: SharpNetwork, config: TrainConfig, device: torch.device
     """The module whose ``forward(batch, numbers)`` gives an :class:`Outcome`; the network is its ``network``.
 
     Raises:
-        SharpError: the perceptual loss has a weight, and its network cannot be had.
+        SharpError: the perceptual loss has a weight, and its network cannot be found.
     """
     if config.phase in LEFT_OUT:
         return DepthPhase(network, config)
@@ -104,7 +104,7 @@ class FullPhase(_GaussianPhase):
     """The paper's stage 1: Gaussians of the input view, rendered to input and novel view."""
 
     def forward(self, batch: PairBatch, numbers: Tensor) -> Outcome:
-        # In evaluation there is no true depth to be had, so that validation judges what inference does.
+        # In evaluation there is no true depth, so that validation measures what inference does.
         adjust = self.config.adjust_depth and self.training
         known = batch.input_depth > 0
         true_depth = torch.where(known, batch.input_depth, torch.full_like(batch.input_depth, torch.inf))
@@ -147,7 +147,7 @@ def disparity_factor(batch: PairBatch) -> Tensor:
 
 
 def novel_mask(batch: PairBatch, margin: float = MARGIN) -> Tensor:
-    """(B, 1, H, W) pixels of the novel view that the input view's frame holds (spec/training.md)."""
+    """(B, 1, H, W) pixels of the novel view that the input view's frame holds (docs/training.md)."""
     height, width = batch.photo.shape[2:]
     here = torch.eye(4, device=batch.novel_viewmat.device).expand_as(batch.novel_viewmat)
     cameras = (batch.novel_viewmat, batch.novel_intrinsics, here, batch.input_intrinsics)

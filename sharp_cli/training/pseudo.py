@@ -4,7 +4,7 @@ The paper states neither the distribution of their poses nor whether another net
 training draws them itself, without gradient. The camera moves by a random direction and up to ``parallax`` times
 the photo's near depth (the 10 % quantile of the visible layer), along the view by no more than ``forward`` of that;
 it turns so that what the picture's middle shows (at the median depth) keeps its place, plus up to ``degrees`` about
-each axis. All is drawn by the sample's number, so a resumed run draws the same.
+each axis. All is sampled from the sample's number, so a resumed run samples the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sharp_cli.training.views import render_ndc_views
 def pseudo_batch(network: SharpNetwork, photos: PairBatch, numbers: Tensor, config: TrainConfig) -> PairBatch:
     """Exchange the roles: the pseudo-novel view becomes the input, and the photo the novel view.
 
-    The depth of both is the network's own rendering, good enough to tell which pixels both can see.
+    The depth of both is the network's own rendering, good enough to decide which pixels both can see.
 
     Args:
         photos: pairs of which only the input view counts.

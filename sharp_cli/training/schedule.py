@@ -77,7 +77,7 @@ def mean_decay(step: int, ema: float) -> float:
 
 @torch.no_grad()
 def update_mean(mean: dict[str, torch.Tensor], named: Iterable[tuple[str, nn.Parameter]], decay: float) -> None:
-    """Move the mean towards the weights that are trained."""
+    """Move the mean toward the weights that are trained."""
     for name, parameter in named:
         if name in mean:
             mean[name].lerp_(parameter.detach(), 1.0 - decay)

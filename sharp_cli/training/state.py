@@ -120,10 +120,10 @@ def mean_weights(state: State) -> Iterator[None]:
             parameters[name].data.copy_(tensor)
 
 
-def _without_folders(value: Any) -> Any:
-    """Files of a configuration by their names alone: weights are passed on, and folders tell of people."""
+def without_folders(value: Any) -> Any:
+    """Files of a configuration by their names alone: weights are passed on, and folders name people."""
     if isinstance(value, dict):
-        return {key: _without_folders(each) for key, each in value.items()}
+        return {key: without_folders(each) for key, each in value.items()}
     return PurePath(value).name if isinstance(value, str) else value
 
 
@@ -134,7 +134,7 @@ def export_weights(folder: Path, state: State, config: TrainConfig) -> Path:
         "steps": state.step,
         "samples": state.step * config.batch,
         "seconds": round(state.seconds),
-        "config": _without_folders(as_table(config)),
+        "config": without_folders(as_table(config)),
     }
     with mean_weights(state):
         write_trained(path, state.network, state.origin, folder.resolve().name, training)
@@ -147,7 +147,7 @@ def write_trained(
     """Write a network's weights with the record of those it started from, and this training after theirs.
 
     Args:
-        origin: record of the weights that the training started from; empty for drawn values.
+        origin: record of the weights that the training started from; empty for random values.
         name: what the weights are called.
         training: JSON values: steps, samples, seconds, config.
 

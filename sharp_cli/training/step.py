@@ -20,7 +20,7 @@ from sharp_cli.training.state import State
 
 
 class Step(NamedTuple):
-    """What a step tells of itself; means over the whole batch."""
+    """What a step reports; means over the whole batch."""
 
     numbers: dict[str, float]
     """``loss``, its terms, ``lr`` and ``gradient``, the gradient's length before clipping."""
@@ -40,7 +40,7 @@ def take_step(
     state.optimizer.zero_grad()
 
     count = config.batch // config.micro_batch // world.size
-    told: dict[str, Tensor] = {}
+    words: dict[str, Tensor] = {}
     seen: list[int] = []
     for micro in range(count):
         samples = next(batches)
@@ -55,20 +55,20 @@ def take_step(
                 )
             (outcome.loss / count).backward()
         for name, value in {"loss": outcome.loss.detach(), **outcome.terms}.items():
-            told[name] = told.get(name, 0.0) + value / count
+            words[name] = words.get(name, 0.0) + value / count
 
     trained = [parameter for parameter in state.network.parameters() if parameter.grad is not None]
     limit = config.optimizer.clip or torch.inf
     length = nn.utils.clip_grad_norm_(trained, limit)
     if not length.isfinite():
-        raise SharpError(_not_finite("gradient", state.step, told, source.describe(seen)))
+        raise SharpError(_not_finite("gradient", state.step, words, source.describe(seen)))
     state.optimizer.step(rate)
     if state.mean:
         update_mean(state.mean, state.network.named_parameters(), mean_decay(state.step, config.optimizer.ema))
     state.step += 1
 
-    means = world.mean(torch.stack([value.float() for value in told.values()])).tolist()
-    numbers = {**dict(zip(told, means, strict=True)), "lr": rate, "gradient": length.item()}
+    means = world.mean(torch.stack([value.float() for value in words.values()])).tolist()
+    numbers = {**dict(zip(words, means, strict=True)), "lr": rate, "gradient": length.item()}
     return Step(numbers, outcome.pictures)
 
 

@@ -1,4 +1,4 @@
-"""Rendering what the network predicts, for the losses: straight from its normalised space, without decomposition."""
+"""Rendering what the network predicts, for the losses: straight from its normalized space, without decomposition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sharp_cli.gaussians.color import linear_to_srgb
-from sharp_cli.gaussians.covariance import rotation_from_quats
+from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.model.compose import NdcGaussians
 from sharp_cli.render.rasterizer import rasterize
 
@@ -25,13 +25,13 @@ class Renders(NamedTuple):
 
 
 def camera_from_ndc(K: Tensor, width: int, height: int) -> Tensor:
-    """The linear map from the network's normalised space to the camera's (spec/network.md §8).
+    """The linear map from the network's normalized space to the camera's (docs/network.md §8).
 
     Args:
         K: (B, 3, 3) intrinsics [px] of the view that the network saw, wherever its principal point lies.
 
     Returns:
-        (B, 3, 3); diag(W / 2f, H / 2f, 1) where the principal point is the picture's centre.
+        (B, 3, 3); diag(W / 2f, H / 2f, 1) where the principal point is the picture's center.
     """
     size = K.new_tensor([0.5 * width, 0.5 * height])
     matrix = torch.zeros_like(K)
@@ -54,7 +54,7 @@ def render_ndc_views(
     """
     scenes = []
     for i, matrix in enumerate(camera_from_ndc(K, width, height)):
-        factor = matrix @ (rotation_from_quats(gaussians.quats[i]) * gaussians.scales[i][:, None])
+        covars = covariances(gaussians.scales[i], gaussians.quats[i])
         scenes.append(
             rasterize(
                 gaussians.means[i] @ matrix.T,
@@ -64,7 +64,7 @@ def render_ndc_views(
                 Ks[i],
                 width,
                 height,
-                covars=factor @ factor.mT,
+                covars=matrix @ covars @ matrix.mT,
             )
         )
     color, alpha, depth = (torch.stack(each) for each in zip(*scenes, strict=True))

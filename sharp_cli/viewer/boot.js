@@ -1,6 +1,6 @@
-// Starts the viewer, whose module this text is appended to, on the splat that the page names or holds.
+// Starts the viewer with the splat that the page names or holds. This text is appended to the viewer's module.
 const scene = JSON.parse(document.getElementById('scene').textContent);
-const bare = new URLSearchParams(location.search).has('noui'); // for a page within another, and for pictures of it
+const bare = new URLSearchParams(location.search).has('noui'); // for embedding, and for screenshots
 if (bare) document.querySelector('.note')?.remove();
 
 const decode = (base64) => {
@@ -11,7 +11,7 @@ const decode = (base64) => {
     return bytes;
 };
 
-// A page opened from disk may not fetch the files beside it, so there the splat stands in the page, in parts:
+// A page opened from disk may not fetch the files beside it, so it holds the splat itself, in parts:
 // one string could not hold a large splat, and each part is freed once it is read.
 const heldHere = () => {
     const parts = [...document.querySelectorAll('script.splat')];
@@ -29,7 +29,7 @@ const heldHere = () => {
     return new Response(stream, { headers: { 'content-length': scene.bytes } });
 };
 
-// The viewer's field of view holds along the longer side of the window; ours shows the whole photo in any window.
+// The viewer's field of view applies to the longer side of the window; ours shows the whole photo in any window.
 const fitPhoto = ({ app }, photo) => {
     const { camera } = app.root.findByName('camera');
     app.on('update', () => {
@@ -41,11 +41,11 @@ const fitPhoto = ({ app }, photo) => {
     });
 };
 
-// The viewer's list of keys would cover a part of the photo; its button opens it, and the viewer remembers that.
+// The viewer's list of keys would cover a part of the photo. Its button opens it, and the viewer remembers that.
 try {
     localStorage.controlsPanelOpen ??= 'false';
 } catch {
-    // Storage is denied: the list shows.
+    // Storage is blocked: the list shows.
 }
 
 try {

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
-from sharp_cli.formats.compressed_ply import compressed_ply
+from sharp_cli.formats.sog import sog_bytes
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.viewer.page import page_with
 
 
-def write_html(path: str | PathLike[str], gaussians: Gaussians, title: str) -> None:
+def write_html(
+    path: str | PathLike[str], gaussians: Gaussians, title: str, provenance: Mapping[str, str] | None = None
+) -> None:
     """Write Gaussians with a viewer that starts with the photo's view; ``title`` is plain text.
 
-    The file has about 21 bytes a Gaussian and 3.4 MB for the viewer. It appears under its name only when it is
-    complete.
+    The file has about 12 bytes per Gaussian plus 3.4 MB for the viewer. It appears only when it is complete.
 
     Raises:
         SharpError: there is no Gaussian to show.
         OSError: the file cannot be written.
     """
-    pieces = page_with(gaussians, title, compressed_ply(gaussians))
+    pieces = page_with(gaussians, title, sog_bytes(gaussians), provenance)
     with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
         file.writelines(pieces)

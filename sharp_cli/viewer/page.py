@@ -1,30 +1,32 @@
-"""The viewer's page: everything in one HTML document, the splat inside it or beside it."""
+"""The viewer's page: one HTML document, with the splat inside it or beside it."""
 
 from __future__ import annotations
 
 import base64
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.version import __version__
+from sharp_cli.viewer.metadata import provenance_element
 from sharp_cli.viewer.scene import describe
+from sharp_cli.weights.catalog import LICENSE_KEY
 
 HERE = Path(__file__).parent
 VENDOR = HERE / "vendor" / "supersplat-viewer"
 
 PART = 3 << 20
-"""Bytes of a splat in one element; a multiple of 3, so that no base64 but the last ends in padding."""
+"""Bytes of a splat in one element; a multiple of 3, so that only the last base64 ends in padding."""
 
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:; style-src 'unsafe-inline'; "
     "img-src data: blob:; connect-src {connect}"
 )
-"""The browser itself keeps the page from reaching for anything else."""
+"""The browser blocks every other request of the page."""
 
 
 def page_around(gaussians: Gaussians, name: str, url: str) -> bytes:
@@ -33,10 +35,13 @@ def page_around(gaussians: Gaussians, name: str, url: str) -> bytes:
     return b"".join([head, _tail()])
 
 
-def page_with(gaussians: Gaussians, name: str, splat: bytes) -> Iterator[bytes]:
+def page_with(
+    gaussians: Gaussians, name: str, splat: bytes, provenance: Mapping[str, str] | None = None
+) -> Iterator[bytes]:
     """The page that holds these Gaussians' ``splat`` file, piece by piece; ``name`` is the title."""
-    facts = {"name": "splat.ply", "inline": True, "bytes": len(splat)}
+    facts = {"name": "splat.sog", "inline": True, "bytes": len(splat)}
     yield _head(gaussians, name, facts, connect="'none'")
+    yield provenance_element(provenance or {}).encode()
     for start in range(0, len(splat), PART):
         part = base64.b64encode(splat[start : start + PART])
         yield b'<script type="text/plain" class="splat">' + part + b"</script>\n"
@@ -49,7 +54,7 @@ def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) 
         title=html.escape(name),
         generator=f"sharp-cli {__version__}",
         policy=POLICY.format(connect=connect),
-        viewer_licence=(VENDOR / "LICENSE").read_text(encoding="utf-8"),
+        viewer_license=(VENDOR / "LICENSE").read_text(encoding="utf-8"),
         css=(VENDOR / "index.css").read_text(encoding="utf-8"),
         scene=scene,
     )
@@ -57,15 +62,15 @@ def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) 
 
 
 def _note(gaussians: Gaussians) -> str:
-    """What the splat's licence asks to be seen, where it has one."""
-    licence = gaussians.facts.get("licence")
-    if not licence:
+    """The splat's license, if it has one."""
+    text = gaussians.facts.get(LICENSE_KEY)
+    if not text:
         return ""
-    return f'<details class="note"><summary>Licence</summary>{html.escape(licence)}</details>\n'
+    return f'<details class="note"><summary>License</summary>{html.escape(text)}</details>\n'
 
 
 def _tail() -> bytes:
-    """The viewer's module and our start of it, as one: a page from disk may not import another."""
+    """The viewer's module and our start of it in one script: a page from disk may not import another."""
     viewer = (VENDOR / "index.js").read_text(encoding="utf-8").rpartition("//# sourceMappingURL=")[0]
     boot = (HERE / "boot.js").read_text(encoding="utf-8")
     return f'<script type="module">\n{viewer}\n{boot}</script>\n</body>\n</html>\n'.encode()

@@ -1,4 +1,4 @@
-"""What the viewer is told about a splat: where the camera stands, what it sees, and how the splat is drawn."""
+"""The viewer's settings for a splat: the camera's pose, its field of view, and how the splat is rendered."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SECONDS, KEYS = 12, 24
 def describe(gaussians: Gaussians) -> dict[str, Any]:
     """The viewer's ``settings`` and the ``photo`` whose view it starts with, as values for JSON.
 
-    ``photo`` has the photo's shape and its fields of view [°]; it is None for a splat that does not know its photo's
-    camera, and the viewer then frames the whole splat.
+    ``photo`` has the photo's shape and its fields of view [°]. It is None for a splat without a camera; the viewer then
+    frames the whole splat.
 
     The viewer's axes are x left, y up, z forward, as seen by the photo's camera: it turns OpenCV's by 180° about z.
 
@@ -25,7 +25,7 @@ def describe(gaussians: Gaussians) -> dict[str, Any]:
         SharpError: there is no Gaussian to show.
     """
     if not len(gaussians):
-        raise SharpError("This splat holds no Gaussian, so there is nothing to show.")
+        raise SharpError("the splat holds no Gaussian, so there is nothing to show")
     camera = gaussians.camera
     settings = {
         "version": 2,
@@ -59,14 +59,14 @@ def _field_of_view(extent: int, camera: Camera) -> float:
 
 
 def _distance(gaussians: Gaussians) -> float:
-    """How far ahead the point lies that the camera turns about: the median depth of what is in front [m]."""
+    """The distance to the point that the camera turns around: the median depth of what is in front [m]."""
     depths = gaussians.means[:, 2]
     ahead = depths[depths > 0]
     return float(ahead.median()) if len(ahead) else 1.0
 
 
 def _sway(distance: float, fov: float) -> dict[str, Any]:
-    """A lying figure eight through the photo's viewpoint: a full turn would show the splat's empty back."""
+    """A horizontal figure eight through the photo's viewpoint: a full turn would show the splat's empty back."""
     angles = [2 * math.pi * key / KEYS for key in range(KEYS)]
     width = SWAY * distance
     positions = [(width * math.sin(a), width / 3 * math.sin(2 * a), 0.0) for a in angles]
@@ -89,7 +89,7 @@ def _sway(distance: float, fov: float) -> dict[str, Any]:
 
 
 def _no_effects() -> dict[str, Any]:
-    """The viewer wants every effect's values, also of those that are off."""
+    """The viewer needs values for all effects, even if they are off."""
     return {
         "sharpness": {"enabled": False, "amount": 0},
         "bloom": {"enabled": False, "intensity": 0.1, "blurLevel": 2},

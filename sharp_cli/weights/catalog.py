@@ -1,4 +1,4 @@
-"""The weights we know: what they are called, where they are had, what may be done with them."""
+"""The known weights: their names, sources and licenses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from sharp_cli.errors import SharpError
 from sharp_cli.model.config import SharpConfig
+
+LICENSE_KEY = "licence"
+"""Names the license in weights files and results; files made long ago have this spelling."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Checkpoint:
     size: int
     """Bytes."""
     sha256: str
-    licence: str
+    license: str
     """One plain sentence."""
     config: SharpConfig
     note: str
@@ -31,11 +34,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Bundled:
-    """A weights file that comes with the package; its config, name and licence stand in its own header."""
+    """A weights file that comes with the package; its config, name and license are in its own header."""
 
     name: str
     filename: str
-    licence: str
+    license: str
     """One plain sentence."""
     note: str
     """What it is, in a few words."""
@@ -48,7 +51,7 @@ RELEASED = Checkpoint(
     url="https://ml-site.cdn-apple.com/models/sharp/sharp_2572gikvuh.pt",
     size=2_809_738_232,
     sha256="94211a75198c47f61fca7d739ba08a215418d8d398d48fddf023baccc24f073d",
-    licence="Apple's model licence: for research only, to be passed on only with its text and the notice it asks for.",
+    license="Apple's model license: research use only; redistribution only with its text and the notice it asks for.",
     config=SharpConfig(),
     note="the model released with the SHARP paper (arXiv 2512.10685)",
 )
@@ -56,14 +59,14 @@ RELEASED = Checkpoint(
 PREVIEW = Bundled(
     name="preview",
     filename="preview.safetensors",
-    licence="MIT; what you make with it is yours.",
+    license="MIT; what you make with it is yours.",
     note="a small model of this project's own training, for a first look",
 )
 
 KNOWN: dict[str, Checkpoint | Bundled] = {weights.name: weights for weights in (RELEASED, PREVIEW)}
 
 
-def recognise(size: int) -> Checkpoint | None:
+def recognize(size: int) -> Checkpoint | None:
     """The downloadable checkpoint of exactly this many bytes: good enough for a label, no proof."""
     return next((each for each in KNOWN.values() if isinstance(each, Checkpoint) and each.size == size), None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shutil
 import threading
@@ -22,9 +23,9 @@ from sharp_cli.version import __version__
 from sharp_cli.weights.catalog import PREVIEW, Checkpoint
 from sharp_cli.weights.store import cache_folder, cached_path, find, part_path
 
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 20.0
 """How long all sources together may take to show a first sign of life; without one, there is no network."""
-STALL_SECONDS = 10.0
+STALL_SECONDS = 30.0
 """How long a source that has shown life may be silent."""
 TRIES = 3
 """Attempts in a row on one source that bring nothing new."""
@@ -48,8 +49,8 @@ class Source(NamedTuple):
 class SourceError(Exception):
     """What went wrong at one source; ``again``: another attempt there may go better."""
 
-    def __init__(self, told: str, again: bool = False) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, again: bool = False) -> None:
+        super().__init__(message)
         self.again = again
 
 
@@ -66,7 +67,7 @@ def download(checkpoint: Checkpoint, progress: Progress = no_progress) -> Path:
         The file, complete and with the right sha256.
 
     Raises:
-        SharpError: no source could be reached (said within 3 seconds) or gave the file, the disk is full or
+        SharpError: no source answered within :data:`ANSWER_SECONDS` or gave the file, the disk is full, or
             the folder cannot be written to; names the ways out.
     """
     from huggingface_hub import constants
@@ -88,8 +89,8 @@ def download(checkpoint: Checkpoint, progress: Progress = no_progress) -> Path:
         kept = f" {decimal(size_of(part))} are kept: running this again resumes." if size_of(part) else ""
         raise SharpError(f"{title} could not be downloaded ({error}).{kept} {ways_out}") from None
     except OSError as error:
-        told = f"{title} cannot be stored in {part.parent}: {error.strerror or error}"
-        raise SharpError(f"{told}; SHARP_CACHE names another folder.") from error
+        message = f"{title} cannot be stored in {part.parent}: {error.strerror or error}"
+        raise SharpError(f"{message}; SHARP_CACHE names another folder.") from error
 
 
 @contextmanager
@@ -127,15 +128,20 @@ def size_of(part: Path) -> int:
 
 
 def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
-    """Fetch from the first source that has the right file; raises one SourceError that tells every source's."""
+    """Fetch from the first source that has the right file; raises one SourceError that names every source's."""
     part, target = part_path(checkpoint), cached_path(checkpoint)
     missing, free = checkpoint.size - size_of(part), shutil.disk_usage(part.parent).free
     if missing > free:
         raise OSError(f"{decimal(missing)} more are needed, {decimal(free)} are free")
     try:
         client = httpx.Client(timeout=STALL_SECONDS, follow_redirects=True)
-    except (ImportError, OSError, ValueError) as error:  # a proxy or certificate of the environment that is unfit
-        raise SourceError(str(error)) from error
+    except (
+        ImportError,
+        OSError,
+        ValueError,
+        httpx.InvalidURL,
+    ) as error:  # a proxy or certificate of the environment that is unfit
+        raise SourceError(f"a proxy or certificate setting cannot be used: {error}{_proxies()}") from error
     failures = []
     with client:
         line = Line(client)
@@ -148,6 +154,12 @@ def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
             part.replace(target)
             return target
     raise SourceError("; ".join(failures))
+
+
+def _proxies() -> str:
+    """The proxy settings of the environment that may be at fault, by name."""
+    names = [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")]
+    return f" (look at {', '.join(sorted(names))})" if names else ""
 
 
 def fetch(line: Line, source: Source, checkpoint: Checkpoint, part: Path, progress: Progress) -> None:
@@ -199,6 +211,8 @@ def accept(response: httpx.Response, total: int, part: Path) -> bool:
         part.unlink(missing_ok=True)
     if response.status_code not in (200, 206):
         raise SourceError(status, again=response.status_code in (416, 429) or response.status_code >= 500)
+    if response.status_code == 206 and "Content-Range" not in response.headers:
+        raise SourceError("answered 206 without a range")
     announced = response.headers.get("Content-Range", response.headers.get("Content-Length", "")).rpartition("/")[2]
     if announced.isdecimal() and int(announced) != total:
         raise SourceError(f"has another file of {int(announced):,} bytes, not {total:,}")

@@ -16,18 +16,18 @@ from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import check_tensors, used_names
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.precision import DTYPES
-from sharp_cli.weights.catalog import recognise
+from sharp_cli.weights.catalog import LICENSE_KEY, recognize
 from sharp_cli.weights.store import SUFFIXES
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What a weights file holds (spec/network.md §11)."""
+    """What a weights file holds (docs/network.md §11)."""
 
     config: SharpConfig
     record: dict[str, Any]
-    """The further fields of the file's ``sharp_config``: name, licence, where it comes from, …; a known checkpoint
-    that has none gets its name and licence from the catalog."""
+    """The further fields of the file's ``sharp_config``: name, license, where it comes from, …; a known checkpoint
+    that has none gets its name and license from the catalog."""
     tensors: dict[str, Tensor]
     """By the checkpoint's names, without classifier heads; on the CPU, mapped from the file and read when used."""
     path: Path
@@ -61,8 +61,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     check_tensors(config, {name: tensor.shape for name, tensor in tensors.items()}, str(path))
     sizes = {field.name for field in fields(SharpConfig)}
     record = {key: value for key, value in stored.items() if key not in sizes}
-    if checkpoint := recognise(path.stat().st_size):
-        record = {"name": checkpoint.name, "licence": checkpoint.licence, **record}
+    if checkpoint := recognize(path.stat().st_size):
+        record = {"name": checkpoint.name, LICENSE_KEY: checkpoint.license, **record}
     return Weights(config, record, tensors, path)
 
 

@@ -27,14 +27,14 @@ def write_weights(
     record: Mapping[str, Any],
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write a safetensors file of ours (spec/network.md §11).
+    """Write a safetensors file of ours (docs/network.md §11).
 
     Tensor by tensor rather than with ``safetensors.torch.save_file``, which wants the whole converted model in
     memory and leaves a file that only its owner may read.
 
     Args:
         tensors: by the checkpoint's names, any floating dtype.
-        record: JSON values kept beside the config: name, licence, training record, …
+        record: JSON values kept beside the config: name, license, training record, …
         dtype: float32, float16 or bfloat16.
 
     Raises:
@@ -71,7 +71,7 @@ def convert(
     The record is the source's, with the sha256 of the file that it all comes from.
 
     Args:
-        record: fields that replace the source's: name, licence.
+        record: fields that replace the source's: name, license.
 
     Raises:
         SharpError: as :func:`~sharp_cli.weights.read.read_weights` and :func:`write_weights`.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sharp_cli.batch.inputs import Found, find_inputs, lines_of
+from sharp_cli.batch.inputs import Found, find_inputs
 
 SUFFIXES = frozenset({".jpg", ".png"})
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links as POSIX has them")
@@ -32,6 +32,14 @@ def test_a_folder_is_searched_to_the_bottom_for_photos_alone(tmp_path: Path) -> 
     touch(*(tmp_path / name for name in ("b.JPG", "a.png", "notes.txt", "2020/x.jpg", "2020/06/y.png", "z.jpgx")))
     touch(*(tmp_path / name for name in (".hidden.jpg", "._b.JPG", ".thumbnails/t.jpg")))
     assert places(find(tmp_path)) == ["2020/06/y.png", "2020/x.jpg", "a.png", "b.JPG"]
+
+
+def test_thumbnails_and_trash_of_other_systems_are_skipped(tmp_path: Path) -> None:
+    junk = ("@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "$RECYCLE.BIN/S-1-5/b.jpg", "#recycle/c.jpg", "__MACOSX/d.jpg")
+    touch(*(tmp_path / "in" / name for name in ("a.jpg", "sub/b.jpg", "sub/@eaDir/b.jpg/SYNO.jpg", *junk)))
+    assert places(find(tmp_path / "in")) == ["a.jpg", "sub/b.jpg"]
+    assert places(find(tmp_path / "in/**/*.jpg")) == ["a.jpg", "sub/b.jpg"]
+    assert places(find(tmp_path / "in/$RECYCLE.BIN")) == ["S-1-5/b.jpg"]
 
 
 def test_a_file_that_is_met_several_times_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,11 +67,11 @@ def test_what_cannot_be_a_photo_is_found_with_its_problem_or_left_to_its_reader(
     os.mkfifo(tmp_path / "in/pipe.jpg")
     found = find(tmp_path / "in")
     assert places(found) == ["folder.jpg", "full.png/inside.jpg", "gone.jpg", "pipe.jpg"]
-    assert [each.problem for each in found] == [f"{tmp_path}/in/folder.jpg is a folder.", None, None, None]
+    assert [each.problem for each in found] == [f"{tmp_path}/in/folder.jpg is a folder", None, None, None]
     (nothing,) = find(tmp_path / "empty")
-    assert nothing.problem == f"There are no photos in {tmp_path}/empty."
+    assert nothing.problem == f"no photos in {tmp_path}/empty"
     (no_match,) = find(tmp_path / "*.gif")
-    assert no_match.problem == f"No photos match {tmp_path}/*.gif."
+    assert no_match.problem == f"no photos match {tmp_path}/*.gif"
     (missing,) = find(tmp_path / "missing.jpg")
     assert missing.problem is None
 
@@ -140,9 +148,3 @@ def test_hard_links_are_files_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     (tmp_path / "two/a.jpg").hardlink_to(tmp_path / "one/a.jpg")
     assert places(find(tmp_path)) == ["one/a.jpg", "two/a.jpg"]
-
-
-def test_a_list_has_a_name_a_line_or_between_zero_bytes() -> None:
-    assert lines_of(b"a b.jpg\nc.jpg\r\n\n") == ["a b.jpg", "c.jpg"]
-    assert lines_of(b"a\nb.jpg\0c.jpg\0") == ["a\nb.jpg", "c.jpg"]
-    assert [os.fsencode(name) for name in lines_of(b"\xff.jpg\n")] == [b"\xff.jpg"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from copying import Copy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,11 +17,12 @@ def targets(*found: tuple[str, str], out: str | None = "out", taken: dict[str, s
     """Targets of (path, place) pairs; ``taken``: existing files and the inputs they were made from."""
     owners = taken or {}
 
-    def free(target: Path, source: Path) -> bool:
-        return owners.get(target.as_posix(), source.name) == source.name
+    class Naming(Copy):
+        def is_free(self, target: Path, source: Path) -> bool:
+            return owners.get(target.as_posix(), source.name) == source.name
 
     inputs = [Found(Path(path), Path(place)) for path, place in found]
-    return [t.as_posix() for t in choose_targets(inputs, Path(out) if out else None, ".ply", free)]
+    return [t.as_posix() for t in choose_targets(inputs, Path(out) if out else None, Naming())]
 
 
 def test_results_lie_beside_inputs_or_mirror_their_folders() -> None:
@@ -64,10 +66,27 @@ def test_no_two_inputs_ever_share_a_result(files: list[tuple[str, str]]) -> None
 def test_everything_a_job_writes_gets_a_name_of_its_own() -> None:
     found = [Found(Path(f"in/{stem}.ply"), Path(f"{stem}.ply")) for stem in ("s", "s-depth", "n" * 251)]
 
-    def results(target: Path) -> list[Path]:
-        return [target, target.with_name(f"{target.stem}-depth{target.suffix}")]
+    class WithDepth(Copy):
+        ending = ".mp4"
 
-    chosen = choose_targets(found, Path("out"), ".mp4", lambda target, source: True, results)
-    written = [path for target in chosen for path in results(target)]
+        def outputs(self, target: Path) -> list[Path]:
+            return [target, target.with_name(f"{target.stem}-depth{target.suffix}")]
+
+    chosen = choose_targets(found, Path("out"), WithDepth())
+    written = [path for target in chosen for path in WithDepth().outputs(target)]
     assert len(set(written)) == 6
     assert all(len(os.fsencode(path.name)) <= 255 for path in written)
+
+
+def test_thousands_of_namesakes_do_not_count_each_others_numbers_again() -> None:
+    asked = 0
+
+    class Counting(Copy):
+        def is_free(self, target: Path, source: Path) -> bool:
+            nonlocal asked
+            asked += 1
+            return True
+
+    found = [Found(Path(f"{index}/in/a.jpg"), Path("a.jpg")) for index in range(2000)]
+    assert len(set(choose_targets(found, Path("out"), Counting()))) == 2000
+    assert asked == 2000

@@ -1,4 +1,4 @@
-"""Picture sizes, intrinsics and poses: the whole photo stays visible, sides are even, targets are in the centre."""
+"""Image sizes, intrinsics and poses: the whole photo stays visible, sizes are exact, targets are in the center."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ def views_of(camera: Camera) -> Views:
 @pytest.mark.parametrize(
     ("photo", "size", "expected"),
     [
-        (Camera(640, 427, 550.0), None, Camera(640, 428, 550.0)),
-        (Camera(801, 601, 700.0), None, Camera(802, 602, 700.0 * 802 / 801)),
+        (Camera(640, 427, 550.0), None, Camera(640, 427, 550.0)),
+        (Camera(801, 601, 700.0), None, Camera(801, 601, 700.0)),
+        (Camera(801, 601, 700.0), (741, 497), Camera(741, 497, 700.0 * 497 / 601)),
         (Camera(4032, 3024, 2900.0), None, Camera(1920, 1440, 2900.0 * 1920 / 4032)),
         (Camera(3024, 4032, 2900.0), None, Camera(1440, 1920, 2900.0 * 1920 / 4032)),
         (Camera(640, 480, 512.0), 1280, Camera(1280, 960, 1024.0)),
-        (Camera(640, 480, 512.0), 321, Camera(322, 240, 256.0)),
-        (Camera(5000, 3, 4000.0), None, Camera(1920, 2, 4000.0 * 1920 / 5000)),
+        (Camera(640, 480, 512.0), 321, Camera(321, 241, 512.0 * 321 / 640)),
+        (Camera(5000, 3, 4000.0), None, Camera(1920, 1, 4000.0 * 1 / 3)),
         (Camera(640, 480, 512.0), (1920, 1080), Camera(1920, 1080, 512.0 * 1080 / 480)),
         (Camera(640, 480, 512.0), (480, 640), Camera(480, 640, 384.0)),
     ],
@@ -43,14 +44,15 @@ def test_sizes(photo: Camera, size: int | tuple[int, int] | None, expected: Came
     st.integers(1, 9000),
     st.one_of(st.none(), st.integers(2, 5000), st.tuples(st.integers(2, 5000), st.integers(2, 5000))),
 )
-def test_every_picture_is_even_and_shows_the_whole_photo(
+def test_every_image_has_its_size_and_shows_the_whole_photo(
     width: int, height: int, size: int | tuple[int, int] | None
 ) -> None:
     photo = Camera(width, height, 700.0)
     fitted = fit_size(photo, size)
-    assert fitted.width % 2 == fitted.height % 2 == 0
-    assert min(fitted.width, fitted.height) >= 2
-    assert max(fitted.width, fitted.height) <= (1920 if size is None else 5000)
+    if isinstance(size, tuple):
+        assert (fitted.width, fitted.height) == size
+    else:
+        assert max(fitted.width, fitted.height) == (min(1920, max(width, height)) if size is None else size)
     shown = (fitted.width / fitted.focal_px, fitted.height / fitted.focal_px)
     assert shown[0] >= width / 700 * (1 - 1e-9)
     assert shown[1] >= height / 700 * (1 - 1e-9)
@@ -65,6 +67,12 @@ def test_sizes_below_two_pixels_are_refused(size: int | tuple[int, int]) -> None
         fit_views(views_of(Camera(640, 480, 512.0)), size)
 
 
+@pytest.mark.parametrize("focal", [0.0, 1e-300, 1e-12, 1e30, float("nan")])
+def test_absurd_focal_lengths_end_in_a_sentence(focal: float) -> None:
+    with pytest.raises(SharpError, match="focal length"):
+        views_of(Camera(640, 480, focal))
+
+
 @pytest.mark.parametrize("size", [None, 333, (1000, 200)])
 def test_views_are_fitted_as_cameras_are(size: int | tuple[int, int] | None) -> None:
     camera = Camera(801, 601, 700.0)
@@ -74,7 +82,7 @@ def test_views_are_fitted_as_cameras_are(size: int | tuple[int, int] | None) -> 
     assert (fitted.width, fitted.height) == (expected.width, expected.height)
 
 
-def test_a_principal_point_off_the_centre_stays_at_its_place_in_the_photo() -> None:
+def test_a_principal_point_off_the_center_stays_at_its_place_in_the_photo() -> None:
     views = views_of(Camera(640, 480, 512.0))
     views.Ks[:, 0, 2] -= 40
     fitted = fit_views(views, (1600, 960))

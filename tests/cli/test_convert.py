@@ -1,20 +1,15 @@
-"""`sharp convert` as a stranger runs it: a process, real photos, the drawn small network."""
+"""`sharp convert` on real photos, with the small network of random weights."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from commands import sharp
 
 from sharp_cli import read_ply
-
-
-def sharp(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sharp_cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
 
 
 def test_photos_become_splats_beside_them_and_a_broken_one_does_not_stop_the_run(
@@ -56,7 +51,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(data: Path, small_weights
     (tmp_path / "file").write_text("no folder")
     run = sharp("convert", data / "china.jpg", "-o", tmp_path / "file" / "x.ply", "--weights", small_weights)
     assert run.returncode == 1
-    assert "cannot be written" in run.stderr
+    assert "cannot write" in run.stderr
     assert "bug" not in run.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
@@ -66,7 +61,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(data: Path, small_weights
     [
         (["convert"], "INPUT"),
         (["convert", "a.jpg", "--fov", "60", "--focal-mm", "30"], "once"),
-        (["convert", "a.jpg", "--background", "no-colour"], "no-colour"),
+        (["convert", "a.jpg", "--background", "no-color"], "no-color"),
         (["convert", "a.jpg", "--precision", "fp8"], "fp8"),
         (["convert", "a.jpg", "--focal-px", "-3"], "focal-px"),
         (["convert", "a.jpg", "b.jpg", "-o", "one.ply"], "folder"),
@@ -90,12 +85,11 @@ def test_failed_work_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
         assert "Traceback" in debug.stderr
 
 
-def test_help_and_version_answer_at_once() -> None:
+def test_help_and_version_are_printed() -> None:
     for words in (["--version"], ["--help"], ["convert", "--help"], ["weights", "--help"]):
-        start = time.perf_counter()
         run = sharp(*words)
-        assert run.returncode == 0
-        assert time.perf_counter() - start < 5  # a loaded machine's second; the next test is the strict one
+        assert (run.returncode, run.stderr) == (0, "")
+        assert "sharp" in run.stdout
 
 
 def test_help_imports_nothing_heavy() -> None:

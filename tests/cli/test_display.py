@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from sharp_cli.cli.display.live import Live, clock
 
 
-def test_lines_stay_lines_and_quiet_tells_only_what_must_be_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_stay_lines_and_quiet_shows_only_what_must_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for quiet in (False, True):
         with Live("working", 2, quiet) as live:
             live.show(done=1, left="0:01 left")
             live.line("one\x1b[2J of [red]two[/]")
             live.line("failed: x", "red", always=True)
-    told = "one\\x1b[2J of [red]two[/]\n"
-    assert capsys.readouterr().err == f"{told}failed: x\nfailed: x\n"
+    line = "one\\x1b[2J of [red]two[/]\n"
+    assert capsys.readouterr().err == f"{line}failed: x\nfailed: x\n"
 
 
 def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +29,7 @@ def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 
 @given(seconds=st.floats(0, 1e6))
-def test_the_clock_tells_whole_seconds(seconds: float) -> None:
+def test_the_clock_shows_whole_seconds(seconds: float) -> None:
     *hours, minutes, rest = (int(part) for part in clock(seconds).split(":"))
     assert rest < 60
     assert minutes < 60

@@ -28,7 +28,7 @@ def write(path: Path, **more: Any) -> Path:
 
 
 def test_the_table_tells_what_is_in_the_file(tmp_path: Path) -> None:
-    facts = {"weights": "drawn [bold]small[/bold]", "photo": "Größe\x1b[31m 😀.jpg"}
+    facts = {"weights": "random [bold]small[/bold]", "photo": "Größe\x1b[31m 😀.jpg"}
     path = write(tmp_path / "a.ply", facts=facts)
     run = CliRunner().invoke(app, [str(path)], env={"COLUMNS": "200"})
     assert run.exit_code == 0, run.exception
@@ -38,7 +38,7 @@ def test_the_table_tells_what_is_in_the_file(tmp_path: Path) -> None:
         "Gaussians 50,",
         "800 × 600 px, focal length 400.0 px, field of view 90.0° × 73.7°",
         "harmonics none",
-        "weights drawn [bold]small[/bold]",
+        "weights random [bold]small[/bold]",
         r"Größe\x1b[31m 😀.jpg",
     ):
         assert words in told
@@ -48,7 +48,7 @@ def test_the_table_tells_what_is_in_the_file(tmp_path: Path) -> None:
 def test_problems_and_a_missing_camera_are_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ply", camera=None, quats=torch.zeros(50, 4))
     run = CliRunner().invoke(app, [str(path)], env={"COLUMNS": "200"})
-    assert "look at 50 Gaussians (100.0 %) have a zero quaternion" in " ".join(run.stdout.split())
+    assert "problems 50 Gaussians (100.0 %) have a zero quaternion" in " ".join(run.stdout.split())
     assert "camera not in the file" in " ".join(run.stdout.split())
 
 

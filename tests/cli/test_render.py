@@ -1,10 +1,8 @@
-"""`sharp render` as a stranger runs it: splats of known scenes in, decoded films out."""
+"""`sharp render`: splats of known scenes in, decoded films out."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import av
@@ -12,17 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from commands import sharp
 from PIL import Image
 
 from sharp_cli import Camera, Gaussians, read_ply, write_ply
 from sharp_cli.gaussians.color import srgb_to_linear
 
 WIDTH, HEIGHT, FOCAL = 96, 64, 80.0
-
-
-def sharp(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sharp_cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
 
 
 def frames(path: Path) -> npt.NDArray[np.uint8]:
@@ -48,21 +42,21 @@ def wall(colors: torch.Tensor, camera: Camera | None = CAMERA, depth: float = 2.
 
 @pytest.fixture
 def flat(tmp_path: Path) -> Path:
-    """A wall of one colour, and where it lies."""
+    """The folder of a splat: a wall of one color."""
     write_ply(tmp_path / "flat.ply", wall(torch.tensor([0.8, 0.4, 0.2]).expand(HEIGHT * 2, WIDTH * 2, 3)))
     return tmp_path
 
 
 @pytest.fixture
 def picture(tmp_path: Path, data: Path) -> Path:
-    """A wall with a photo on it, and where it lies."""
+    """The folder of a splat: a wall with a photo on it."""
     with Image.open(data / "china.jpg") as photo:
         pixels = np.asarray(photo.convert("RGB").resize((WIDTH * 2, HEIGHT * 2)), np.float32) / 255
     write_ply(tmp_path / "wall.ply", wall(torch.from_numpy(pixels)))
     return tmp_path
 
 
-def test_a_default_orbit_has_the_right_length_size_and_colour(flat: Path) -> None:
+def test_a_default_orbit_has_the_right_length_size_and_color(flat: Path) -> None:
     run = sharp("render", "flat.ply", cwd=flat)
     assert run.returncode == 0, run.stderr
     with av.open(str(flat / "flat.mp4")) as video:
@@ -104,7 +98,7 @@ def test_every_format_with_depth_alpha_and_stereo(picture: Path) -> None:
     assert sorted(p.name for p in (picture / "c").iterdir()) == ["frame_00000.png", "frame_00001.png"]
     with Image.open(picture / "c-depth" / "frame_00001.png") as depth:
         middle = np.asarray(depth, int)[HEIGHT // 2, WIDTH // 2]
-        assert middle == pytest.approx(2000, abs=30), "millimetres"
+        assert middle == pytest.approx(2000, abs=30), "millimeters"
     stereo = frames(picture / "d.mp4").astype(float)
     assert stereo.shape == (2, 48, 128, 3)
     assert frames(picture / "d-depth.mp4").shape == (2, 48, 128, 3)
@@ -129,7 +123,7 @@ def test_saved_cameras_film_the_same_pictures_again(picture: Path) -> None:
         assert np.abs(one - two).max() <= 1
 
 
-def test_a_batch_goes_on_skips_and_tells(picture: Path) -> None:
+def test_a_batch_continues_after_failures_and_skips_what_is_done(picture: Path) -> None:
     (picture / "sub").mkdir()
     gaussians = read_ply(picture / "wall.ply")
     write_ply(picture / "sub" / "wall.ply", gaussians)
@@ -196,6 +190,7 @@ def test_wrong_use_is_exit_code_2(flat: Path, words: list[str], told: str) -> No
     assert not list(flat.glob("*.mp4"))
 
 
+@pytest.mark.slow
 def test_convert_films_along_the_way_and_only_what_is_missing(data: Path, tiny_weights: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes((data / "china.jpg").read_bytes())
     words = ("convert", "a.jpg", "--weights", tiny_weights, "--device", "cpu", "--render")
@@ -214,3 +209,15 @@ def test_convert_films_along_the_way_and_only_what_is_missing(data: Path, tiny_w
     assert "1 made" in sharp(*words, cwd=tmp_path).stderr
     assert (tmp_path / "a.mp4").exists()
     assert (tmp_path / "a.ply").stat().st_mtime_ns == splat
+
+
+def test_frames_of_several_sizes_go_to_png_only(tmp_path: Path, data: Path) -> None:
+    cases = data / "cases" / "splats"
+    words = ("render", cases / "dots.ply", "--cameras", cases / "cam_two_sizes.json")
+    run = sharp(*words, "--format", "png", "-o", "two", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    sizes = [Image.open(file).size for file in sorted((tmp_path / "two").glob("*.png"))]
+    assert sizes == [(200, 150), (150, 200)]
+    run = sharp(*words, "-o", "two.mp4", cwd=tmp_path)
+    assert run.returncode == 1
+    assert "different image sizes" in run.stderr

@@ -31,7 +31,7 @@ def test_a_step_aside_by_a_part_of_the_picture_loses_that_part(part: float) -> N
 
 
 def test_the_wider_view_is_seen_in_part_and_sees_all() -> None:
-    # a step of 1 m towards a wall 2 m away: half of the width, half of the height
+    # a step of 1 m toward a wall 2 m away: half of the width, half of the height
     near, far = wall(pose(z=1.0)), wall(np.eye(4))
     assert overlap(near, far) == 1.0
     assert overlap(far, near) == pytest.approx(0.25, abs=0.03)
@@ -63,7 +63,7 @@ def test_large_maps_are_judged_by_fewer_points() -> None:
     assert overlap(view, wall(np.eye(4))) == pytest.approx(0.5, abs=0.02)
 
 
-def test_neighbours_become_pairs_both_ways_round(tmp_path: Path) -> None:
+def test_neighbors_become_pairs_both_ways_round(tmp_path: Path) -> None:
     # the picture is 2.56 m wide: 0.8 m away 69 % overlap, 1.6 m away 37 %
     file = write_scene(tmp_path, [0.0, 0.8, 1.6])
     samples = pair_samples(file)

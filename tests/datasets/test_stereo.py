@@ -67,7 +67,7 @@ def test_middlebury_left_predicts_right(tmp_path: Path) -> None:
     assert median_depth(pair) == pytest.approx(5 / 11)
     assert (pair.input.depth[0, :5] == 0).all()
     np.testing.assert_allclose(pair.novel.viewmat[:3, 3], [-0.05, 0, 0])
-    np.testing.assert_allclose(pair.input.K, [[100, 0, 19], [0, 100, 15], [0, 0, 1]])  # centres at halves
+    np.testing.assert_allclose(pair.input.K, [[100, 0, 19], [0, 100, 15], [0, 0, 1]])  # centers at halves
     check_that_the_plane_explains_the_right_view(samples)
 
 

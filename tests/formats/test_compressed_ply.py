@@ -92,10 +92,10 @@ def test_everything_reads_back_within_its_steps(tmp_path_factory, count: int, se
         )
 
 
-def test_neighbours_share_a_chunk_so_that_splats_stay_where_the_photo_shows_them(relief, tmp_path) -> None:
+def test_neighbors_share_a_chunk_so_that_splats_stay_where_the_photo_shows_them(relief, tmp_path) -> None:
     means = read_back(compressed_ply(relief), tmp_path / "splat.ply")["means"]
     assert relief.camera
-    pixels = means[:, :2] / means[:, 2:] * relief.camera.focal_px  # the picture's centre is a corner of four pixels
+    pixels = means[:, :2] / means[:, 2:] * relief.camera.focal_px  # the picture's center is a corner of four pixels
     assert (pixels - (pixels.floor() + 0.5)).abs().max() < 0.1
 
 
@@ -151,6 +151,8 @@ def test_our_reader_agrees_with_the_formats_rules(tmp_path, degree: int) -> None
     [
         (b"element chunk 3", b"element chunk 1"),
         (b"property float max_x\n", b"property float wax_x\n"),
+        (b"property float max_b\n", b"property float wax_b\n"),
+        (b"property float min_r\n", b"property float win_r\n"),
         (b"uint packed_color", b"float packed_color"),
         (b"f_rest_8", b"f_rest_9"),
     ],

@@ -16,7 +16,7 @@ from sharp_cli.formats.summary import field_of_view, summarize
 
 
 def wall(count: int = 1000) -> Gaussians:
-    """A flat wall of equal Gaussians three metres away, with nothing odd about it."""
+    """A flat wall of equal Gaussians three meters away, with nothing odd about it."""
     generator = torch.Generator().manual_seed(0)
     means = torch.rand(count, 3, generator=generator) * torch.tensor([8.0, 6.0, 0.0]) + torch.tensor([-4.0, -3.0, 3.0])
     return Gaussians(

@@ -1,4 +1,4 @@
-"""What is not finite is noticed wherever it is."""
+"""NaN and infinite values are found anywhere."""
 
 from __future__ import annotations
 

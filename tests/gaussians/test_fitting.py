@@ -11,11 +11,13 @@ from splats import grid_splat, hostile_splat, random_splat
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.gaussians.fitting import (
+    Fit,
     crop_box,
     crop_depth,
     crop_distance,
     drop_not_finite,
     drop_transparent,
+    fit,
     grid_side,
     importance,
     keep,
@@ -96,3 +98,21 @@ def test_what_cannot_be_drawn_goes() -> None:
 def test_settings_out_of_range_are_refused(wrong) -> None:
     with pytest.raises(SharpError):
         wrong(random_splat(5))
+
+
+def test_a_cropped_splat_is_merged_on_its_grid_before_it_is_cropped() -> None:
+    wall = grid_splat(16)
+    fitted = fit(wall, Fit(max_gaussians=64, max_depth=2.5))
+    assert len(fitted) <= 64 and float(fitted.means[:, 2].max()) <= 2.5
+    # 256 Gaussians were cropped to; as few as 64 can cover them only if they grew.
+    assert float(fitted.scales.amax(dim=1).mean()) > 1.2 * float(wall.scales[:256].amax(dim=1).mean())
+
+
+def test_fitting_without_wishes_changes_nothing() -> None:
+    splat = random_splat(20)
+    assert fit(splat, Fit()) is splat
+
+
+def test_nothing_left_is_refused() -> None:
+    with pytest.raises(SharpError, match="no Gaussian is left"):
+        fit(random_splat(20), Fit(max_distance=1e-6))

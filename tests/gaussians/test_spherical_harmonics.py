@@ -15,7 +15,7 @@ from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
 from sharp_cli.gaussians.spherical_harmonics import SH_C0, sh_basis, sh_degree, view_colors
 
 
-def drawn(count: int, coefficients: int, dtype: torch.dtype = torch.float64) -> Gaussians:
+def random_gaussians(count: int, coefficients: int, dtype: torch.dtype = torch.float64) -> Gaussians:
     draw = torch.Generator().manual_seed(count + coefficients)
 
     def rand(*shape: int) -> torch.Tensor:
@@ -70,20 +70,22 @@ def test_the_basis_is_orthonormal_on_the_sphere(degree: int) -> None:
 @pytest.mark.parametrize("coefficients", [3, 8, 15])
 def test_view_colors_are_the_encoded_sum(monkeypatch: pytest.MonkeyPatch, coefficients: int) -> None:
     monkeypatch.setattr(spherical_harmonics, "CHUNK", 7)
-    gaussians, eye = drawn(30, coefficients), torch.tensor([0.3, -0.2, -4.0])
-    found = view_colors(gaussians, eye)
+    gaussians, eye = random_gaussians(30, coefficients), torch.tensor([0.3, -0.2, -4.0])
+    found, found_encoded = view_colors(gaussians, eye), view_colors(gaussians, eye, encoded=True)
     assert gaussians.sh is not None
     for i in range(len(gaussians)):
         away = gaussians.means[i] - eye.double()
         basis = published_formulas(away[None] / away.norm())
         encoded = linear_to_srgb(gaussians.colors[i]) + sum(basis[k] * gaussians.sh[i, k] for k in range(coefficients))
         torch.testing.assert_close(found[i], srgb_to_linear(encoded.clamp(min=0)), rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(found_encoded[i], encoded.clamp(min=0), rtol=1e-10, atol=1e-10)
 
 
-def test_colors_without_harmonics_are_untouched_and_sums_below_zero_are_black() -> None:
-    gaussians = drawn(5, 3)
+def test_colors_without_harmonics_are_unchanged_and_negative_sums_are_black() -> None:
+    gaussians = random_gaussians(5, 3)
     plain = replace(gaussians, sh=None)
     assert view_colors(plain, torch.zeros(3)) is plain.colors
+    torch.testing.assert_close(view_colors(plain, torch.zeros(3), encoded=True), linear_to_srgb(plain.colors))
     against_z = torch.tensor([[0.0], [-9], [0]]).expand(5, 3, 3)
     dark = replace(gaussians, means=torch.tensor([[0.0, 0, 1]] * 5), sh=against_z)
     assert (view_colors(dark, torch.zeros(3)) == 0).all()
@@ -91,14 +93,14 @@ def test_colors_without_harmonics_are_untouched_and_sums_below_zero_are_black() 
 
 
 def test_an_eye_inside_a_gaussian_and_no_gaussians_at_all() -> None:
-    gaussians = drawn(4, 15)
+    gaussians = random_gaussians(4, 15)
     assert view_colors(gaussians, gaussians.means[0]).isfinite().all()
-    empty = drawn(0, 15)
+    empty = random_gaussians(0, 15)
     assert view_colors(empty, torch.zeros(3)).shape == (0, 3)
 
 
 def test_gradients_reach_colors_and_coefficients() -> None:
-    gaussians = drawn(6, 8)
+    gaussians = random_gaussians(6, 8)
     gaussians.colors.requires_grad_()
     assert gaussians.sh is not None
     gaussians.sh.requires_grad_()
@@ -110,7 +112,7 @@ def test_gradients_reach_colors_and_coefficients() -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 3), (2, 3, 1), (2, 0, 3), (2, 9)])
-def test_shapes_of_no_whole_degree_are_refused(shape: tuple[int, ...]) -> None:
+def test_shapes_without_a_whole_degree_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="shape"):
         sh_degree(torch.zeros(shape))
     assert [sh_degree(torch.zeros(1, k, 3)) for k in (3, 8, 15, 24)] == [1, 2, 3, 4]

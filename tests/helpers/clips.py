@@ -1,4 +1,4 @@
-"""A small drawn clip, and one call that writes it."""
+"""A small clip, and one call that writes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sharp_cli.render.encode import open_encoder
 FACTS = {"path": "swipe", "name": 'Zoë’s <photo> & "more"', "long": "x" * 700}
 
 
-def drawn_frames(count: int = 5, height: int = 48, width: int = 64) -> list[np.ndarray]:
+def sample_frames(count: int = 5, height: int = 48, width: int = 64) -> list[np.ndarray]:
     """A gradient with a square that moves by 6 px per frame."""
     frames = []
     for i in range(count):

@@ -1,4 +1,4 @@
-"""The rendering rules of spec/network.md §10, splat by splat over whole pictures in float64; scenes to try them on."""
+"""The rendering rules of docs/network.md §10, splat by splat over whole images in float64; and random Gaussians."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def render_dense(
     eps2d: float = 0.0,
     background: float = 0.0,
 ) -> Rendering:
-    """One camera, float64: colour (H, W, 3), alpha (H, W), depth (H, W)."""
+    """One camera, float64: color (H, W, 3), alpha (H, W), depth (H, W). Differentiable."""
     gaussians = {name: tensor.double() for name, tensor in gaussians.items()}
     viewmat, K = viewmat.double(), K.double()
     if "covars" not in gaussians:
@@ -62,7 +62,7 @@ def render_dense(
         alpha = (gaussians["opacities"][i] * torch.exp(-sigma)).clamp(max=0.999)
         alpha = torch.where(alpha >= 1 / 255, alpha, 0)
         after = transmittance * (1 - alpha)
-        finished |= after <= 1e-4
+        finished = finished | (after <= 1e-4)
         weight = torch.where(finished, 0, alpha * transmittance)
         transmittance = torch.where(finished, transmittance, after)
         color += weight[..., None] * gaussians["colors"][i]
@@ -71,8 +71,8 @@ def render_dense(
     return Rendering(color + transmittance[..., None] * background, alpha, depth / alpha.clamp(min=1e-8))
 
 
-def draw_scene(seed: int, count: int) -> dict[str, Tensor]:
-    """Gaussians in front of :func:`turned_camera`, some beyond the picture's edges and some nearly opaque."""
+def random_gaussians(seed: int, count: int) -> dict[str, Tensor]:
+    """Gaussians in front of :func:`turned_camera`, some beyond the image's edges and some nearly opaque."""
     draw = torch.Generator().manual_seed(seed)
     z = 1 + 3 * torch.rand(count, generator=draw)
     across = 0.8 * z[:, None] * (2 * torch.rand(count, 2, generator=draw) - 1)
@@ -88,7 +88,7 @@ def draw_scene(seed: int, count: int) -> dict[str, Tensor]:
 
 
 def turned_camera(shift: float = 0.1) -> tuple[Tensor, Tensor]:
-    """World to camera (4, 4), turned and moved a little, and intrinsics (3, 3) with unequal focal lengths."""
+    """World to camera (4, 4), slightly turned and moved, and intrinsics (3, 3) with unequal focal lengths."""
     angle = torch.tensor(shift)
     viewmat = torch.eye(4)
     viewmat[0, 0] = viewmat[2, 2] = angle.cos()

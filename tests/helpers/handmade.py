@@ -1,4 +1,4 @@
-"""Picture files and colour profiles written byte by byte, so that no test asks Pillow what is right."""
+"""Picture files and color profiles written byte by byte, so that no test asks Pillow what is right."""
 
 from __future__ import annotations
 
@@ -58,10 +58,78 @@ def tiff(width: int, height: int, pixels: bytes, bits: tuple[int, ...], photomet
     return b"II*\0" + struct.pack("<I", start) + pixels.ljust(start - 8, b"\0") + directory + extra
 
 
+Value = int | str | bytes | tuple[int, int]
+
+
+def exif(
+    main: dict[int, Value],
+    camera: dict[int, Value] | None = None,
+    interop: dict[int, Value] | None = None,
+    order: str = "<",
+    stray: dict[int, int] | None = None,
+) -> bytes:
+    """An EXIF block from its TIFF header on; fractions are not reduced.
+
+    Args:
+        stray: tags whose value is said to lie at this offset.
+    """
+    block = b"II*\0" if order == "<" else b"MM\0*"
+    block += struct.pack(order + "I", 8)
+    directories = [dict(main), dict(camera or {}), dict(interop or {})]
+    for directory, pointer in ((directories[0], 0x8769), (directories[1], 0xA005)):
+        if (directory is directories[0] and camera) or (directory is directories[1] and interop):
+            directory[pointer] = 0  # filled in when the place is known
+    for directory in directories:
+        if not directory:
+            break
+        overflow = len(block) + 2 + 12 * len(directory) + 4
+        entries, extra = struct.pack(order + "H", len(directory)), b""
+        values = {tag: _exif_value(value, order) for tag, value in directory.items()}
+        extra_size = sum(len(body) + len(body) % 2 for _, _, body in values.values() if len(body) > 4)
+        for tag, (kind, count, body) in sorted(values.items()):
+            if tag in (0x8769, 0xA005) and directory[tag] == 0:
+                kind, body = 4, struct.pack(order + "I", overflow + extra_size)
+            if stray and tag in stray:
+                body = struct.pack(order + "I", stray[tag])
+            elif len(body) > 4:
+                place, extra = overflow + len(extra), extra + body + b"\0" * (len(body) % 2)
+                body = struct.pack(order + "I", place)
+            entries += struct.pack(order + "HHI", tag, kind, count) + body.ljust(4, b"\0")
+        block += entries + bytes(4) + extra
+    return block
+
+
+def _exif_value(value: Value, order: str) -> tuple[int, int, bytes]:
+    """Type, count and bytes of a tag."""
+    if isinstance(value, str):
+        body = value.encode() + b"\0"
+        return 2, len(body), body
+    if isinstance(value, bytes):
+        return 7, len(value), value
+    if isinstance(value, tuple):
+        return 5, 1, struct.pack(order + "II", *value)
+    return (3, 1, struct.pack(order + "H", value)) if value < 1 << 16 else (4, 1, struct.pack(order + "I", value))
+
+
+def jpeg_segments(data: bytes, *segments: tuple[int, bytes]) -> bytes:
+    """A JPEG with further segments (marker, body) right behind its start."""
+    more = b"".join(struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body for marker, body in segments)
+    return data[:2] + more + data[2:]
+
+
+def png_chunk(kind: bytes, body: bytes, checksum: int | None = None) -> bytes:
+    return (
+        struct.pack(">I", len(body))
+        + kind
+        + body
+        + struct.pack(">I", zlib.crc32(kind + body) if checksum is None else checksum)
+    )
+
+
 def cmyk_jpeg(blocks: list[tuple[int, int, int, int]], adobe_transform: int | None) -> bytes:
     """A JPEG of flat 8 × 8 blocks in one row, with four stored samples each.
 
-    Only DC coefficients: with a quantiser of 8 everywhere, a block's DC is its sample minus 128.
+    Only DC coefficients: with a quantizer of 8 everywhere, a block's DC is its sample minus 128.
     """
 
     def segment(marker: int, body: bytes) -> bytes:
@@ -155,7 +223,7 @@ def p3_profile() -> bytes:
     return _profile(b"mntr", b"RGB ", b"XYZ ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
 
 
-def grey_profile(gamma: float) -> bytes:
+def gray_profile(gamma: float) -> bytes:
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
     return _profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": curve})
 

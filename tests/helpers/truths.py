@@ -95,7 +95,7 @@ def write_scene(folder: Path, places: list[float], depth: bool = True) -> Path:
     viewmats = torch.from_numpy(np.stack([view.viewmat for view in views])).float()
     Ks = torch.from_numpy(K).float().expand(len(views), 3, 3)
     file = folder / "transforms.json"
-    write_transforms(file, Views(viewmats, Ks, WIDTH, HEIGHT), [f"{i}.png" for i in range(len(views))])
+    write_transforms(file, [Views(viewmats, Ks, WIDTH, HEIGHT)], [f"{i}.png" for i in range(len(views))])
     if depth:
         text = file.read_text()
         for i in range(len(views)):

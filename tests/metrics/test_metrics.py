@@ -94,7 +94,7 @@ def test_ssim_of_flat_pictures_is_its_brightness_term() -> None:
 @pytest.mark.parametrize("part", [0.001, 0.01])
 def test_psnr_of_a_shifted_photo_follows_from_its_contrast_and_correlation(data: Path, name: str, part: float) -> None:
     # E (a(x) − a(x + k))² = 2 var (1 − ρ_k) round the picture's edge: what a shift costs is a property of the photo.
-    # The paper's 21.3, 11.2 and 10.7 dB (shifts by 0.1 % and 1 % of the width, and the mean colour) are those of
+    # The paper's 21.3, 11.2 and 10.7 dB (shifts by 0.1 % and 1 % of the width, and the mean color) are those of
     # pictures with ρ = 0.956 and 0.554; these photos are smoother, and have other contrast.
     photo = read(data / name)
     offset = max(1, round(part * photo.shape[3]))
@@ -110,7 +110,7 @@ def test_psnr_of_a_shifted_photo_follows_from_its_contrast_and_correlation(data:
 
 
 SENSITIVITIES = {"chelsea.png": (29.2, 21.6, 17.5), "china.jpg": (19.2, 15.9, 9.4), "rocket.jpg": (25.4, 21.4, 17.9)}
-"""Measured with numpy: 0.1 % (here a whole pixel) and 1 % of the width where both pictures are, and the mean colour."""
+"""Measured with numpy: 0.1 % (here a whole pixel) and 1 % of the width where both pictures are, and the mean color."""
 
 
 @pytest.mark.parametrize("name", SENSITIVITIES)

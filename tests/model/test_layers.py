@@ -65,12 +65,12 @@ def test_bf16_attention_takes_windows_one_by_one_with_torchs_result() -> None:
 def test_attention_trains_under_autocast_with_the_gradients_of_fp32() -> None:
     torch.manual_seed(0)
     attention = WindowAttention(64, num_heads=4, qkv_bias=True)
-    x, towards = torch.randn(3, 37, 64, requires_grad=True), torch.randn(3, 37, 64)
+    x, toward = torch.randn(3, 37, 64, requires_grad=True), torch.randn(3, 37, 64)
 
     def gradients(dtype: torch.dtype) -> list[torch.Tensor]:
         with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
             found = attention(x)
-        return list(torch.autograd.grad((found.float() * towards).sum(), [x, *attention.parameters()]))
+        return list(torch.autograd.grad((found.float() * toward).sum(), [x, *attention.parameters()]))
 
     for exact, rounded in zip(gradients(torch.float32), gradients(torch.bfloat16), strict=True):
         assert (rounded - exact).norm() < 0.02 * exact.norm() + 0.05

@@ -13,7 +13,7 @@ from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.low_memory import enable_low_memory, visit_for_calls
 from sharp_cli.model.network import SharpNetwork
 from sharp_cli.model.precision import choose_dtype, place_tensors
-from sharp_cli.model.random_weights import SMALL, draw_tensors
+from sharp_cli.model.random_weights import SMALL, random_tensors
 
 CPU = torch.device("cpu")
 TINY = SharpConfig(**{**SMALL.to_dict(), "image_size": 128})  # 512 px inside: a second instead of three
@@ -21,7 +21,7 @@ TINY = SharpConfig(**{**SMALL.to_dict(), "image_size": 128})  # 512 px inside: a
 
 def network(dtype: torch.dtype, tensors: dict[str, torch.Tensor] | None = None) -> SharpNetwork:
     filled = empty_network(TINY)
-    place_tensors(filled, tensors or draw_tensors(TINY), dtype, CPU)
+    place_tensors(filled, tensors or random_tensors(TINY), dtype, CPU)
     return filled.eval().requires_grad_(False)
 
 
@@ -62,7 +62,7 @@ def test_heads_and_norms_stay_fp32() -> None:
 
 
 def test_fitting_tensors_are_not_copied_and_others_leave_nothing_behind() -> None:
-    tensors = draw_tensors(TINY)
+    tensors = random_tensors(TINY)
     stored = {tensor.data_ptr() for tensor in tensors.values()}
     assert {p.data_ptr() for p in network(torch.float32, tensors).parameters()} <= stored
     assert not {p.data_ptr() for p in network(torch.bfloat16, tensors).parameters()} & stored

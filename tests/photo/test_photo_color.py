@@ -12,7 +12,7 @@ from sharp_cli.photo.color import to_srgb, white_level
 
 RANDOM = np.random.default_rng(7)
 COLORS = RANDOM.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-GREYS = np.arange(256, dtype=np.uint8).reshape(8, 32)
+GRAYS = np.arange(256, dtype=np.uint8).reshape(8, 32)
 
 
 def read(tmp_path: Path, data: bytes, **options: object) -> np.ndarray:
@@ -27,7 +27,7 @@ def saved(image: Image.Image, tmp_path: Path, kind: str, **options: object) -> b
     return path.read_bytes()
 
 
-def grey(values: np.ndarray) -> np.ndarray:
+def gray(values: np.ndarray) -> np.ndarray:
     return np.repeat(values[..., None], 3, axis=2)
 
 
@@ -67,33 +67,33 @@ def test_display_p3_under_transparency(tmp_path: Path) -> None:
 
 
 def test_display_p3_of_a_palette(tmp_path: Path) -> None:
-    image = Image.fromarray(GREYS)
+    image = Image.fromarray(GRAYS)
     image = Image.frombytes("P", image.size, image.tobytes())
     palette = RANDOM.integers(0, 256, (256, 3), dtype=np.uint8)
     image.putpalette(palette.tobytes())
     data = saved(image, tmp_path, "png", icc_profile=handmade.p3_profile())
-    assert np.abs(read(tmp_path, data) - handmade.p3_to_srgb(palette[GREYS])).max() <= 2
+    assert np.abs(read(tmp_path, data) - handmade.p3_to_srgb(palette[GRAYS])).max() <= 2
 
 
-def test_grey_profile(tmp_path: Path) -> None:
-    data = saved(Image.fromarray(GREYS), tmp_path, "png", icc_profile=handmade.grey_profile(1.8))
-    expected = grey(255 * handmade.srgb_encode((GREYS / 255) ** 1.796875))  # 1.8 in the profile's 8 bits
-    assert np.abs(expected - grey(GREYS)).max() > 10
+def test_gray_profile(tmp_path: Path) -> None:
+    data = saved(Image.fromarray(GRAYS), tmp_path, "png", icc_profile=handmade.gray_profile(1.8))
+    expected = gray(255 * handmade.srgb_encode((GRAYS / 255) ** 1.796875))  # 1.8 in the profile's 8 bits
+    assert np.abs(expected - gray(GRAYS)).max() > 10
     assert np.abs(read(tmp_path, data) - expected).max() <= 2
 
 
-def test_rgb_profile_on_a_grey_picture(tmp_path: Path) -> None:
-    data = saved(Image.fromarray(GREYS), tmp_path, "png", icc_profile=handmade.p3_profile())
-    assert np.abs(read(tmp_path, data).astype(int) - grey(GREYS)).max() <= 1
+def test_rgb_profile_on_a_gray_picture(tmp_path: Path) -> None:
+    data = saved(Image.fromarray(GRAYS), tmp_path, "png", icc_profile=handmade.p3_profile())
+    assert np.abs(read(tmp_path, data).astype(int) - gray(GRAYS)).max() <= 1
 
 
-def test_grey_profile_with_alpha_and_16_bits(tmp_path: Path) -> None:
-    alpha = np.full_like(GREYS, 128)
-    plain = saved(Image.fromarray(GREYS), tmp_path, "png", icc_profile=handmade.grey_profile(1.8))
-    with_alpha = Image.merge("LA", [Image.fromarray(GREYS), Image.fromarray(alpha)])
-    mixed = saved(with_alpha, tmp_path, "png", icc_profile=handmade.grey_profile(1.8))
+def test_gray_profile_with_alpha_and_16_bits(tmp_path: Path) -> None:
+    alpha = np.full_like(GRAYS, 128)
+    plain = saved(Image.fromarray(GRAYS), tmp_path, "png", icc_profile=handmade.gray_profile(1.8))
+    with_alpha = Image.merge("LA", [Image.fromarray(GRAYS), Image.fromarray(alpha)])
+    mixed = saved(with_alpha, tmp_path, "png", icc_profile=handmade.gray_profile(1.8))
     deep = saved(
-        Image.fromarray(GREYS.astype(np.uint16) * 257), tmp_path, "png", icc_profile=handmade.grey_profile(1.8)
+        Image.fromarray(GRAYS.astype(np.uint16) * 257), tmp_path, "png", icc_profile=handmade.gray_profile(1.8)
     )
     expected = read(tmp_path, plain)
     assert np.array_equal(read(tmp_path, deep), expected)
@@ -119,15 +119,15 @@ def test_an_srgb_profile_leaves_every_value_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "profile",
-    [b"nonsense", handmade.p3_profile()[:200], handmade.cmyk_profile(), handmade.grey_profile(2.2)],
-    ids=["nonsense", "cut", "cmyk", "grey"],
+    [b"nonsense", handmade.p3_profile()[:200], handmade.cmyk_profile(), handmade.gray_profile(2.2)],
+    ids=["nonsense", "cut", "cmyk", "gray"],
 )
 def test_a_profile_that_does_not_fit_is_ignored_with_a_note(tmp_path: Path, profile: bytes) -> None:
     path = tmp_path / "photo.png"
     Image.fromarray(COLORS).save(path, icc_profile=profile)
     photo = read_photo(path)
     assert np.array_equal(photo.pixels, COLORS)
-    assert len(photo.notes) == 1 and "colour profile was ignored" in photo.notes[0]
+    assert len(photo.notes) == 1 and "color profile was ignored" in photo.notes[0]
 
 
 # CMYK without a profile
@@ -164,30 +164,30 @@ DEEP = np.array([[0, 1, 128, 129, 256, 257, 300, 32767], [32768, 40000, 65000, 6
 
 
 @pytest.mark.parametrize("container", ["png", "tiff"])
-def test_16_bit_grey_is_rounded(tmp_path: Path, container: str) -> None:
+def test_16_bit_gray_is_rounded(tmp_path: Path, container: str) -> None:
     if container == "png":
         data = handmade.png(16, 0, DEEP[..., None])
     else:
         data = handmade.tiff(8, 2, DEEP.astype("<u2").tobytes(), (16,), photometric=1)
-    assert np.array_equal(read(tmp_path, data), grey(np.rint(DEEP / 257).astype(np.uint8)))
+    assert np.array_equal(read(tmp_path, data), gray(np.rint(DEEP / 257).astype(np.uint8)))
 
 
 def test_every_16_bit_value_is_rounded() -> None:
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     image, _ = to_srgb(Image.fromarray(values), (0, 0, 0))
-    assert np.array_equal(np.asarray(image), grey((values.astype(int) * 2 + 257) // 514))
+    assert np.array_equal(np.asarray(image), gray((values.astype(int) * 2 + 257) // 514))
 
 
 def test_16_bit_white_is_zero(tmp_path: Path) -> None:
     data = handmade.tiff(8, 2, DEEP.astype("<u2").tobytes(), (16,), photometric=0)
-    assert np.array_equal(read(tmp_path, data), grey(np.rint((65535 - DEEP) / 257).astype(np.uint8)))
+    assert np.array_equal(read(tmp_path, data), gray(np.rint((65535 - DEEP) / 257).astype(np.uint8)))
 
 
-def test_12_bit_grey_tiff(tmp_path: Path) -> None:
+def test_12_bit_gray_tiff(tmp_path: Path) -> None:
     values = np.array([[0, 100, 2048, 4095]])
     packed = int("".join(f"{value:012b}" for value in values.ravel()), 2).to_bytes(6, "big")
     pixels = read(tmp_path, handmade.tiff(4, 1, packed, (12,), photometric=1))
-    assert np.array_equal(pixels, grey(np.rint(values / 4095 * 255).astype(np.uint8)))
+    assert np.array_equal(pixels, gray(np.rint(values / 4095 * 255).astype(np.uint8)))
 
 
 @pytest.mark.parametrize("container", ["png", "tiff"])
@@ -213,7 +213,7 @@ def test_float_tiff(tmp_path: Path, white: float) -> None:
     shades = np.linspace(0, 1, 40, dtype=np.float32).reshape(5, 8)
     pixels = (shades * np.float32(white)).astype("<f4").tobytes()
     data = handmade.tiff(8, 5, pixels, (32,), photometric=1, tag_339=3)
-    assert np.abs(read(tmp_path, data) - grey(shades * 255)).max() <= 0.51
+    assert np.abs(read(tmp_path, data) - gray(shades * 255)).max() <= 0.51
 
 
 def test_floats_beyond_reason() -> None:
@@ -233,7 +233,7 @@ def test_white_of_whole_numbers(largest: int, white: int) -> None:
 def test_32_bit_tiff(tmp_path: Path) -> None:
     values = np.array([[0, 2**30, 2**31 - 1]], "<i4")
     data = handmade.tiff(3, 1, values.tobytes(), (32,), photometric=1, tag_339=2)
-    assert np.array_equal(read(tmp_path, data), grey(np.array([[0, 128, 255]], np.uint8)))
+    assert np.array_equal(read(tmp_path, data), gray(np.array([[0, 128, 255]], np.uint8)))
 
 
 # Palettes, masks, alpha
@@ -241,32 +241,32 @@ def test_32_bit_tiff(tmp_path: Path) -> None:
 
 def test_palette(tmp_path: Path) -> None:
     palette = RANDOM.integers(0, 256, (256, 3), dtype=np.uint8)
-    data = handmade.png(8, 3, GREYS[..., None], ((b"PLTE", palette.tobytes()),))
-    assert np.array_equal(read(tmp_path, data), palette[GREYS])
+    data = handmade.png(8, 3, GRAYS[..., None], ((b"PLTE", palette.tobytes()),))
+    assert np.array_equal(read(tmp_path, data), palette[GRAYS])
 
 
 def test_palette_with_transparency(tmp_path: Path) -> None:
     palette = RANDOM.integers(0, 256, (256, 3), dtype=np.uint8)
     alpha = RANDOM.integers(0, 256, 256, dtype=np.uint8)
-    data = handmade.png(8, 3, GREYS[..., None], ((b"PLTE", palette.tobytes()), (b"tRNS", alpha.tobytes())))
-    expected = blend(palette[GREYS], alpha[GREYS], (0, 128, 255))
+    data = handmade.png(8, 3, GRAYS[..., None], ((b"PLTE", palette.tobytes()), (b"tRNS", alpha.tobytes())))
+    expected = blend(palette[GRAYS], alpha[GRAYS], (0, 128, 255))
     assert np.abs(read(tmp_path, data, background=(0, 128, 255)) - expected).max() <= 1
 
 
 def test_gif_with_one_transparent_color(tmp_path: Path) -> None:
-    image = Image.frombytes("P", (32, 8), GREYS.tobytes())
+    image = Image.frombytes("P", (32, 8), GRAYS.tobytes())
     image.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())
     pixels = read(tmp_path, saved(image, tmp_path, "gif", transparency=7), background=(255, 0, 0))
-    expected = grey(GREYS)
-    expected[GREYS == 7] = (255, 0, 0)
+    expected = gray(GRAYS)
+    expected[GRAYS == 7] = (255, 0, 0)
     assert np.array_equal(pixels, expected)
 
 
 @pytest.mark.parametrize(("bits", "key"), [(8, 9), (16, 300)])
-def test_grey_with_one_transparent_value(tmp_path: Path, bits: int, key: int) -> None:
-    values = GREYS if bits == 8 else DEEP
+def test_gray_with_one_transparent_value(tmp_path: Path, bits: int, key: int) -> None:
+    values = GRAYS if bits == 8 else DEEP
     data = handmade.png(bits, 0, values[..., None], ((b"tRNS", key.to_bytes(2, "big")),))
-    expected = grey(np.rint(values / (1 if bits == 8 else 257)).astype(np.uint8))
+    expected = gray(np.rint(values / (1 if bits == 8 else 257)).astype(np.uint8))
     expected[values == key] = (0, 0, 255)
     assert np.array_equal(read(tmp_path, data, background=(0, 0, 255)), expected)
 
@@ -286,7 +286,7 @@ def test_alpha_is_blended(mode: str) -> None:
     colors = COLORS.astype(float)
     if mode in ("LA", "La"):
         image = Image.merge("LA", [image.getchannel("G"), image.getchannel("A")])
-        colors = grey(COLORS[..., 1]).astype(float)
+        colors = gray(COLORS[..., 1]).astype(float)
     if mode == "PA":
         palette = RANDOM.integers(0, 256, (256, 3), dtype=np.uint8)
         indexed = Image.merge("LA", [image.getchannel("R"), image.getchannel("A")])
@@ -297,7 +297,7 @@ def test_alpha_is_blended(mode: str) -> None:
         image = image.convert(mode)
     assert image.mode == mode
     result, note = to_srgb(image, (200, 100, 0))
-    assert note is None
+    assert not note
     # Premultiplied channels have been rounded once already.
     assert np.abs(np.asarray(result) - blend(colors, alpha, (200, 100, 0))).max() <= (2 if mode[-1] == "a" else 1)
 
@@ -310,7 +310,7 @@ def test_alpha_is_white_underneath_by_default(tmp_path: Path) -> None:
 def test_one_bit(tmp_path: Path) -> None:
     data = handmade.tiff(8, 2, bytes([0b10110001, 0b01000000]), (1,), photometric=1)
     bits = np.array([[1, 0, 1, 1, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0, 0, 0]], np.uint8)
-    assert np.array_equal(read(tmp_path, data), grey(bits * 255))
+    assert np.array_equal(read(tmp_path, data), gray(bits * 255))
 
 
 def test_lab_tiff(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What each format promises, seen by its decoder."""
+"""What each format promises, checked with its decoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import av
 import numpy as np
 import pytest
-from clips import FACTS, drawn_frames, write
+from clips import FACTS, sample_frames, write
 from PIL import Image
 
 from sharp_cli.errors import SharpError
@@ -19,7 +19,7 @@ from sharp_cli.render.encode import mp4, open_encoder, read_facts
 
 
 def decoded(path: Path) -> tuple[np.ndarray, av.VideoFrame]:
-    """All frames as RGB by their own colour tags, and the first as it is."""
+    """All frames as RGB by their own color tags, and the first as decoded."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     assert {(f.colorspace, f.color_range) for f in frames} == {(1, 1)}
@@ -33,7 +33,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("fps", [30, Fraction(30000, 1001), 12.5])
 def test_an_mp4_is_what_players_want(tmp_path: Path, fps: float | Fraction) -> None:
-    frames = drawn_frames(25)
+    frames = sample_frames(25)
     path = write(tmp_path / "clip.mp4", "mp4", frames, fps)
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path)) as container:
@@ -48,17 +48,17 @@ def test_an_mp4_is_what_players_want(tmp_path: Path, fps: float | Fraction) -> N
         assert (context.color_primaries, context.color_trc) == (1, 1)
     pictures, _ = decoded(path)
     assert pictures.shape == (25, 48, 64, 3)
-    assert psnr(pictures, np.stack(frames)) > 30  # the square's yellow bleeds into blue, as in all of 4:2:0
+    assert psnr(pictures, np.stack(frames)) > 30  # 4:2:0 lets the yellow square bleed into blue
 
 
 def test_an_mp4_has_its_index_in_front(tmp_path: Path) -> None:
-    data = write(tmp_path / "clip.mp4", "mp4", drawn_frames()).read_bytes()
+    data = write(tmp_path / "clip.mp4", "mp4", sample_frames()).read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")
-    assert b"nclx" in data  # the colours are marked in the container too
+    assert b"nclx" in data  # the colors are marked in the container too
 
 
 @pytest.mark.parametrize("color", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0), (200, 120, 40)])
-def test_flat_colours_come_back_from_an_mp4(tmp_path: Path, color: tuple[int, int, int]) -> None:
+def test_flat_colors_come_back_from_an_mp4(tmp_path: Path, color: tuple[int, int, int]) -> None:
     """Taking BT.601 for BT.709 somewhere would move red and green by 20 and more."""
     frame = np.full((64, 64, 3), color, np.uint8)
     _, first = decoded(write(tmp_path / "clip.mp4", "mp4", [frame] * 3))
@@ -71,26 +71,32 @@ def test_flat_colours_come_back_from_an_mp4(tmp_path: Path, color: tuple[int, in
     assert np.abs(rgb - color).max() <= 2
 
 
-def test_an_mp4_needs_an_even_size(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="even width and height, not 63 × 48"):
-        write(tmp_path / "clip.mp4", "mp4", drawn_frames(1, width=63))
+@pytest.mark.parametrize(("width", "height"), [(63, 48), (64, 47), (63, 47), (1, 1)])
+def test_odd_sizes_of_an_mp4_are_padded_without_a_shift(tmp_path: Path, width: int, height: int) -> None:
+    frames = sample_frames(3, width=width, height=height)
+    margin = ((0, height % 2), (0, width % 2), (0, 0))
+    padded = [np.pad(frame, margin, mode="edge") for frame in frames]
+    found, _ = decoded(write(tmp_path / "odd.mp4", "mp4", frames))
+    expected, _ = decoded(write(tmp_path / "even.mp4", "mp4", padded))
+    assert found.shape[1:3] == (height + height % 2, width + width % 2)
+    assert (found == expected).all()
 
 
 def test_without_x264_another_encoder_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mp4, "ENCODERS", ("x264-that-is-missing", "mpeg4"))
-    path = write(tmp_path / "clip.mp4", "mp4", drawn_frames())
+    path = write(tmp_path / "clip.mp4", "mp4", sample_frames())
     with av.open(str(path)) as container:
         assert container.streams.video[0].codec_context.name == "mpeg4"
         assert len(list(container.decode(video=0))) == 5
     monkeypatch.setattr(mp4, "ENCODERS", ("x264-that-is-missing",))
     with pytest.raises(SharpError, match="has no H"):
-        write(tmp_path / "other.mp4", "mp4", drawn_frames())
+        write(tmp_path / "other.mp4", "mp4", sample_frames())
 
 
 @pytest.mark.parametrize(("format", "quality"), [("gif", 30), ("webp", 26)])
 @pytest.mark.parametrize("fps", [7, 30, Fraction(30000, 1001), 50])
-def test_pictures_and_times_of_animated_images(tmp_path: Path, format: str, quality: float, fps: float) -> None:
-    frames = drawn_frames(12, width=96)  # the frame before or after instead has 17 dB
+def test_frames_and_times_of_animated_images(tmp_path: Path, format: str, quality: float, fps: float) -> None:
+    frames = sample_frames(12, width=96)  # the frame before or after instead has 17 dB
     with Image.open(write(tmp_path / "clip", format, frames, fps)) as image:
         assert (image.n_frames, image.size) == (12, (96, 48))  # type: ignore[attr-defined]
         assert image.info["loop"] == 0
@@ -106,12 +112,12 @@ def test_pictures_and_times_of_animated_images(tmp_path: Path, format: str, qual
 
 @pytest.mark.parametrize("format", ["gif", "webp"])
 def test_an_animation_may_play_once(tmp_path: Path, format: str) -> None:
-    with Image.open(write(tmp_path / "clip", format, drawn_frames(), loop=False)) as image:
+    with Image.open(write(tmp_path / "clip", format, sample_frames(), loop=False)) as image:
         assert image.info.get("loop", 1) == 1
 
 
 def test_still_frames_keep_their_time_in_a_gif(tmp_path: Path) -> None:
-    with Image.open(write(tmp_path / "clip", "gif", drawn_frames(1) * 20, 10)) as image:
+    with Image.open(write(tmp_path / "clip", "gif", sample_frames(1) * 20, 10)) as image:
         total = 0
         for index in range(image.n_frames):  # type: ignore[attr-defined]
             image.seek(index)
@@ -120,7 +126,7 @@ def test_still_frames_keep_their_time_in_a_gif(tmp_path: Path) -> None:
 
 
 def test_a_gif_takes_a_new_palette_for_a_new_scene(tmp_path: Path) -> None:
-    one = drawn_frames(1)[0]
+    one = sample_frames(1)[0]
     other = np.ascontiguousarray(one[..., ::-1])
     with Image.open(write(tmp_path / "clip", "gif", [one, one, other])) as image:
         image.seek(2)
@@ -129,7 +135,7 @@ def test_a_gif_takes_a_new_palette_for_a_new_scene(tmp_path: Path) -> None:
 
 def test_a_gif_has_a_highest_rate(tmp_path: Path) -> None:
     with pytest.raises(SharpError, match="at most 50 frames"):
-        write(tmp_path / "clip.gif", "gif", drawn_frames(), fps=60)
+        write(tmp_path / "clip.gif", "gif", sample_frames(), fps=60)
 
 
 def clear_frames(count: int) -> list[np.ndarray]:
@@ -156,7 +162,7 @@ def test_webp_keeps_straight_alpha(tmp_path: Path, count: int) -> None:
             assert np.abs(pixels[4:12, 20:28, :3] - (180, 90, 60)).max() <= 10
 
 
-@pytest.mark.parametrize("frames", [drawn_frames(3), clear_frames(3)], ids=["rgb", "rgba"])
+@pytest.mark.parametrize("frames", [sample_frames(3), clear_frames(3)], ids=["rgb", "rgba"])
 def test_png_frames_are_exact(tmp_path: Path, frames: list[np.ndarray]) -> None:
     folder = write(tmp_path / "clip", "png", frames)
     assert sorted(p.name for p in folder.iterdir()) == ["frame_00000.png", "frame_00001.png", "frame_00002.png"]
@@ -175,49 +181,49 @@ def test_png_keeps_16_bits_of_depth(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_frames_is_replaced_whole(tmp_path: Path) -> None:
-    folder = write(tmp_path / "clip", "png", drawn_frames(4))
+    folder = write(tmp_path / "clip", "png", sample_frames(4))
     (folder / ".DS_Store").touch()
-    write(folder, "png", drawn_frames(2))
+    write(folder, "png", sample_frames(2))
     assert len(list(folder.iterdir())) == 2
     empty = tmp_path / "empty"
     empty.mkdir()
-    write(empty, "png", drawn_frames(2))
+    write(empty, "png", sample_frames(2))
     assert len(list(empty.iterdir())) == 2
 
 
 def test_files_of_others_in_the_folder_are_safe(tmp_path: Path) -> None:
-    ours = write(tmp_path / "ours", "png", drawn_frames(2))
+    ours = write(tmp_path / "ours", "png", sample_frames(2))
     (ours / "notes.txt").write_text("mine")
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     Image.new("RGB", (2, 2)).save(foreign / "frame_00000.png")
     for folder in (ours, foreign):
         before = sorted(folder.iterdir())
-        with pytest.raises(SharpError, match="another origin"):
-            write(folder, "png", drawn_frames(2))
+        with pytest.raises(SharpError, match="contains other files"):
+            write(folder, "png", sample_frames(2))
         assert sorted(folder.iterdir()) == before
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(SharpError, match="is a file where a folder"):
-        write(tmp_path / "file", "png", drawn_frames(2))
+    with pytest.raises(SharpError, match="it is a file"):
+        write(tmp_path / "file", "png", sample_frames(2))
     assert read_facts(foreign, "png") == {}
 
 
 def test_files_that_come_while_frames_are_made_are_safe_too(tmp_path: Path) -> None:
-    folder = write(tmp_path / "clip", "png", drawn_frames(2), facts={"version": "old"})
+    folder = write(tmp_path / "clip", "png", sample_frames(2), facts={"version": "old"})
     with (
-        pytest.raises(SharpError, match="another origin"),
+        pytest.raises(SharpError, match="contains other files"),
         open_encoder(folder, "png", fps=30, facts={}) as encoder,
     ):
-        encoder.add(drawn_frames(1)[0])
+        encoder.add(sample_frames(1)[0])
         (folder / "notes.txt").write_text("mine")
     assert (folder / "notes.txt").read_text() == "mine"
     assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_missing_frames_are_noticed(tmp_path: Path) -> None:
-    folder = write(tmp_path / "clip", "png", drawn_frames(4))
+    folder = write(tmp_path / "clip", "png", sample_frames(4))
     (folder / "frame_00002.png").unlink()
-    with pytest.raises(SharpError, match="lacks 1 of its 4 frames"):
+    with pytest.raises(SharpError, match="1 of its 4 frames"):
         read_facts(folder, "png")
-    write(folder, "png", drawn_frames(4))  # and it can be mended
+    write(folder, "png", sample_frames(4))  # and it can be mended
     assert read_facts(folder, "png")

@@ -1,4 +1,4 @@
-"""Rendered floats → pixels, checked against the curves in double precision, and depth as colours."""
+"""Rendered floats → pixels, checked against the curves in double precision, and depth as colors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srg
 
 
 def rounded(linear: torch.Tensor) -> np.ndarray:
-    """The nearest codes of the curve in double precision, a half upwards."""
+    """The nearest codes of the curve in double precision, halves rounded up."""
     return np.floor(linear_to_srgb(linear.double().clamp(0, 1)).numpy() * 255 + 0.5).astype(np.uint8)
 
 
@@ -39,7 +39,7 @@ def test_values_beyond_the_range_are_clamped() -> None:
     assert to_srgb8(color).tolist() == [[[0, 0, 255], [255, 255, 0], [0, 0, 255]]]
 
 
-def test_pictures_may_be_views_of_a_larger_tensor() -> None:
+def test_images_may_be_views_of_a_larger_tensor() -> None:
     color = torch.rand(2, 8, 6, 4, generator=torch.Generator().manual_seed(0))
     assert (to_srgb8(color[1, ..., :3]) == rounded(color[1, ..., :3])).all()
     assert (to_srgb8(color[1, ..., :3].requires_grad_()) == rounded(color[1, ..., :3])).all()
@@ -47,25 +47,25 @@ def test_pictures_may_be_views_of_a_larger_tensor() -> None:
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), st.floats(2**-6, 1, width=32))
 @example([0.0, 0.0, 0.0], 0.699999988079071)
-def test_straight_alpha_gives_the_colour_back(color: list[float], alpha: float) -> None:
+def test_straight_alpha_gives_the_color_back(color: list[float], alpha: float) -> None:
     true = torch.tensor(color)
     pixel = to_rgba8((true * alpha)[None, None], torch.tensor([[alpha]]))[0, 0]
     assert pixel[3] == math.floor(alpha * 255 + 0.5)
     assert np.abs(pixel[:3].astype(int) - rounded(true)).max() <= 1  # the division rounds, the code may tip over
 
 
-def test_what_is_transparent_has_no_colour() -> None:
+def test_transparent_pixels_have_no_color() -> None:
     color, alpha = torch.full((1, 3, 3), 1e-3), torch.tensor([[0.0, 1.9e-3, 2e-3]])
     assert to_rgba8(color, alpha)[0, :, 3].tolist() == [0, 0, 1]
     assert to_rgba8(color, alpha)[0, :2, :3].max() == 0
 
 
-def test_alpha_must_fit_the_picture() -> None:
+def test_alpha_must_fit_the_image() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         to_rgba8(torch.zeros(4, 5, 3), torch.zeros(5, 4))
 
 
-def test_depth_is_in_millimetres_and_0_where_nothing_is() -> None:
+def test_depth_is_in_millimeters_and_0_if_empty() -> None:
     depth = torch.tensor([[1.2344, 1.2346, 0.0001, 65.534, 70.0, 0.0, 3.0]])
     alpha = torch.tensor([[1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 0.49]])
     pixels = to_depth16(depth, alpha)
@@ -73,7 +73,7 @@ def test_depth_is_in_millimetres_and_0_where_nothing_is() -> None:
     assert pixels.tolist() == [[1234, 1235, 1, 65534, 65535, 0, 0]]
 
 
-def test_the_left_picture_stands_on_the_left() -> None:
+def test_the_left_image_is_on_the_left() -> None:
     left, right = np.zeros((2, 3, 3), np.uint8), np.ones((2, 3, 3), np.uint8)
     pair = side_by_side(left, right)
     assert pair.shape == (2, 6, 3)
@@ -83,7 +83,7 @@ def test_the_left_picture_stands_on_the_left() -> None:
 
 
 def lab(srgb: np.ndarray) -> np.ndarray:
-    """sRGB → OKLab, by the matrices of its definition (the inverse direction is what is tested)."""
+    """sRGB → OKLab, by the matrices of its definition (the code under test has the inverse)."""
     linear = srgb_to_linear(torch.from_numpy(srgb)).numpy()
     lms = (
         linear
@@ -107,7 +107,7 @@ def lab(srgb: np.ndarray) -> np.ndarray:
     )
 
 
-def test_depth_colours_are_evenly_spaced_and_within_srgb() -> None:
+def test_depth_colors_are_evenly_spaced_and_within_srgb() -> None:
     colors = depth_colors()
     assert colors.min() >= 0 and colors.max() <= 1
     steps = np.diff(lab(colors), axis=0)
@@ -117,7 +117,7 @@ def test_depth_colours_are_evenly_spaced_and_within_srgb() -> None:
     assert lab(colors)[0, 0] > 0.15  # the farthest is no black
 
 
-def test_near_is_bright_and_nothing_is_black() -> None:
+def test_near_is_bright_and_empty_is_black() -> None:
     limits = ColorLimits(1.0, 4.0)
     depth = torch.tensor([[0.5, 1.0, 1.6, 4.0, 9.0, 1.0, 0.0]])
     alpha = torch.tensor([[1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 1.0]])
@@ -129,7 +129,7 @@ def test_near_is_bright_and_nothing_is_black() -> None:
     assert (pixels[5:] == 0).all()
 
 
-def test_the_range_leaves_out_the_outermost_depths_and_what_is_no_depth() -> None:
+def test_the_range_drops_the_outermost_depths_and_empty_pixels() -> None:
     depths = torch.cat([torch.linspace(1, 101, 10_001), torch.tensor([0.0, -3.0, math.nan, math.inf]).repeat(1000)])
     limits = color_limits(depths.reshape(-1, 1))
     assert limits == pytest.approx((2.0, 100.0), abs=0.02)

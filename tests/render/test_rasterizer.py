@@ -1,4 +1,4 @@
-"""The rasterizer against golden pictures, a plain float64 renderer, and what must hold for any scene."""
+"""The rasterizer against golden images, a plain float64 renderer, and invariants of any scene."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from dense_rasterizer import HEIGHT, WIDTH, covariances_of, draw_scene, render_dense, turned_camera
+from dense_rasterizer import HEIGHT, WIDTH, covariances_of, random_gaussians, render_dense, turned_camera
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -26,11 +26,11 @@ def same_bytes(one: Rendering, other: Rendering) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def assert_close(rendering: Rendering, expected: Rendering) -> None:
-    """The bar for golden pictures; single pixels may fall on the other side of alpha 1/255, where splats end."""
+def assert_close(rendering: Rendering, expected: Rendering, most: float = 2e-3) -> None:
+    """The bar for golden images; single pixels may fall on the other side of alpha 1/255, where splats end."""
     for name, result, wanted in zip(Rendering._fields, rendering, expected, strict=True):
         error = (result[0].double() - wanted).abs()
-        assert error.max() <= 2e-3 and error.mean() <= 1e-4, name
+        assert error.max() <= most and error.mean() <= 1e-4, name
 
 
 @pytest.mark.parametrize("scene", ["a", "b", "c"])
@@ -62,21 +62,22 @@ def test_golden_scenes(data: Path, scene: str) -> None:
     eps2d=st.sampled_from([0.0, 0.3]),
 )
 def test_any_scene_and_size_as_the_plain_renderer(seed: int, count: int, width: int, height: int, eps2d: float) -> None:
-    scene = draw_scene(seed, count)
+    scene = random_gaussians(seed, count)
     rendering = render(scene, width, height, eps2d=eps2d, background=torch.full((3,), 0.25))
     assert_close(rendering, render_dense(scene, VIEWMAT, K, width, height, eps2d, 0.25))
 
 
 def test_long_thin_splats() -> None:
-    scene = draw_scene(3, 12)
+    scene = random_gaussians(3, 12)
     scene["scales"] = torch.tensor([[2.0, 0.002, 0.002]]).expand(12, 3)
     rendering = render(scene, eps2d=1e-3)
     assert rendering.alpha.max() > 0.5
-    assert_close(rendering, render_dense(scene, VIEWMAT, K, eps2d=1e-3))
+    # a float32 covariance of 4 m² holds the thin axes' 4e-6 m² to a few percent, which moves where a splat ends
+    assert_close(rendering, render_dense(scene, VIEWMAT, K, eps2d=1e-3), most=4e-3)
 
 
 def test_covariances_render_as_quaternions_and_scales() -> None:
-    scene = draw_scene(5, 30)
+    scene = random_gaussians(5, 30)
     by_axes = render(scene)
     scene["covars"] = covariances_of(scene.pop("quats").double(), scene.pop("scales").double()).float()
     by_covariance = render(scene)
@@ -84,8 +85,8 @@ def test_covariances_render_as_quaternions_and_scales() -> None:
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
-def test_a_batch_of_cameras_is_single_pictures() -> None:
-    scene = draw_scene(6, 30)
+def test_a_batch_of_cameras_equals_single_images() -> None:
+    scene = random_gaussians(6, 30)
     cameras = [turned_camera(shift) for shift in (0.0, 0.1, -0.2)]
     viewmats, intrinsics = (torch.stack(tensors) for tensors in zip(*cameras, strict=True))
     backgrounds = torch.rand(3, 3)
@@ -98,7 +99,7 @@ def test_a_batch_of_cameras_is_single_pictures() -> None:
 
 
 def test_same_bytes_for_any_number_of_threads_and_callers() -> None:
-    scene = draw_scene(7, 70_000)  # more than one chunk of Gaussians
+    scene = random_gaussians(7, 70_000)  # more than one chunk of Gaussians
     scene["scales"] *= 0.02
     threads = torch.get_num_threads()
     try:
@@ -115,15 +116,15 @@ def test_same_bytes_for_any_number_of_threads_and_callers() -> None:
 @settings(derandomize=True, max_examples=10)
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 60))
 def test_the_order_of_gaussians_does_not_matter(seed: int, count: int) -> None:
-    scene = draw_scene(seed, count)
+    scene = random_gaussians(seed, count)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     assert same_bytes(render(scene), render({name: tensor[order] for name, tensor in scene.items()}))
 
 
 @settings(derandomize=True, max_examples=10)
 @given(seed=st.integers(0, 10_000), background=st.tuples(*[st.floats(-1, 2, width=32)] * 3))
-def test_what_remains_of_the_light_shows_the_background(seed: int, background: tuple[float, float, float]) -> None:
-    scene = draw_scene(seed, 25)
+def test_the_background_fills_the_remaining_transmittance(seed: int, background: tuple[float, float, float]) -> None:
+    scene = random_gaussians(seed, 25)
     on_black, on_color = render(scene), render(scene, background=torch.tensor(background))
     assert on_black.alpha.min() >= 0 and on_black.alpha.max() <= 1 - 1e-4
     assert torch.equal(on_black.alpha, on_color.alpha) and torch.equal(on_black.depth, on_color.depth)
@@ -147,8 +148,8 @@ def test_a_nearer_opaque_splat_hides_a_farther_one() -> None:
 
 
 def test_nothing_to_see_is_background() -> None:
-    empty = {name: tensor[:0] for name, tensor in draw_scene(0, 1).items()}
-    behind = draw_scene(0, 9)
+    empty = {name: tensor[:0] for name, tensor in random_gaussians(0, 1).items()}
+    behind = random_gaussians(0, 9)
     behind["means"][:, 2] *= -1
     background = torch.tensor([0.1, 0.2, 0.3], requires_grad=True)
     for scene in (empty, behind):
@@ -159,8 +160,8 @@ def test_nothing_to_see_is_background() -> None:
     assert background.grad.tolist() == [WIDTH * HEIGHT] * 3
 
 
-def test_near_and_far_leave_out_whole_gaussians() -> None:
-    scene = draw_scene(8, 20)
+def test_near_and_far_drop_whole_gaussians() -> None:
+    scene = random_gaussians(8, 20)
     z = (scene["means"] @ VIEWMAT[:3, :3].T + VIEWMAT[:3, 3])[:, 2]
     kept = (z >= 2) & (z <= 3)
     assert 0 < kept.sum() < 20
@@ -186,8 +187,8 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_gaussians_are_left_out(name: str) -> None:
-    scene = draw_scene(9, 12)
+def test_broken_gaussians_are_not_drawn(name: str) -> None:
+    scene = random_gaussians(9, 12)
     field, value = BROKEN[name]
     scene[field][4] = torch.tensor(value)
     variables = {name: tensor.clone().requires_grad_() for name, tensor in scene.items()}
@@ -201,28 +202,28 @@ def test_broken_gaussians_are_left_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("scale", [1e3, 1e9, 1e18, 1e30])
-def test_huge_gaussians_cover_the_picture(scale: float) -> None:
-    scene = draw_scene(10, 3)
+def test_huge_gaussians_cover_the_image(scale: float) -> None:
+    scene = random_gaussians(10, 3)
     scene["scales"][1] = scale
     scene["opacities"][1] = 0.5
     variables = {name: tensor.clone().requires_grad_() for name, tensor in scene.items()}
     rendering = render(variables)
     assert all(picture.isfinite().all() for picture in rendering)
-    if scale < 1e15:  # beyond, float32 no longer holds its shape and it is left out
+    if scale < 1e15:  # beyond, float32 no longer holds its shape and it is dropped
         assert rendering.alpha.min() >= 0.49
     sum(picture.sum() for picture in rendering).backward()
     assert all(variable.grad.isfinite().all() for variable in variables.values())
 
 
 def test_a_gaussian_touching_the_eye() -> None:
-    scene = draw_scene(11, 4)
+    scene = random_gaussians(11, 4)
     scene["means"][0] = VIEWMAT[:3, :3].T @ (torch.tensor([0.3, 0.2, 0.0101]) - VIEWMAT[:3, 3])
     rendering = render(scene)
     assert all(picture.isfinite().all() for picture in rendering)
 
 
-def test_wrong_use_is_told() -> None:
-    scene = draw_scene(0, 4)
+def test_wrong_arguments_are_refused() -> None:
+    scene = random_gaussians(0, 4)
     covars = torch.eye(3).expand(4, 3, 3)
     with pytest.raises(ValueError, match="quats and scales, or covars"):
         render({**scene, "covars": covars})

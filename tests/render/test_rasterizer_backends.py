@@ -1,4 +1,4 @@
-"""How backends are chosen and loaded; and, with a GPU, that gsplat's pictures are ours."""
+"""How backends are chosen and loaded; and, with a GPU, that gsplat renders the same images."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from types import ModuleType
 
 import pytest
 import torch
-from dense_rasterizer import draw_scene, turned_camera
+from dense_rasterizer import random_gaussians, turned_camera
 
 from sharp_cli.errors import SharpError
 from sharp_cli.render.backends import cuda
+from sharp_cli.render.backends.choose import choose_backend
 from sharp_cli.render.rasterizer import rasterize
 
 VIEWMAT, K = turned_camera()
@@ -21,7 +22,7 @@ CAMERA = {"viewmats": VIEWMAT[None], "Ks": K[None], "width": 50, "height": 40}
 def test_asking_for_cuda_without_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SharpError, match="no CUDA device"):
-        rasterize(**draw_scene(0, 3), **CAMERA, backend="cuda")
+        rasterize(**random_gaussians(0, 3), **CAMERA, backend="cuda")
 
 
 def pretend_gsplat(monkeypatch: pytest.MonkeyPatch, version: str, kernels: object) -> None:
@@ -36,7 +37,7 @@ def pretend_gsplat(monkeypatch: pytest.MonkeyPatch, version: str, kernels: objec
 def test_gsplat_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gsplat(monkeypatch, "1.5.3", object())
     monkeypatch.setitem(sys.modules, "gsplat", None)
-    with pytest.raises(SharpError, match=r"did not load .* `pip install 'gsplat>=1\.5'"):
+    with pytest.raises(SharpError, match=r"cannot load gsplat.*pip install 'gsplat>=1\.5'"):
         cuda.load_gsplat()
 
 
@@ -52,17 +53,37 @@ def test_gsplat_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
         cuda.load_gsplat()
 
 
-def test_gsplat_as_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_working_gsplat_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gsplat(monkeypatch, "1.10.0", object())
     assert cuda.load_gsplat() is sys.modules["gsplat"]
+
+
+def test_the_choice_of_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert [choose_backend(device, warn=warnings.append) for device in ("auto", "cpu", "mps")] == ["cpu"] * 3
+    with pytest.raises(SharpError, match="no CUDA device"):
+        choose_backend("cuda")
+    assert warnings == []
+
+    pretend_gsplat(monkeypatch, "1.10.0", object())
+    assert [choose_backend(device) for device in ("auto", "cuda", torch.device("cuda:0"), "cpu")] == ["cuda"] * 3 + [
+        "cpu"
+    ]
+
+    pretend_gsplat(monkeypatch, "1.4.0", object())
+    assert choose_backend("auto", warn=warnings.append) == "cpu"
+    assert len(warnings) == 1 and "rendering on the CPU" in warnings[0] and "1.4.0" in warnings[0]
+    with pytest.raises(SharpError, match=r"1\.4\.0"):
+        choose_backend("cuda")
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("covariances", [False, True])
 def test_gsplat_renders_and_differentiates_as_we_do(covariances: bool) -> None:
-    scene = draw_scene(0, 60)
-    scene["quats"][3] = 0  # left out by both
+    scene = random_gaussians(0, 60)
+    scene["quats"][3] = 0  # dropped by both
     if covariances:
         axes = torch.randn(60, 3, 3, generator=torch.Generator().manual_seed(0))
         scene = {name: scene[name] for name in ("means", "opacities", "colors")} | {"covars": 0.02 * axes @ axes.mT}

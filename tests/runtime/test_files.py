@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, and tidying up after the dead."""
+"""Files that appear complete or not at all, and cleanup after killed writers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def test_a_file_appears_complete(tmp_path: Path) -> None:
     with atomic_write(target) as temporary:
         temporary.write_text("all of it")
         assert not target.exists()
-        assert remove_leftovers(target.parent) == 0, "its writer lives"
+        assert remove_leftovers(target.parent) == 0, "its writer is alive"
     assert target.read_text() == "all of it"
     assert [p.name for p in target.parent.iterdir()] == ["file"]
 
 
-def test_a_folder_appears_complete_and_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+def test_a_folder_appears_complete_and_replaces_an_older_one(tmp_path: Path) -> None:
     target = tmp_path / "frames"
     for content in ("old", "new"):
         with atomic_folder(target, lambda path: None) as temporary:
             (temporary / content).write_text(content)
-            assert remove_leftovers(tmp_path) == 0, "its writer lives"
+            assert remove_leftovers(tmp_path) == 0, "its writer is alive"
             assert not (target / content).exists()
         assert [p.name for p in target.iterdir()] == [content]
     with pytest.raises(KeyboardInterrupt), atomic_folder(target, lambda path: None):
@@ -44,7 +44,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 @pytest.mark.parametrize("maker", ["atomic_write(path)", "atomic_folder(path, print)"])
-def test_what_a_killed_writer_left_is_removed(tmp_path: Path, maker: str) -> None:
+def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path, maker: str) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path\n"
         "from sharp_cli.runtime.files import atomic_folder, atomic_write\n"
@@ -63,7 +63,7 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path, maker: str) -> Non
 def test_sha256_of(tmp_path):
     path = tmp_path / "abc"
     path.write_bytes(b"abc")
-    told = []
-    digest = sha256_of(path, lambda done, total: told.append((done, total)))
+    calls = []
+    digest = sha256_of(path, lambda done, total: calls.append((done, total)))
     assert digest.hexdigest() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert told == [(3, 3)]
+    assert calls == [(3, 3)]

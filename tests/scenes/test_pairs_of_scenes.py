@@ -88,7 +88,7 @@ def test_scenes_vary(pairs: list[ViewPair]) -> None:
 
 
 def test_what_both_views_see_agrees(pairs: list[ViewPair]) -> None:
-    """Novel pixels, unprojected with their depth, land in the input view on the same surface and colour."""
+    """Novel pixels, unprojected with their depth, land in the input view on the same surface and color."""
     differences, agreeing, in_front, total = [], 0, 0, 0
     for pair in pairs:
         seen, colors, depth, projected = reproject(pair)
@@ -106,7 +106,7 @@ def test_what_both_views_see_agrees(pairs: list[ViewPair]) -> None:
 
 
 def reproject(pair: ViewPair) -> tuple[np.ndarray, ...]:
-    """For each novel pixel: whether it falls into the input view, the colour and depth there, its own depth there."""
+    """For each novel pixel: whether it falls into the input view, the color and depth there, its own depth there."""
     rows, columns = np.indices(SIZE) + 0.5
     novel, K = pair.novel, pair.input.K
     pixels = np.stack([columns, rows, np.ones(SIZE)], axis=2)

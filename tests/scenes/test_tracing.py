@@ -78,24 +78,24 @@ def test_sphere_has_the_depth_of_the_formula() -> None:
 def _add(b: SceneBuilder, kind: int, rng: np.random.Generator) -> None:
     place = rng.uniform((-1.5, 0.2, 3), (1.5, 1.8, 6))
     size = rng.uniform(0.3, 0.9, 3)
-    grey = b.material(0, (0.5, 0.5, 0.5))
+    gray = b.material(0, (0.5, 0.5, 0.5))
     if kind == at.BOX:
-        b.box(place, size, grey, rng.uniform(0, 3))
+        b.box(place, size, gray, rng.uniform(0, 3))
     elif kind == at.BALL:
-        b.ball(place, size, grey, rng.uniform(0, 3))
+        b.ball(place, size, gray, rng.uniform(0, 3))
     elif kind == at.CONE:
-        b.rod(place, place + 1.5 * rng.standard_normal(3), size[0], size[1] * rng.choice([0, 1]), grey, closed=True)
+        b.rod(place, place + 1.5 * rng.standard_normal(3), size[0], size[1] * rng.choice([0, 1]), gray, closed=True)
     elif kind == at.ROUND:
-        b.rounded(place, size, 0.5 * size.min(), grey, rng.uniform(0, 3))
+        b.rounded(place, size, 0.5 * size.min(), gray, rng.uniform(0, 3))
     elif kind == at.FLAT:
-        b.flat(place, rng.standard_normal(3), rng.standard_normal(3), grey, at.DISC)
+        b.flat(place, rng.standard_normal(3), rng.standard_normal(3), gray, at.DISC)
     elif kind == at.BLOB:
         ends = rng.uniform(-0.8, 0.8, (6, 2, 3))
         capsules = [(*p, rng.uniform(0.1, 0.4), *q, rng.uniform(0.1, 0.4)) for p, q in ends]
-        b.blob(place, capsules, 0.2, grey, rng.uniform(0, 3), 0.7)
+        b.blob(place, capsules, 0.2, gray, rng.uniform(0, 3), 0.7)
     else:
         heights = rng.uniform(0, 0.5, (20, 30)).cumsum(axis=0) * 0.2
-        b.terrain((-4, -1, 2), (0.3, 0.25), heights, grey)
+        b.terrain((-4, -1, 2), (0.3, 0.25), heights, gray)
 
 
 def residual(scene: at.Scene, i: int, p: np.ndarray) -> np.ndarray:
@@ -239,9 +239,9 @@ def test_gradients_are_those_of_the_distance(kind: int) -> None:
 
 def test_a_shadow_falls_where_the_light_is_hidden() -> None:
     b = builder()
-    grey = b.material(0, (0.5, 0.5, 0.5), contrast=0.0)
-    b.ground(grey)
-    b.flat((0, 3.0, 4.0), (1, 0, 0), (0, 0, 1), grey)  # overhead, its shadow straight below
+    gray = b.material(0, (0.5, 0.5, 0.5), contrast=0.0)
+    b.ground(gray)
+    b.flat((0, 3.0, 4.0), (1, 0, 0), (0, 0, 1), gray)  # overhead, its shadow straight below
     view = seen(b)
     points = POSE.eye + view.depth.astype(float)[..., None] * rays()
     ground, inside = (

@@ -84,7 +84,7 @@ def test_scale_is_the_mean_distance_from_one() -> None:
 
 
 def test_scale_gradient_adds_up_the_levels() -> None:
-    # 2 × 2 means of the 8 × 8 map: columns 0, 1, 2, 3 → neighbours differ by 1. 4 × 4 means: 0.5 and 2.5 → by 2.
+    # 2 × 2 means of the 8 × 8 map: columns 0, 1, 2, 3 → neighbors differ by 1. 4 × 4 means: 0.5 and 2.5 → by 2.
     # Level 3 is a single pixel. Down the columns nothing changes.
     ramp = torch.tensor([0.0, 0, 1, 1, 2, 2, 3, 3]).expand(1, 1, 8, 8)
     assert scale_gradient_loss(ramp).item() == pytest.approx(3.0)

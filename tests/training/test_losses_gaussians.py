@@ -32,7 +32,7 @@ def test_delta_charges_offsets_beyond_400_in_x_and_y_only() -> None:
 
 
 def test_splat_charges_the_larger_variance_above_and_the_smaller_below() -> None:
-    # Straight ahead at z = 2, a metre is 50 px: variances of (0.3 m)² are 225 px², of (0.1 m)² 25, of (0.004 m)² 0.04.
+    # Straight ahead at z = 2, a meter is 50 px: variances of (0.3 m)² are 225 px², of (0.1 m)² 25, of (0.004 m)² 0.04.
     means = torch.tensor([[[0.0, 0, 2]] * 3])
     variances = torch.tensor([[0.09, 0.01, 5.0], [0.01, 0.01, 5.0], [0.01, 0.000016, 5.0]])
     loss = splat_loss(means, torch.diag_embed(variances)[None], IDENTITY, K, 100, 100)
@@ -92,7 +92,7 @@ def test_the_projection_is_the_rasterizers() -> None:
         assert found[:, 0, i].tolist() == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_normalised_space_gives_the_same_picture_as_camera_space() -> None:
+def test_the_normalized_space_gives_the_same_picture_as_camera_space() -> None:
     means, scales, quats = drawn_scene()
     covars = covariances(scales, quats)
     width, height, focal = 90, 60, 70.0

@@ -101,7 +101,7 @@ def test_every_pixel_of_the_input_view_itself_is_visible() -> None:
 
 def test_a_camera_to_the_right_sees_what_the_input_view_does_not() -> None:
     # At depth 2 the novel pixel u, with x/z = (u − 100) / 100, lies at x = 0.5 + 2 (u − 100) / 100 before the input
-    # camera, so at x/z = 0.25 + (u − 100) / 100 there: at most 1.05 for u ≤ 180. Pixel centres are at halves.
+    # camera, so at x/z = 0.25 + (u − 100) / 100 there: at most 1.05 for u ≤ 180. Pixel centers are at halves.
     mask = see(torch.full((1, 1, SIZE, SIZE), 2.0), moved(x=0.5), moved())
     assert mask[0, 0, 7].tolist() == [True] * 180 + [False] * 20
     assert (mask == mask[:, :, :1]).all()

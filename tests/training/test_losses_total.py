@@ -38,7 +38,7 @@ def predict(depth: torch.Tensor, delta: torch.Tensor, adjustment: torch.Tensor, 
 
 
 def render(prediction: Prediction, x: float, target: torch.Tensor, mask: torch.Tensor | None = None) -> RenderedView:
-    """The picture from x beside the input view, in the camera's normalised space."""
+    """The picture from x beside the input view, in the camera's normalized space."""
     gaussians = prediction.gaussians
     viewmat = torch.eye(4)
     viewmat[0, 3] = -x
@@ -133,7 +133,7 @@ def test_the_papers_weights_are_the_default_and_tables_change_them() -> None:
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        ({"weights": {"colour": 1}}, "no 'colour'; there are color"),
+        ({"weights": {"tint": 1}}, "no 'tint'; there are color"),
         ({"weights": {"color": -1}}, "color must be a number of at least 0"),
         ({"weights": {"color": "1"}}, "color must be a number"),
         ({"weights": {"color": float("nan")}}, "color must be a number"),

@@ -30,6 +30,7 @@ from sharp_cli.training.initial import draw_start, start_network
 from sharp_cli.training.losses.layers import layer_losses, surface_behind
 from sharp_cli.training.phases import picture_side
 from sharp_cli.training.pseudo import random_pose
+from sharp_cli.training.recipes import RECIPES
 from sharp_cli.training.schedule import build_optimizer, learning_rate, mean_decay
 from sharp_cli.training.views import camera_from_ndc, render_ndc_views
 
@@ -51,6 +52,8 @@ def test_other_choices_freeze_what_they_say():
     names = [name for name, _ in empty_network(SIZES).named_parameters()]
     frozen = [name for name in names if not is_trainable(name, "frozen-backbone")]
     assert frozen and all(name.startswith(("encoder.patch_encoder.", "encoder.image_encoder.")) for name in frozen)
+    gaussians = {name.split(".")[0] for name in names if is_trainable(name, "frozen-depth", "full", False)}
+    assert gaussians == {"gaussian_decoder", "prediction_heads"}
     depth = {name.split(".")[0] for name in names if is_trainable(name, "all", "depth")}
     assert depth == {"encoder", "depth_decoder", "depth_head"}
     assert all(is_trainable(name, "all") for name in names)
@@ -126,7 +129,7 @@ def test_muon_has_the_matrices_of_the_vits_and_adam_all_else(monkeypatch: pytest
 
 
 def test_every_preset_loads():
-    presets = {name: load_config(name) for name in preset_names()}
+    presets = {name: load_config(name) for name in preset_names() if name not in RECIPES}
     assert {"preview", "preview-depth", "sharp-stage1", "sharp-stage2", "finetune"} <= presets.keys()
     assert presets["sharp-stage1"].network is None and presets["finetune"].init == "sharp"
     assert presets["preview-depth"].network == presets["preview"].network
@@ -177,7 +180,7 @@ def test_wrong_settings_are_refused_in_a_sentence(settings: list[str], told: str
 
 
 def test_unknown_and_circular_files_are_refused(tmp_path: Path):
-    with pytest.raises(SharpError, match="presets finetune, preview"):
+    with pytest.raises(SharpError, match="presets distill, finetune, labels, preview"):
         load_config("previw")
     (tmp_path / "a.toml").write_text('base = "a.toml"')
     with pytest.raises(SharpError, match="come back to itself"):
@@ -217,12 +220,12 @@ def test_files_are_shuffled_anew_each_round_and_validation_is_kept_apart(tmp_pat
     assert apart.indices == [0, 10]
     assert "pairs number" in samples.describe([0])
     drawn = Ordered(ScenePairs("train", 64), None, 0)
-    assert drawn.describe([2, 3]) == f"drawn scenes of seed {seeds('train')[2]}, {seeds('train')[3]}"
+    assert drawn.describe([2, 3]) == f"synthetic scenes of seed {seeds('train')[2]}, {seeds('train')[3]}"
     later, last = (Ordered(ScenePairs("train", 64), None, seed) for seed in (1, 2**32))
     assert drawn.place(10**7) < later.place(0) and last.place(10**7) in range(2**40)
 
 
-def test_rendering_straight_from_normalised_space_equals_the_decomposed_way():
+def test_rendering_straight_from_normalized_space_equals_the_decomposed_way():
     generator = torch.Generator().manual_seed(0)
 
     def rand(*shape: int) -> torch.Tensor:
@@ -248,7 +251,7 @@ def test_rendering_straight_from_normalised_space_equals_the_decomposed_way():
     assert (seen.depth[0, :, 0] - plain.depth).abs().max() < 2e-2
 
 
-def test_normalised_space_follows_the_principal_point():
+def test_normalized_space_follows_the_principal_point():
     K = torch.tensor([[[50.0, 0, 22], [0, 40, 25], [0, 0, 1]]])
     points = torch.tensor([[-1.0, -1.0, 1.0], [1.0, 0.5, 1.0]]) * torch.tensor([[2.0], [3.0]])
     projected = points @ camera_from_ndc(K, 60, 40)[0].T @ K[0].T
@@ -325,7 +328,7 @@ def test_drawn_start_values_keep_signals_alive(drawn_preview: SharpNetwork, nois
     assert not prediction.delta.any(), "base Gaussians at first"
 
 
-def test_finer_maps_change_little_of_what_coarser_ones_have_learnt(
+def test_finer_maps_change_little_of_what_coarser_ones_have_learned(
     drawn_preview: SharpNetwork, noise: torch.Tensor
 ) -> None:
     with torch.no_grad():

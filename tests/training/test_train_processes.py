@@ -61,6 +61,7 @@ def stored(folder: Path) -> dict:
     return torch.load(find_checkpoints(folder)[-1], weights_only=True)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(config: Path, tmp_path: Path):
     train(load_config(str(config)), tmp_path / "one", torch.device("cpu"))
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
@@ -94,5 +95,5 @@ def test_the_command_prints_the_weights_and_goes_on(config: Path, tmp_path: Path
     assert first.stdout.strip() == str(out / "weights.safetensors")
     again = CliRunner().invoke(app, [*words, "--steps", "2", "--set", "log.validate=1"])
     assert again.exit_code == 0, again.exception
-    assert "after step 1" in again.stderr and "validation: loss" in again.stderr
+    assert "resuming after step 1" in again.stderr and "validation: loss" in again.stderr
     assert stored(out)["step"] == 2

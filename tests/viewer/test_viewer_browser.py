@@ -1,4 +1,4 @@
-"""The page in a real Chromium: the start view is the photo's, as we render it, and nothing is asked of a network."""
+"""The page in a real Chromium: it starts with the photo's view, as sharp renders it, and sends no request."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ import torch
 from chromium import Tab, chromium, find_chromium
 
 from sharp_cli import Gaussians
+from sharp_cli.cameras.trajectories import trajectory
+from sharp_cli.cameras.views import fit_views
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.spherical_harmonics import view_colors
+from sharp_cli.render.pictures import to_srgb8
 from sharp_cli.render.rasterizer import rasterize
+from sharp_cli.render.views import render_views
 from sharp_cli.viewer.export import write_html
 from sharp_cli.viewer.server import viewer_server
 
@@ -75,7 +79,22 @@ def test_the_start_view_is_the_whole_photo_in_any_window(
     assert psnr(shot[::-1], ours) < 20
 
 
-def test_nothing_is_asked_of_a_network(page: str, tab: Tab) -> None:
+def test_a_splat_trained_elsewhere_looks_as_sharp_renders_it(relief: Gaussians, tmp_path: Path, tab: Tab) -> None:
+    """Half transparent, with loud colors: blending in linear light would look quite different."""
+    rng = torch.Generator().manual_seed(0)
+    colors = torch.rand(relief.colors.shape, generator=rng).round()
+    faint = replace(relief, opacities=relief.opacities * 0.3, colors=colors, blending="srgb")
+    write_html(tmp_path / "faint.html", faint, "faint")
+    tab.open(f"{(tmp_path / 'faint.html').as_uri()}?noui", 512, 340)
+    shot = tab.screenshot()
+    views = fit_views(trajectory("still", faint, frames=1), (512, 340))
+    (ours,) = render_views(faint, views)
+    assert psnr(shot, to_srgb8(ours.color[0], "srgb")) >= 30
+    (linear,) = render_views(replace(faint, blending="linear"), views)
+    assert psnr(shot, to_srgb8(linear.color[0])) < 25
+
+
+def test_the_page_sends_no_request(page: str, tab: Tab) -> None:
     tab.requests.clear()
     tab.open(page, 320, 240)
     assert [url for url in tab.requests if not url.startswith("blob:")] == [page]
@@ -94,7 +113,7 @@ def test_it_starts_at_rest_ready_to_orbit_with_little_before_the_photo(relief: G
     first = tab.screenshot()
     assert psnr(first[45:260], rendered(relief, 480, 320)[45:260]) >= 28
     assert tab.evaluate("document.querySelector('.sse-orbitCamera').classList.contains('sse-active')")
-    assert tab.evaluate("document.querySelector('.note').textContent") == "Licencefor <research> only"
+    assert tab.evaluate("document.querySelector('.note').textContent") == "Licensefor <research> only"
     tab.evaluate("new Promise((resolve) => setTimeout(resolve, 400))")
     assert psnr(tab.screenshot(), first) > 45
 
@@ -112,7 +131,7 @@ def test_dragging_turns_the_view_and_r_brings_it_back(relief: Gaussians, page: s
     assert psnr(tab.screenshot(), ours) >= 28
 
 
-def test_colours_that_depend_on_the_direction_arrive(relief: Gaussians, tmp_path: Path, tab: Tab) -> None:
+def test_colors_that_depend_on_the_direction_arrive(relief: Gaussians, tmp_path: Path, tab: Tab) -> None:
     sh = torch.zeros(len(relief), 3, 3)
     sh[:, 0, 0], sh[:, 1, 1], sh[:, 2, 2] = 0.5, -0.3, 0.7  # y in red, z in green, x in blue
     turned = replace(relief, sh=sh)
@@ -120,6 +139,22 @@ def test_colours_that_depend_on_the_direction_arrive(relief: Gaussians, tmp_path
     write_html(tmp_path / "sh.html", turned, "sh")
     tab.open(f"{(tmp_path / 'sh.html').as_uri()}?noui", 256, 170)
     assert psnr(tab.screenshot(), rendered(turned, 256, 170)) >= 28
+
+
+def test_the_served_page_of_degree_four_shows_what_the_exported_one_shows(
+    relief: Gaussians, tmp_path: Path, tab: Tab
+) -> None:
+    generator = torch.Generator().manual_seed(3)
+    splat = replace(relief, sh=torch.randn(len(relief), 24, 3, generator=generator) * 0.1)
+    write_html(tmp_path / "four.html", splat, "four")
+    tab.open(f"{(tmp_path / 'four.html').as_uri()}?noui", 256, 170)
+    exported = tab.screenshot()
+    with viewer_server(splat, "four") as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        tab.open(f"{server.url}?noui", 256, 170)
+        served = tab.screenshot()
+        server.shutdown()
+    assert psnr(served, exported) > 45
 
 
 def test_a_splat_without_a_camera_is_framed_whole(relief: Gaussians, tmp_path: Path, tab: Tab) -> None:
@@ -138,5 +173,5 @@ def test_the_served_page_shows_the_same(relief: Gaussians, tab: Tab) -> None:
         shot = tab.screenshot()
         server.shutdown()
         asked = [url for url in tab.requests if not url.startswith("blob:")]
-        assert asked == [f"{server.url}?noui", f"{server.url}splat.ply"]
+        assert asked == [f"{server.url}?noui", f"{server.url}splat.sog"]
     assert psnr(shot, rendered(relief, 256, 170)) >= 28

@@ -1,4 +1,4 @@
-"""The page's text: what the viewer is told, that nothing of a splat's words becomes markup, and what is vendored."""
+"""The page's text: the viewer's settings, no markup from a splat's words, and what is vendored."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def splat_of(page: str) -> bytes:
 
 
 def test_the_camera_is_the_photos(relief: Gaussians) -> None:
-    told = describe(replace(relief, camera=Camera(400, 200, 100.0)))
-    assert told["photo"]["horizontal_fov"] == pytest.approx(126.8699, abs=1e-3)
-    assert told["photo"]["vertical_fov"] == pytest.approx(90)
-    pose = told["settings"]["cameras"][0]["initial"]
+    found = describe(replace(relief, camera=Camera(400, 200, 100.0)))
+    assert found["photo"]["horizontal_fov"] == pytest.approx(126.8699, abs=1e-3)
+    assert found["photo"]["vertical_fov"] == pytest.approx(90)
+    pose = found["settings"]["cameras"][0]["initial"]
     assert pose["position"] == [0, 0, 0]
     assert pose["target"] == [0, 0, pytest.approx(float(relief.means[:, 2].median()))]
-    track = told["settings"]["animTracks"][0]["keyframes"]["values"]
+    track = found["settings"]["animTracks"][0]["keyframes"]["values"]
     assert track["position"][:3] == [0, 0, 0]
     assert len(track["position"]) == len(track["target"]) == 3 * len(track["fov"])
 
 
 def test_without_a_camera_the_viewer_frames_the_splat(relief: Gaussians) -> None:
-    told = describe(replace(relief, camera=None))
-    assert told["photo"] is None
-    assert told["settings"]["cameras"] == told["settings"]["animTracks"] == []
+    found = describe(replace(relief, camera=None))
+    assert found["photo"] is None
+    assert found["settings"]["cameras"] == found["settings"]["animTracks"] == []
 
 
 def test_a_scene_wholly_behind_the_camera_has_a_target_all_the_same(relief: Gaussians) -> None:
-    told = describe(replace(relief, means=relief.means * torch.tensor([1, 1, -1])))
-    assert told["settings"]["cameras"][0]["initial"]["target"] == [0, 0, 1.0]
+    found = describe(replace(relief, means=relief.means * torch.tensor([1, 1, -1])))
+    assert found["settings"]["cameras"][0]["initial"]["target"] == [0, 0, 1.0]
 
 
-def test_no_gaussian_is_an_error_in_words(tmp_path: Path) -> None:
+def test_an_empty_splat_is_refused(tmp_path: Path) -> None:
     empty = Gaussians(torch.zeros(0, 3), torch.zeros(0, 3), torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, 3))
     with pytest.raises(SharpError, match="no Gaussian"):
         write_html(tmp_path / "empty.html", empty, "empty")
@@ -65,7 +65,7 @@ def test_words_of_a_splat_never_become_markup(relief: Gaussians) -> None:
 
 
 @pytest.mark.parametrize("size", [1, PART - 1, PART, 2 * PART + 1])
-def test_the_splat_stands_in_the_page_in_parts(relief: Gaussians, size: int) -> None:
+def test_the_page_holds_the_splat_in_parts(relief: Gaussians, size: int) -> None:
     splat = bytes(range(256)) * (size // 256 + 1)
     page = b"".join(page_with(relief, "parts", splat[:size])).decode()
     assert splat_of(page) == splat[:size]

@@ -138,7 +138,7 @@ def checkpoint_at(monkeypatch: pytest.MonkeyPatch):
             url=f"{second}/files/something.pt",
             size=len(payload),
             sha256=hashlib.sha256(payload).hexdigest(),
-            licence="For tests only.",
+            license="For tests only.",
             config=SharpConfig(),
             note="a small file",
         )
@@ -168,10 +168,10 @@ def small_tensors() -> dict:
     import torch
 
     from sharp_cli.model.checkpoint import UNUSED
-    from sharp_cli.model.random_weights import SMALL, draw_tensors
+    from sharp_cli.model.random_weights import SMALL, random_tensors
 
     heads = {f"{prefix}{kind}": torch.ones(3) for prefix in UNUSED for kind in ("weight", "bias")}
-    return {**draw_tensors(SMALL), **heads}
+    return {**random_tensors(SMALL), **heads}
 
 
 @pytest.fixture

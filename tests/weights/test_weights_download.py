@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -14,11 +13,17 @@ import filelock
 import pytest
 
 from sharp_cli.errors import SharpError
+from sharp_cli.model.config import SharpConfig
 from sharp_cli.weights import download as module
+from sharp_cli.weights.catalog import Checkpoint
 from sharp_cli.weights.download import download
-from sharp_cli.weights.store import cached_path, find, part_path, resolve
+from sharp_cli.weights.resolve import resolve
+from sharp_cli.weights.store import cached_path, find, part_path
 
 SIZE = 300_000
+
+PATIENCE = (module.ANSWER_SECONDS, module.STALL_SECONDS)
+"""As they are outside tests, which shorten them."""
 
 
 def test_first_source(serve, checkpoint_at):
@@ -143,10 +148,8 @@ def test_a_page_in_between_does_not_spoil_a_part(serve, checkpoint_at):
 
 
 def test_no_server(checkpoint_at):
-    begin = time.monotonic()
     with pytest.raises(SharpError, match="The weights 'test' could not be downloaded") as caught:
         download(checkpoint_at("http://127.0.0.1:9"))
-    assert time.monotonic() - begin < 1
     for way_out in ("--weights preview", "--weights FILE", "SHARP_CACHE", "HF_HOME", "try again online"):
         assert way_out in str(caught.value)
 
@@ -156,30 +159,54 @@ def test_servers_that_never_answer(checkpoint_at, monkeypatch):
     monkeypatch.setattr(module, "ANSWER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         hub, second = (f"http://127.0.0.1:{server.getsockname()[1]}" for server in (one, two))
-        begin = time.monotonic()
         with pytest.raises(SharpError, match=r"does not answer.*does not answer"):
             download(checkpoint_at(hub, second))
-    assert time.monotonic() - begin < 1.0
 
 
 def test_a_name_server_that_never_answers(checkpoint_at, monkeypatch):
     monkeypatch.setattr(module, "STALL_SECONDS", 10.0)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
     over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(30))
-    begin = time.monotonic()
     with pytest.raises(SharpError, match=r"does not answer.*does not answer"):
         download(checkpoint_at("http://hub.invalid", "http://second.invalid"))
-    assert time.monotonic() - begin < 2.5
     over.set()
 
 
-def test_a_slow_network_is_waited_for_once_it_shows_life(serve, checkpoint_at, monkeypatch):
-    monkeypatch.setattr(module, "STALL_SECONDS", 5.0)
-    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.5)
-    hub, second = serve("404"), serve()
-    answer = second.answer
-    second.answer = lambda handler: (time.sleep(0.8), answer(handler))
+def test_a_slow_network_is_waited_for_once_it_shows_life(serve):
+    server = serve()
+    with module.httpx.Client() as client:
+        line = module.Line(client)
+        line.alive, line.deadline = True, line.deadline - 1e6  # the time for a first sign of life is long over
+        response = line.open(module.Source(server.url, dict, 1.0), 0)
+        assert response.status_code == 200
+        response.close()
+
+
+def test_a_first_byte_may_take_ten_seconds():
+    answer, stall = PATIENCE
+    checkpoint = Checkpoint("x", "a/b", "f", "http://localhost/f", 1, "0", "", SharpConfig(), "")
+    assert min(answer * source.share for source in module.sources(checkpoint)) > 10 and stall > 10
+
+
+def test_a_part_without_its_range_falls_to_the_next_source(serve, checkpoint_at):
+    hub, second = serve(), serve()
+
+    def answer(handler):
+        handler.send_response(206)
+        handler.send_header("Content-Length", "3")
+        handler.end_headers()
+        handler.wfile.write(b"abc")
+
+    hub.answer = answer
     assert download(checkpoint_at(hub.url, second.url)).read_bytes() == second.payload
+
+
+def test_an_unfit_exception_from_the_proxy_is_one_sentence(serve, checkpoint_at, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "[::1]")
+    with pytest.raises(SharpError, match=r"could not be downloaded.*NO_PROXY"):
+        download(checkpoint_at(serve().url))
 
 
 def test_offline_means_no_request(serve, checkpoint_at, monkeypatch):
@@ -252,7 +279,7 @@ def test_two_processes_fetch_once(serve, checkpoint_at):
 def test_hub_cache_hit_without_a_request(serve, checkpoint_at, hub_copy, monkeypatch):
     hub = serve()
     checkpoint = checkpoint_at(hub.url, hub.url)
-    monkeypatch.setattr("sharp_cli.weights.store.KNOWN", {"test": checkpoint})
+    monkeypatch.setattr("sharp_cli.weights.resolve.KNOWN", {"test": checkpoint})
     copy = hub_copy(checkpoint, hub.payload)
     assert resolve("test") == download(checkpoint) == copy
     assert hub.requests == []

@@ -13,13 +13,14 @@ import torch
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import PREVIEW
 from sharp_cli.weights.read import Weights, read_weights
+from sharp_cli.weights.resolve import resolve
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def preview() -> Weights:
-    return read_weights(store.resolve(PREVIEW.name))
+    return read_weights(resolve(PREVIEW.name))
 
 
 def test_it_is_small(preview: Weights) -> None:
@@ -29,7 +30,7 @@ def test_it_is_small(preview: Weights) -> None:
 
 
 def test_it_says_what_it_is(preview: Weights) -> None:
-    assert (preview.record["name"], preview.record["licence"]) == (PREVIEW.name, PREVIEW.licence)
+    assert (preview.record["name"], preview.record["licence"]) == (PREVIEW.name, PREVIEW.license)
     assert preview.record["training"]
 
 

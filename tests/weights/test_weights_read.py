@@ -51,7 +51,7 @@ def test_pickle(small_pt, small_tensors, zipped):
     assert all(torch.equal(tensor, small_tensors[name]) for name, tensor in weights.tensors.items())
 
 
-def test_a_known_pickle_has_a_name_and_a_licence(small_pt, monkeypatch):
+def test_a_known_pickle_has_a_name_and_a_license(small_pt, monkeypatch):
     known = catalog.Checkpoint("tiny", "a/b", "f.pt", "", small_pt.stat().st_size, "", "For tests.", SMALL, "")
     monkeypatch.setitem(catalog.KNOWN, "tiny", known)
     assert read_weights(small_pt).record == {"name": "tiny", "licence": "For tests."}

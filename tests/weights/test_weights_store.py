@@ -7,16 +7,17 @@ import pytest
 
 from sharp_cli.errors import SharpError
 from sharp_cli.weights import store
-from sharp_cli.weights.catalog import KNOWN, PREVIEW, RELEASED, known, recognise
+from sharp_cli.weights.catalog import KNOWN, PREVIEW, RELEASED, known, recognize
+from sharp_cli.weights.resolve import resolve
 
 URL = "http://127.0.0.1:9"
 
 
 def test_catalog():
     assert known("sharp") is RELEASED is KNOWN["sharp"]
-    assert recognise(RELEASED.size) is RELEASED and recognise(RELEASED.size + 1) is None
+    assert recognize(RELEASED.size) is RELEASED and recognize(RELEASED.size + 1) is None
     assert (RELEASED.size, len(RELEASED.sha256)) == (2_809_738_232, 64)
-    assert "research" in RELEASED.licence
+    assert "research" in RELEASED.license
     assert known("preview") is PREVIEW
     with pytest.raises(SharpError, match="called 'blunt'; there are: sharp, preview"):
         known("blunt")
@@ -68,26 +69,26 @@ def test_bundled_weights_lie_in_the_package_or_in_the_source_tree(monkeypatch, t
     with pytest.raises(
         SharpError, match=r"'preview' come with sharp-cli, but there is no preview\.safetensors in .*tree"
     ):
-        store.resolve("preview", download=lambda asked: tmp_path)
+        resolve("preview", download=lambda asked: tmp_path)
     for folder in reversed(folders):
         folder.mkdir()
         (folder / PREVIEW.filename).touch()
-        assert store.find(PREVIEW) == store.resolve("preview") == folder / PREVIEW.filename
+        assert store.find(PREVIEW) == resolve("preview") == folder / PREVIEW.filename
 
 
 def test_resolve_a_name(checkpoint_at, monkeypatch, tmp_path):
     checkpoint = checkpoint_at(URL, payload=b"12345")
     monkeypatch.setitem(KNOWN, "test", checkpoint)
-    assert store.resolve("test", download=lambda asked: tmp_path / asked.name) == tmp_path / "test"
+    assert resolve("test", download=lambda asked: tmp_path / asked.name) == tmp_path / "test"
     store.cache_folder().mkdir()
     store.cached_path(checkpoint).write_bytes(b"12345")
-    assert store.resolve("test") == store.cached_path(checkpoint)
+    assert resolve("test") == store.cached_path(checkpoint)
 
 
 def test_resolve_downloads_quietly_by_default(serve, checkpoint_at, monkeypatch, capfd):
     hub = serve()
     monkeypatch.setitem(KNOWN, "test", checkpoint_at(hub.url))
-    assert store.resolve("test").read_bytes() == hub.payload
+    assert resolve("test").read_bytes() == hub.payload
     assert capfd.readouterr() == ("", "")
 
 
@@ -95,10 +96,10 @@ def test_resolve_a_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("sharp").touch()
     Path("mine.pt").touch()
-    assert store.resolve("mine.pt") == store.resolve(Path("mine.pt")) == Path("mine.pt")
-    assert store.resolve("./sharp") == store.resolve(Path("sharp")) == Path("sharp")
+    assert resolve("mine.pt") == resolve(Path("mine.pt")) == Path("mine.pt")
+    assert resolve("./sharp") == resolve(Path("sharp")) == Path("sharp")
     for path in ("none.safetensors", "folder/none", Path("none.PTH")):
         with pytest.raises(SharpError, match=r"No weights file is to be found at .*none"):
-            store.resolve(path)
+            resolve(path)
     with pytest.raises(SharpError, match=r"'blunt' is neither a file nor the name of known weights \(sharp, preview\)"):
-        store.resolve("blunt")
+        resolve("blunt")

@@ -21,7 +21,7 @@ class Live:
     Args:
         doing: the bar's text at first.
         total: how many there are to do.
-        quiet: no bar, and no lines but those that are told always.
+        quiet: no bar, and no lines but those that are always printed.
     """
 
     def __init__(self, doing: str, total: int, quiet: bool = False) -> None:

@@ -4,120 +4,116 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from sharp_cli.batch.events import Listener, RunSummary
 from sharp_cli.cli.display.live import Live, clock
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
-from sharp_cli.runtime.timing import peak_memory
 
 if TYPE_CHECKING:
-    from sharp_cli.batch.pipeline import Job, Outcome
+    from sharp_cli.batch.task import Job, JobResult, Task
+    from sharp_cli.cli.batches import BatchOptions
 
 
-class Report(Live):
-    """Follows a batch on stderr; quiet, it tells of failures only."""
+class Report(Live, Listener):
+    """Follows a run on stderr. Quiet, it shows failures only.
 
-    def __init__(
-        self, total: int, noun: str, doing: str, *, quiet: bool = False, timings: bool = False, debug: bool = False
-    ) -> None:
-        super().__init__("starting", total, quiet)
-        self.total, self.noun, self.doing, self.timings, self.debug = total, noun, doing, timings, debug
-        self.counts: Counter[str] = Counter()
-        self.seconds: Counter[str] = Counter()
-        self.startup: dict[str, float] = {}
-        """Seconds of what is done once, by name; shown in the table."""
-        self.closing = ""
-        """A sentence on the results, told last."""
-        self.gaussians = 0
-        self.start = time.monotonic()
+    Args:
+        total: jobs.
+    """
+
+    def __init__(self, total: int, task: Task[Any, Any], options: BatchOptions) -> None:
+        super().__init__("starting", total, options.quiet)
+        self._total, self._noun, self._doing, self._options = total, task.noun, task.doing, options
+        self._done = self._worked = 0
         self._work_began: float | None = None
         self._part_began: float | None = None
 
     def begun(self, job: Job) -> None:
-        """A job has reached the middle of the pipeline."""
-        self.show(doing=f"{plain(job.source.name)}: {self.doing}")
+        """Name the job that is computed."""
+        self.show(doing=f"{plain(job.source.name)}: {self._doing}")
 
-    def part(self, job: Job, done: int, total: int) -> None:
-        """A job that is worked on in parts has finished one more of them."""
+    def announced(self, text: str) -> None:
+        """Say what is done beside the jobs."""
+        self.show(doing=text)
+
+    def progressed(self, job: Job, done: int, total: int) -> None:
+        """Move the bar within a job."""
         now = time.monotonic()
         if done == 1 or self._part_began is None:
             self._part_began = now
         self._work_began = self._work_began or now
         rate = f", {(done - 1) / (now - self._part_began):.1f} a second" if done > 1 else ""
-        doing = f"{plain(job.source.name)}: {self.doing} {done}/{total}{rate}"
+        doing = f"{plain(job.source.name)}: {self._doing} {done}/{total}{rate}"
         self.show(doing=doing, done=self._done + done / total, left=self._left(done / total))
 
-    def ended(self, outcome: Outcome) -> None:
-        """Count an outcome and tell of it."""
-        self.counts[outcome.status] += 1
-        self.seconds.update(outcome.seconds)
-        self.gaussians += outcome.facts.get("gaussians", 0)
-        done = self._done
-        if outcome.status != "skipped" and self._work_began is None:
-            self._work_began = time.monotonic() - sum(outcome.seconds.values())
-        if outcome.status == "failed":
-            code = getattr(outcome.error, "code", "failed" if isinstance(outcome.error, OSError) else "unexpected")
-            self.line(f"failed: {explain(outcome.reason or '', code)}", style="red", always=True)
-            if self.debug and outcome.error:
-                self.console.print("".join(traceback.format_exception(outcome.error)), markup=False)
-        else:
-            what = "done before" if outcome.status == "skipped" else f"→ {outcome.job.target}"
-            note = f" ({outcome.note})" if outcome.note else ""
-            self.line(f"[{done}/{self.total}] {outcome.job.source} {what}{note}")
-        if self.timings and outcome.status == "made":
-            spent = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in outcome.seconds.items())
-            self.line(f"{outcome.job.source.name}: {spent} s")
-        self.show(done=done, left=self._left())
+    def ended(self, result: JobResult) -> None:
+        """Print a line for a job that was made or failed. What is skipped is only counted."""
+        self._done += 1
+        if result.status != "skipped":
+            self._worked += 1
+            if self._work_began is None:
+                self._work_began = time.monotonic() - sum(result.seconds.values())
+            self._print(result)
+        self.show(done=self._done, left=self._left())
 
-    def close(self, state: str) -> None:
-        """End the display, and print what became of the inputs, seconds per stage and peak memory."""
+    def closed(self, summary: RunSummary) -> None:
+        """End the display, and print the counts, seconds per stage and peak memory."""
         self.stop()
-        if state != "finished":
-            left = self.total - self._done
-            self.line(f"{state}: {left} of {self.total} {self.noun} are left; the same command goes on with them.")
+        if summary.state != "finished":
+            left = summary.total - summary.done
+            self.line(f"{summary.state}: {left} of {summary.total} {self._noun} are left (the same command continues)")
+            if summary.problem and summary.state == "interrupted":  # else the command ends with it
+                self.line(str(summary.problem), always=True)
         if self.quiet:
             return
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-        table.add_column(style="bold")
-        counts = ", ".join(f"{self.counts[status]:,} {status}" for status in ("made", "skipped", "failed"))
-        table.add_row(self.noun, counts)
-        if self.gaussians:
-            table.add_row("Gaussians", f"{self.gaussians:,}")
-        for stage, seconds in self.startup.items():
-            table.add_row(stage, f"{seconds:.2f} s")
-        made = self.counts["made"]
-        for stage, seconds in self.seconds.items():
-            each = f", {seconds / made:.2f} s each" if made > 1 else ""
-            table.add_row(stage, f"{seconds:.2f} s{each}")
-        table.add_row("in all", f"{time.monotonic() - self.start:.2f} s")
-        for kind, size in peak_memory().items():
-            table.add_row(f"peak {kind}", f"{size / 1e9:.2f} GB")
-        self.console.print(table)
-        if self.closing and self.counts["made"]:
-            self.line(self.closing)
+        if summary.counts["skipped"] == summary.total:
+            self.line(f"nothing to do: all {self._noun} are done")
+        self.console.print(_table(summary, self._noun))
 
-    def totals(self) -> dict[str, Any]:
-        """The table's figures, for a record."""
-        seconds = {stage: round(spent, 3) for stage, spent in {**self.startup, **self.seconds}.items()}
-        return {**self.counts, "gaussians": self.gaussians, "seconds": seconds, "peak_memory": peak_memory()}
-
-    @property
-    def _done(self) -> int:
-        return sum(self.counts.values())
+    def _print(self, result: JobResult) -> None:
+        source = result.job.source
+        if result.status == "failed":
+            self.line(f"failed: {explain(result.reason or '', result.code)}", style="red", always=True)
+            if self._options.debug and result.error:
+                self.console.print("".join(traceback.format_exception(result.error)), markup=False)
+            return
+        note = f" ({result.note})" if result.note else ""
+        self.line(f"[{self._done}/{self._total}] {source} → {result.job.target}{note}")
+        if self._options.timings:
+            spent = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in result.seconds.items())
+            self.line(f"{source.name}: {spent} s")
 
     def _left(self, part: float = 0.0) -> str:
-        """How fast it goes and how long it will take, from the work alone: what is skipped takes no time.
+        """The speed and the time left. Counts work alone: what is skipped takes no time.
 
         Args:
-            part: what is done of the job at hand, 0..1.
+            part: how much of the current job is done, 0..1.
         """
         if self._work_began is None:
             return ""
-        worked = self.counts["made"] + self.counts["failed"] + part
+        worked = self._worked + part
         each = (time.monotonic() - self._work_began) / max(worked, 1e-9)
-        left = clock(each * (self.total - self._done - part))
+        left = clock(each * (self._total - self._done - part))
         return f"{each:.1f} s each, {left} left" if worked >= 1 else f"{left} left"
+
+
+def _table(summary: RunSummary, noun: str) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_row(noun, ", ".join(f"{summary.counts[status]:,} {status}" for status in ("made", "skipped", "failed")))
+    if summary.gaussians:
+        table.add_row("Gaussians", f"{summary.gaussians:,}")
+    for stage, seconds in summary.setup_seconds.items():
+        table.add_row(stage, f"{seconds:.2f} s")
+    made = summary.counts["made"]
+    for stage, seconds in summary.seconds.items():
+        each = f", {seconds / made:.2f} s each" if made > 1 else ""
+        table.add_row(stage, f"{seconds:.2f} s{each}")
+    table.add_row("in all", f"{summary.elapsed:.2f} s")
+    for kind, size in summary.peak_memory.items():
+        table.add_row(f"peak {kind}", f"{size / 1e9:.2f} GB")
+    return table

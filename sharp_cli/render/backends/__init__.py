@@ -1,1 +1,1 @@
-"""Rasterizer backends."""
+"""Rasterizer backends, and the choice between them."""

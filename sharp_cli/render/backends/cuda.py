@@ -1,9 +1,9 @@
-"""The CUDA backend: gsplat's rasterization in classic mode, which spec/network.md §10 describes.
+"""The CUDA backend: gsplat's rasterization in classic mode, as docs/network.md §10 describes it.
 
-Read against gsplat 1.5.3: ``radius_clip`` 0 keeps the smallest splats; a splat's box follows from where its alpha
-falls below 1/255 (before 1.5 it was cut at 3σ, hence the version asked for); ``near_plane``, ``far_plane`` and
-``eps2d`` are our near, far and eps2d; "RGB+D" gives Σ w z beside the colours, so that the division by alpha and the
-background stay in one place for both backends.
+Checked against gsplat 1.5.3: ``radius_clip`` 0 keeps the smallest splats. A splat's box ends where its alpha falls
+below 1/255; gsplat before 1.5 cut it at 3σ, hence the minimum version. ``near_plane``, ``far_plane`` and ``eps2d`` are
+our near, far and eps2d. "RGB+D" gives Σ w z beside the colors, so the division by alpha and the background are in one
+place for both backends.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor
 from sharp_cli.errors import SharpError
 
 OLDEST = (1, 5)
-WAY_OUT = (
-    "install it with `pip install 'gsplat>=1.5' packaging ninja` beside a CUDA toolkit (nvcc) that fits torch, "
+REMEDY = (
+    "install it with pip install 'gsplat>=1.5' packaging ninja, beside a CUDA toolkit (nvcc) that fits torch, "
     "or render on the CPU"
 )
 
@@ -38,7 +38,7 @@ def render_cuda(
     """The CUDA backend of :func:`sharp_cli.render.rasterizer.rasterize`; ``gaussians`` are its tensors by name.
 
     Returns:
-        Σ w · colour (C, H, W, 3), the transmittance left over (C, H, W) and Σ w · z (C, H, W), on the GPU.
+        Σ w · color (C, H, W, 3), the remaining transmittance (C, H, W) and Σ w · z (C, H, W), on the GPU.
 
     Raises:
         SharpError: there is no CUDA device, or no working gsplat.
@@ -63,7 +63,7 @@ def render_cuda(
 
 
 def _drop_broken(gaussians: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Leave out Gaussians with a value that is not finite or a zero quaternion: gsplat would draw them as noise."""
+    """Drop Gaussians with a value that is not finite or with a zero quaternion: gsplat would render them as noise."""
     sound = torch.stack([t.flatten(1).isfinite().all(1) if t.ndim > 1 else t.isfinite() for t in gaussians.values()])
     keep = sound.all(0)
     if "quats" in gaussians:
@@ -78,17 +78,21 @@ def load_gsplat() -> Any:
         SharpError: there is no CUDA device, or no working gsplat.
     """
     if not torch.cuda.is_available():
-        raise SharpError("There is no CUDA device that torch can use: render on the CPU instead.")
+        raise SharpError("torch finds no CUDA device (render on the CPU)", code="no_device")
     try:
         version = importlib.metadata.version("gsplat")
         gsplat = importlib.import_module("gsplat")
         kernels = importlib.import_module("gsplat.cuda._backend")._C
-    except Exception as error:  # what goes wrong in a build on the user's machine has no common type
-        raise SharpError(f"Rendering on CUDA needs gsplat, which did not load ({_brief(error)}): {WAY_OUT}.") from error
+    except Exception as error:  # a failed build on the user's machine raises anything
+        raise SharpError(
+            f"cannot load gsplat, which renders on CUDA: {_brief(error)} ({REMEDY})", "no_device"
+        ) from error
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
-        raise SharpError(f"Rendering on CUDA needs gsplat 1.5 or later, and {version} is installed: {WAY_OUT}.")
+        raise SharpError(
+            f"rendering on CUDA needs gsplat 1.5 or later, but {version} is installed ({REMEDY})", "no_device"
+        )
     if kernels is None:
-        raise SharpError(f"gsplat is installed, but its CUDA kernels are not and no CUDA toolkit was found: {WAY_OUT}.")
+        raise SharpError(f"gsplat has no compiled CUDA kernels, and there is no CUDA toolkit ({REMEDY})", "no_device")
     return gsplat
 
 

@@ -1,7 +1,7 @@
-"""Pictures → an H.264 video, an animated GIF or WebP, or a folder of numbered PNG files.
+"""Frames → an H.264 video, an animated GIF or WebP, or a folder of numbered PNG files.
 
-:mod:`encoder` is the way in. Each format has one file with a writer, which takes the frames from an iterator, and a
-reader of the comment that says how the file was made.
+Start with :mod:`encoder`. Each format has one module with a writer, which takes the frames from an iterator, and a
+reader of the comment with the file's provenance.
 """
 
 from sharp_cli.render.encode.encoder import Encoder, Format, open_encoder, read_facts

@@ -1,4 +1,4 @@
-"""How a file was made, as a comment within it: {"sharp": {fact: value}} in JSON and ASCII."""
+"""The provenance of a file as a comment in it: {"sharp": {fact: value}} in JSON and ASCII."""
 
 from __future__ import annotations
 

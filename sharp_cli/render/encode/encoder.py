@@ -1,4 +1,4 @@
-"""One way to write every format: frames go to a thread that encodes while the next one is rendered."""
+"""One way to write every format: a thread encodes frames while the next ones are rendered."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Format = Literal["mp4", "gif", "webp", "png"]
 
 WRITERS = {"mp4": write_mp4, "gif": write_gif, "webp": write_webp, "png": write_png}
 READERS = {"mp4": read_mp4_comment, "gif": read_gif_comment, "webp": read_webp_comment, "png": read_png_comment}
-KINDS = {"mp4": {"rgb"}, "gif": {"rgb"}, "webp": {"rgb", "rgba"}, "png": {"rgb", "rgba", "grey16"}}
+KINDS = {"mp4": {"rgb"}, "gif": {"rgb"}, "webp": {"rgb", "rgba"}, "png": {"rgb", "rgba", "gray16"}}
 
 AHEAD = 2
-"""Frames that wait for the encoder at most; a fast renderer waits rather than filling the memory."""
+"""Most frames that wait for the encoder; a fast renderer then waits instead of filling the memory."""
 
 
 @contextmanager
@@ -38,22 +38,22 @@ def open_encoder(
 ) -> Iterator[Encoder]:
     """Write an animation: give it its frames with :meth:`Encoder.add` inside the ``with`` block.
 
-    It appears at ``path`` when the block ends, complete; after an exception or Ctrl-C whatever stood there before is
-    untouched and nothing else is left. Memory: a few frames (WebP and GIF too, which are compressed as they come).
+    It appears at ``path``, complete, when the block ends. After an exception or Ctrl-C, an older result at ``path`` is
+    untouched and nothing else is left. Memory: a few frames, for every format.
 
     Args:
         path: the file, or for "png" the folder of ``frame_00000.png``, ``frame_00001.png`` and so on. A folder that
             is empty or has only frames of an earlier run is replaced.
-        format: "mp4" (H.264, even sizes), "gif" (at most 50 frames per second), "webp" (lossy) or "png".
-        fps: frames per second, > 0; taken as the nearest fraction with a denominator up to 1001, so that 29.97 and
-            30000/1001 are each exact. GIF shows each frame for whole hundredths of a second, evenly on average.
-        loop: GIF and WebP play for ever rather than once; the others leave that to the player.
-        facts: how the file was made, for :func:`read_facts`.
+        format: "mp4" (H.264; odd sizes are padded), "gif" (at most 50 frames per second), "webp" (lossy) or "png".
+        fps: frames per second, > 0; rounded to a fraction with a denominator up to 1001, so that 29.97 and 30000/1001
+            are both exact. GIF shows each frame for whole hundredths of a second, evenly on average.
+        loop: whether GIF and WebP repeat forever; the other formats leave that to the player.
+        facts: the file's provenance, for :func:`read_facts`.
 
     Raises:
-        ValueError: an unknown format, a rate that is not positive, or no frame at all.
-        SharpError: a GIF of too high a rate, a folder with other files in it, or no H.264 encoder in this PyAV.
-        OSError: the file cannot be written; ``errno`` says why, ``ENOSPC`` for a full disk.
+        ValueError: an unknown format, a rate that is not positive, or no frames.
+        SharpError: too high a rate for a GIF, a folder with other files in it, or a PyAV without an H.264 encoder.
+        OSError: the file cannot be written; ``errno`` gives the reason, ``ENOSPC`` for a full disk.
     """
     if format not in get_args(Format):
         raise ValueError(f"format must be one of {', '.join(get_args(Format))}, not {format}")
@@ -61,7 +61,7 @@ def open_encoder(
     if rate <= 0:
         raise ValueError(f"fps must be positive, not {fps}")
     if format == "gif" and rate > MOST_FPS:
-        raise SharpError(f"A GIF shows at most {MOST_FPS} frames per second: choose fewer, or another format.")
+        raise SharpError(f"a GIF shows at most {MOST_FPS} frames per second (choose fewer or another format)", "usage")
     with (frames_folder if format == "png" else atomic_write)(path) as temporary:
         write = partial(WRITERS[format], temporary, rate=rate, loop=loop, comment=to_comment(facts))
         encoder = Encoder(format, write, path)
@@ -73,28 +73,28 @@ def open_encoder(
 
 
 def read_facts(path: Path, format: Format) -> dict[str, str]:
-    """The facts that a file or folder was written with; empty for one from elsewhere.
+    """The provenance that a file or folder was written with; empty for those of other tools.
 
     Raises:
-        SharpError: it is incomplete, no file of this format, or cannot be read.
+        SharpError: incomplete, not of this format, or unreadable.
     """
     try:
         return from_comment(READERS[format](path)) or {}
     except OSError as error:
-        raise SharpError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise SharpError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 class _StoppedError(Exception):
-    """The frames end early because the caller gave up."""
+    """The frames end early because the caller stopped."""
 
 
 class Encoder:
-    """Takes an animation's frames; made by :func:`open_encoder`."""
+    """Takes an animation's frames; comes from :func:`open_encoder`."""
 
     def __init__(self, format: Format, write: Callable[[Iterator[Frame]], None], path: Path) -> None:
         self._format = format
         self._path = path
-        self._shape: tuple[str, tuple[int, ...]] | None = None
+        self._shape: tuple[str | None, tuple[int, ...]] | None = None
         self._waiting: Queue[Frame | None] = Queue(AHEAD)  # None comes after the last frame
         self._stopped = False
         self._error: BaseException | None = None
@@ -102,31 +102,29 @@ class Encoder:
         self._thread.start()
 
     def add(self, frame: Frame) -> None:
-        """The next frame; it is encoded later, so leave the array unchanged.
+        """Add the next frame. It is encoded later, so do not change the array.
 
         Args:
             frame: (H, W, 3) uint8 sRGB; for "webp" and "png" also (H, W, 4) uint8 with straight alpha, and for "png"
-                (H, W) uint16. All of one shape.
+                (H, W) uint16. All of one kind, and but for "png" of one size.
 
         Raises:
-            ValueError: another kind of frame, a size unlike the first one's, or an odd one for "mp4".
+            ValueError: a kind of frame that the format does not take, or a shape unlike the first frame's.
             SharpError, OSError: encoding an earlier frame failed.
         """
         kind = kind_of(frame)
-        height, width = frame.shape[:2]
         if kind not in KINDS[self._format]:
             raise ValueError(f"{self._format} takes no frames of shape {frame.shape} and type {frame.dtype}")
-        if self._format == "mp4" and (height % 2 or width % 2):
-            raise ValueError(f"mp4 needs an even width and height, not {width} × {height}")
-        if self._shape not in (None, (kind, frame.shape)):
+        shape = kind, () if self._format == "png" else frame.shape  # each .png is a file of its own
+        if self._shape not in (None, shape):
             raise ValueError(f"a frame of shape {frame.shape} among frames of {self._shape}")
-        self._shape = kind, frame.shape
+        self._shape = shape
         if self._error:
             raise self._error
         self._waiting.put(frame)
 
     def _finish(self) -> None:
-        """Encode what is left; raises what went wrong."""
+        """Encode the remaining frames; raise what went wrong."""
         if self._shape is None:
             raise ValueError("an animation needs at least one frame")
         self._waiting.put(None)
@@ -135,7 +133,7 @@ class Encoder:
             raise self._error
 
     def _stop(self) -> None:
-        """Let go of the file, whatever state it is in."""
+        """Close the file in whatever state it is."""
         self._stopped = True
         if self._thread.is_alive():
             self._waiting.put(None)
@@ -145,10 +143,10 @@ class Encoder:
         arriving = self._arriving()
         try:
             write(self._until_stopped(arriving))
-        except BaseException as error:  # it belongs to whoever adds frames
+        except BaseException as error:  # raised where frames are added
             self._error = _named(error, self._path)
         for _ in arriving:
-            pass  # after an error, nobody must wait for a place in the queue
+            pass  # after an error, adding frames must not block
 
     def _arriving(self) -> Iterator[Frame]:
         while (frame := self._waiting.get()) is not None:
@@ -164,9 +162,9 @@ class Encoder:
 
 
 def _named(error: BaseException, path: Path) -> BaseException:
-    """The error with the file's own name, as an OSError or a sentence where libav is its source."""
+    """The error with the file's own name: an OSError, or a SharpError if it comes from libav."""
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, str(path))
     if isinstance(error, FFmpegError):
-        return SharpError(f"{path} could not be encoded: {error.strerror}.")
+        return SharpError(f"cannot encode {path}: {error.strerror}")
     return error

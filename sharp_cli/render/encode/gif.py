@@ -1,7 +1,7 @@
-"""Animated GIF: at most 256 colours a frame, dithered.
+"""Animated GIF: at most 256 colors per frame, dithered.
 
-A clip's frames share one palette for as long as it serves them: changing it makes still surfaces flicker. Facts stand
-in a comment at the end, which a GIF allows anywhere.
+Frames share one palette as long as it fits them, because a change makes still surfaces flicker. The provenance is in a
+comment at the end; a GIF allows comments anywhere.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sharp_cli.render.encode.frame import Frame
 Bytes = npt.NDArray[np.uint8]
 
 MOST_FPS = 50
-"""Browsers show a frame of less than two hundredths of a second for ten."""
+"""Browsers slow down frames shorter than two hundredths of a second to ten hundredths."""
 TICKS = 100  # per second
 
 SAMPLE_EVERY = 3
-"""Palettes come from every third pixel of every third row."""
+"""Palettes are computed from every third pixel of every third row."""
 WORN = 1.25
-"""A palette is replaced when a frame's error with it exceeds this many times that of the frame it was made from."""
-NEGLIGIBLE = 1.0  # of 255; no palette is replaced for less
+"""A palette is replaced when a frame's error exceeds this many times the error of the palette's first frame."""
+NEGLIGIBLE = 1.0  # of 255; smaller errors replace no palette
 
 TRAILER = b"\x3b"
 EXTENSION, COMMENT = b"\x21", b"\xfe"
@@ -47,18 +47,23 @@ def write_gif(path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: bool
             picture = av.VideoFrame.from_ndarray(quantized, format="pal8")  # type: ignore[arg-type]  # its stubs know no pair
             picture.pts, picture.time_base = round(index * TICKS / rate), Fraction(1, TICKS)
             for packet in stream.encode(picture):
-                packet.duration = round((index + 1) * TICKS / rate) - picture.pts  # what the last frame has to go by
+                end = round((index + 1) * TICKS / rate)  # the last frame has no next one to end it
+                packet.duration = end - picture.pts
                 container.mux(packet)
     _append_comment(path, comment)
 
 
 def read_gif_comment(path: Path) -> str | None:
-    """The last comment; SharpError if the file is no GIF or is cut off."""
+    """The last comment.
+
+    Raises:
+        SharpError: not a GIF, or truncated.
+    """
     try:
         with path.open("rb") as file:
             return _last_comment(file)
     except (EOFError, ValueError) as error:
-        raise SharpError(f"{path} is not a complete GIF file.") from error
+        raise SharpError(f"cannot read {path}: not a complete GIF file (render it again)") from error
 
 
 def _quantize(frames: Iterator[Frame]) -> Iterator[tuple[Bytes, Bytes]]:
@@ -78,7 +83,7 @@ def _quantize(frames: Iterator[Frame]) -> Iterator[tuple[Bytes, Bytes]]:
 
 
 def _palette(frame: Frame) -> Bytes:
-    """(256, 3) colours that suit a frame."""
+    """(256, 3) colors for a frame."""
     sample = Image.fromarray(np.ascontiguousarray(frame[::SAMPLE_EVERY, ::SAMPLE_EVERY]))
     colors = sample.quantize(256, Image.Quantize.MEDIANCUT, kmeans=1).getpalette() or []
     palette = np.zeros((256, 3), np.uint8)
@@ -122,7 +127,7 @@ def _last_comment(file: BinaryIO) -> str | None:
             _read(file, 1)
             _sub_blocks(file)
         else:
-            raise ValueError("no block of a GIF")
+            raise ValueError("not a block of a GIF")
     return comment
 
 

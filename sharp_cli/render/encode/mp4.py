@@ -1,7 +1,8 @@
 """H.264 in .mp4, as browsers and phones play it.
 
-Colours are BT.709 of limited range, converted so and marked so: players take unmarked video for BT.601 or BT.709 by
-its size, which shifts greens and reds. The index (moov) stands in front, so that a browser plays while it loads.
+Colors are BT.709 of limited range, and marked as such: players guess BT.601 or BT.709 for unmarked video from its
+size, which shifts greens and reds. The index (moov) comes first, so that a browser plays while it loads. H.264 with
+halved colors has even sizes only: odd ones get one more row or column, a copy of the last.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
 from av.error import FFmpegError
@@ -23,18 +25,19 @@ from sharp_cli.errors import SharpError
 from sharp_cli.render.encode.frame import Frame
 
 ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")
-"""Best first; the last two are those of macOS and Windows."""
+"""Best first; the last two come with macOS and Windows."""
 X264 = {"crf": "18", "preset": "fast"}
-"""Hardly to be told from the frames. "medium" takes half as long again for as many bytes, "veryfast" loses 1 dB."""
+"""Visually lossless. "medium" takes 1.5 times as long for as many bytes, "veryfast" loses 1 dB."""
 BITS_PER_PIXEL = 0.2
-"""For encoders that know no constant quality."""
+"""For encoders without constant quality."""
 
 BT709 = 1
-"""As primaries, as transfer curve and as matrix (ITU-T H.273)."""
+"""The code for primaries, transfer curve and matrix alike (ITU-T H.273)."""
 
 
 def write_mp4(path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: bool, comment: str) -> None:
-    """Encode (H, W, 3) frames of even size; ``loop`` is for formats that can say so."""
+    """Encode (H, W, 3) frames; ``loop`` is for formats that can store it."""
+    frames = map(_even, frames)
     first = next(frames)
     timescale = rate.numerator * (1 + 999 // rate.numerator)  # ticks that every duration is a whole number of
     options = {"movflags": "+faststart", "movie_timescale": str(timescale)}
@@ -47,13 +50,17 @@ def write_mp4(path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: bool
 
 
 def read_mp4_comment(path: Path) -> str | None:
-    """The comment; SharpError if the file is no .mp4 or is cut off."""
+    """The comment in the file.
+
+    Raises:
+        SharpError: not an .mp4 file, or truncated.
+    """
     _check_complete(path)
     try:
         with av.open(str(path), format="mp4") as container:
             return container.metadata.get("comment")
     except FFmpegError as error:
-        raise SharpError(f"{path} is not a readable .mp4 file: {error.strerror}.") from error
+        raise SharpError(f"cannot read {path}: not a valid .mp4 file ({error.strerror})") from error
 
 
 def _encoder() -> str:
@@ -64,8 +71,8 @@ def _encoder() -> str:
             continue
         return name
     raise SharpError(
-        "The installed PyAV has no H.264 encoder: install its published wheel (`pip install --force-reinstall "
-        "--only-binary av av`), or choose gif, webp or png."
+        "the installed PyAV has no H.264 encoder (install its wheel: pip install --force-reinstall --only-binary av "
+        "av; or choose gif, webp or png)"
     )
 
 
@@ -82,8 +89,16 @@ def _stream(container: OutputContainer, frame: Frame, rate: Fraction) -> VideoSt
     return stream
 
 
+def _even(frame: Frame) -> Frame:
+    """Repeat the last row and column where there is an odd number of them."""
+    height, width = frame.shape[:2]
+    if height % 2 == width % 2 == 0:
+        return frame
+    return cast(Frame, np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
+
+
 def _picture(frame: Frame, index: int, rate: Fraction) -> av.VideoFrame:
-    """A frame as YUV; a block's colour is the mean of its four pixels, where swscale's default weighs them coarsely."""
+    """A frame as YUV; a block's color is the mean of its four pixels, which swscale's default weighs coarsely."""
     picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
         format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="AREA"
     )
@@ -92,7 +107,7 @@ def _picture(frame: Frame, index: int, rate: Fraction) -> av.VideoFrame:
 
 
 def _check_complete(path: Path) -> None:
-    """The file's boxes fill it to its end, the index and the pictures among them."""
+    """Check that the file's boxes fill it to its end, and that index and frames are among them."""
     size, place, kinds = path.stat().st_size, 0, set()
     with path.open("rb") as file:
         while place < size:
@@ -102,10 +117,10 @@ def _check_complete(path: Path) -> None:
             if length == 1:
                 length = int.from_bytes(header[8:], "big")
             elif length == 0:
-                length = size - place  # "to the end"; we write none such
+                length = size - place  # "to the end of the file"
             if len(header) < 8 or length < 8:
                 break
             kinds.add(header[4:8])
             place += length
     if place != size or not {b"moov", b"mdat"} <= kinds:
-        raise SharpError(f"{path} is not a complete .mp4 file.")
+        raise SharpError(f"cannot read {path}: not a complete .mp4 file (render it again)")

@@ -1,4 +1,4 @@
-"""Numbered PNG files in a folder: RGB, RGBA or 16-bit grey. The first one tells how they were made."""
+"""Numbered PNG files in a folder: RGB, RGBA or 16-bit gray. The first one holds their provenance."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from sharp_cli.runtime.files import atomic_folder
 
 NAME = re.compile(r"frame_\d{5,}\.png")
 STRAY = {".DS_Store", "Thumbs.db", "desktop.ini"}
-"""Left by file managers that merely showed the folder."""
+"""Files that file managers leave in folders they show."""
 
 COMPRESSION = 3
-"""zlib's usual 6 takes almost three times as long for files 7 % smaller."""
+"""zlib's default of 6 takes almost three times as long for files 7 % smaller."""
 
 
 def frame_name(index: int) -> str:
@@ -32,9 +32,9 @@ FIRST = frame_name(0)
 
 
 def write_png(path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: bool, comment: str) -> None:
-    """Write the frames into the folder; single pictures have no ``rate`` and ``loop``.
+    """Write the frames into the folder; images have no ``rate`` and ``loop``.
 
-    The first one is written last, because it says how many there are.
+    The first one is written last, because it holds the number of frames.
     """
     first = next(frames)
     count = 1
@@ -48,7 +48,11 @@ def write_png(path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: bool
 
 
 def read_png_comment(path: Path) -> str | None:
-    """The comment of the first frame; SharpError if frames of ours are missing or the first is damaged."""
+    """The comment of the first frame.
+
+    Raises:
+        SharpError: some of our frames are missing, or the first one is damaged.
+    """
     names = {entry.name for entry in path.iterdir()}
     if FIRST not in names:
         return None
@@ -58,22 +62,26 @@ def read_png_comment(path: Path) -> str | None:
     if from_comment(comment) is not None and count.isdecimal():
         missing = sum(frame_name(i) not in names for i in range(int(count)))
         if missing:
-            raise SharpError(f"{path} lacks {missing} of its {count} frames.")
+            raise SharpError(f"cannot use {path}: {missing} of its {count} frames are missing (render it again)")
     return comment
 
 
 def frames_folder(path: Path) -> AbstractContextManager[Path]:
-    """A temporary folder to become ``path``; SharpError if files that are not ours stand in the way."""
+    """A temporary folder that becomes ``path``.
+
+    Raises:
+        SharpError: ``path`` is a file, or a folder with files that are not our frames.
+    """
     return atomic_folder(path, _check_replaceable)
 
 
 def _check_replaceable(path: Path) -> None:
     if not path.is_dir():
-        raise SharpError(f"{path} is a file where a folder for frames is to be: move it away or choose another name.")
+        raise SharpError(f"cannot write frames to {path}: it is a file (move it away or choose another name)", "exists")
     names = {entry.name for entry in path.iterdir()} - STRAY
     ours = FIRST in names and all(NAME.fullmatch(name) for name in names)
     if names and not (ours and from_comment(_text(path / FIRST).get("Comment")) is not None):
-        raise SharpError(f"{path} has files of another origin in it: choose another folder for the frames.")
+        raise SharpError(f"cannot replace {path}: it contains other files (choose another folder)", code="exists")
 
 
 def _text(path: Path) -> dict[str, str]:
@@ -82,4 +90,4 @@ def _text(path: Path) -> dict[str, str]:
             image.load()
             return {key: str(value) for key, value in getattr(image, "text", {}).items()}
     except (OSError, ValueError, SyntaxError) as error:
-        raise SharpError(f"{path} is not a complete PNG file.") from error
+        raise SharpError(f"cannot read {path}: not a complete PNG file (render it again)") from error

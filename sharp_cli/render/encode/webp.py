@@ -1,7 +1,7 @@
-"""Animated WebP, lossy, with alpha where the frames have it.
+"""Animated WebP, lossy, with alpha if the frames have it.
 
-libav's muxer writes no metadata, so that the comment is added to the finished file: as XMP, which is what the format
-has for it (developers.google.com/speed/webp/docs/riff_container).
+libav's muxer writes no metadata, so the comment is added to the finished file: as XMP, the format's kind of metadata
+(developers.google.com/speed/webp/docs/riff_container).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.render.encode.frame import Frame, kind_of
 
 OPTIONS = {"quality": "85", "compression_level": "2"}
-"""Level 4, libwebp's usual one, takes 1.7 times as long for files 4 % smaller."""
+"""libwebp's default level of 4 takes 1.7 times as long for files 4 % smaller."""
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -43,7 +43,7 @@ def write_webp(path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: boo
         try:
             stream = container.add_stream("libwebp_anim", rate=rate, options=OPTIONS)
         except UnknownCodecError as error:
-            raise SharpError("The installed PyAV cannot write WebP: choose mp4, gif or png.") from error
+            raise SharpError("the installed PyAV cannot write WebP (choose mp4, gif or png)") from error
         stream.width, stream.height, stream.pix_fmt = width, height, "bgra"
         for index, frame in enumerate(chain([first], frames)):
             picture = av.VideoFrame.from_ndarray(frame, format=source).reformat(format="bgra")
@@ -54,7 +54,11 @@ def write_webp(path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: boo
 
 
 def read_webp_comment(path: Path) -> str | None:
-    """The XMP description; SharpError if the file is no WebP or is cut off."""
+    """The XMP description.
+
+    Raises:
+        SharpError: not a WebP file, or truncated.
+    """
     with path.open("rb") as file:
         for kind, place, length in _chunks(path, file):
             if kind == b"XMP ":
@@ -72,7 +76,7 @@ def _add_comment(path: Path, width: int, height: int, comment: str) -> None:
             flags = file.read(1)[0]
             file.seek(place)
             file.write(bytes([flags | HAS_XMP]))
-        else:  # a single opaque picture, which has no header for further chunks yet
+        else:  # a single opaque image has no header for further chunks yet
             size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
             file.seek(12)
             picture = file.read()
@@ -90,7 +94,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _chunks(path: Path, file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, place and length of each chunk's data, once it is certain that all of the file is there."""
+    """Kind, offset and length of each chunk's data, if the file is complete."""
     size = path.stat().st_size
     header = file.read(12)
     complete = header[:4] == b"RIFF" and header[8:] == b"WEBP" and int.from_bytes(header[4:8], "little") + 8 == size
@@ -102,4 +106,4 @@ def _chunks(path: Path, file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         yield header[:4], place + 8, length
         place += 8 + length + length % 2
     if place != size:
-        raise SharpError(f"{path} is not a complete WebP file.")
+        raise SharpError(f"cannot read {path}: not a complete WebP file (render it again)")

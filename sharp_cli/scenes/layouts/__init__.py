@@ -1,4 +1,4 @@
-"""Kinds of scenes and how often they are drawn: each fills a builder and says how it wants to be photographed."""
+"""Kinds of scenes and how often they are sampled: each fills a builder and says how it wants to be photographed."""
 
 from __future__ import annotations
 

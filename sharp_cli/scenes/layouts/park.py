@@ -70,7 +70,7 @@ def park(b: SceneBuilder) -> Framing:
 
 
 def rolling_ground(b: SceneBuilder, bumps: float) -> Callable[[float, float], float]:
-    """Level ground, or hills ``bumps`` metres high around the camera; returns the height at (x, z)."""
+    """Level ground, or hills ``bumps`` meters high around the camera; returns the height at (x, z)."""
     rng = b.rng
     ground = mixed(b, *GROUNDS[int(rng.integers(len(GROUNDS)))], size=rng.uniform(0.4, 6), level=rng.uniform(0.35, 0.8))
     if bumps == 0:

@@ -1,4 +1,4 @@
-"""A photographed panorama thrown onto the ground and walls around the camera, with drawn things standing in it."""
+"""A photographed panorama thrown onto the ground and walls around the camera, with modeled things standing in it."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _main_thing(b: SceneBuilder, yaw: float) -> float:
 
 
 def _evenly(b: SceneBuilder, low: float, high: float) -> float:
-    """Drawn evenly in the logarithm."""
+    """Sampled evenly in the logarithm."""
     return math.exp(b.rng.uniform(math.log(low), math.log(high)))
 
 
@@ -79,7 +79,7 @@ def _surroundings(b: SceneBuilder, back: float, across: float, distance: float) 
     rng = b.rng
     kind = rng.random()
     high, reach = 1.5 * across + 1.0, 3.0 * (distance + back)
-    repeat = rng.uniform(2, 6)  # of a print, a metre
+    repeat = rng.uniform(2, 6)  # of a print, a meter
     printed = picture(b, "print", across=round(5 * across * repeat), down=round(2 * high * repeat))
     cloth = paint(b, "fabric") if rng.random() < 0.5 else printed
     floor = cloth if rng.random() < 0.3 else paint(b, str(rng.choice(["floor", "fabric", "wood", "road"])))

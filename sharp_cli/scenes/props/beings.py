@@ -32,7 +32,7 @@ def person(b: SceneBuilder, x: float, y: float, z: float, height: float, yaw: fl
 
 
 def portrait(b: SceneBuilder, x: float, y: float, z: float, yaw: float) -> None:
-    """Head and shoulders close up; (x, y, z) is the middle of the face, which looks towards -z at ``yaw`` 0."""
+    """Head and shoulders close up; (x, y, z) is the middle of the face, which looks toward -z at ``yaw`` 0."""
     rng = b.rng
     skin = paint(b, "skin")
     wide, deep = rng.uniform(0.068, 0.082), rng.uniform(0.08, 0.1)

@@ -1,4 +1,4 @@
-"""Losses on the depth adjustment's map S (spec/training.md: scale, grad-scale): it may help, little and smoothly."""
+"""Losses on the depth adjustment's map S (docs/training.md: scale, grad-scale): it may help, little and smoothly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scale_gradient_loss(adjustment: Tensor) -> Tensor:
     """Σ_{k=1..6} E abs ∇(S downsampled by 2^k).
 
     The paper names neither filter nor norm. Downsampling is the mean over 2^k × 2^k pixels; abs ∇ is abs ∂x + abs ∂y
-    between neighbours of the smaller map, as in the tv loss. Levels of fewer than two pixels a side add nothing.
+    between neighbors of the smaller map, as in the tv loss. Levels of fewer than two pixels a side add nothing.
 
     Args:
         adjustment: (B, 1, R, R) factors.

@@ -63,7 +63,7 @@ class LossConfig:
     """Whose disparity gradient fades a Gaussian: its own layer's, or the first layer's for both. The paper does
     not say; a Gaussian can only stretch over an edge of the layer it came from."""
     grad_unit: GradUnit = "pixel"
-    """Whether that gradient is per pixel of the disparity map, or per unit of normalised coordinates (half the
+    """Whether that gradient is per pixel of the disparity map, or per unit of normalized coordinates (half the
     picture). The paper does not say; per unit, its threshold of 0.01 / m would fade every slanted surface."""
     gram: Gram = "pixels"
     """What a Gram matrix is divided by: pixels (the usual mean over positions), or channels times pixels. The paper
@@ -75,8 +75,8 @@ class LossConfig:
         choices = {"percep_views": Views, "alpha_views": Views, "grad_layer": GradLayer}
         for name, kind in {**choices, "grad_unit": GradUnit, "gram": Gram}.items():
             if getattr(self, name) not in get_args(kind):
-                told = ", ".join(get_args(kind))
-                raise SharpError(f"Losses: {name} can be one of {told}, not {getattr(self, name)!r}.")
+                words = ", ".join(get_args(kind))
+                raise SharpError(f"Losses: {name} can be one of {words}, not {getattr(self, name)!r}.")
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> LossConfig:

@@ -1,4 +1,4 @@
-"""Losses on the predicted depth layers (spec/training.md: depth, tv, grad). Disparity here is 1 / depth [1 / m]."""
+"""Losses on the predicted depth layers (docs/training.md: depth, tv, grad). Disparity here is 1 / depth [1 / m]."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def depth_loss(depth: Tensor, true_depth: Tensor) -> Tensor:
 
 
 def tv_loss(depth: Tensor) -> Tensor:
-    """E (abs ∂x 1/D̄_2 + abs ∂y 1/D̄_2): the hidden layer is to be smooth. Differences are between neighbouring pixels.
+    """E (abs ∂x 1/D̄_2 + abs ∂y 1/D̄_2): the hidden layer is to be smooth. Differences are between neighboring pixels.
 
     Args:
         depth: (B, 2, R, R) predicted depth after adjustment [m].
@@ -39,7 +39,7 @@ def tv_loss(depth: Tensor) -> Tensor:
 
 
 def total_variation(values: Tensor) -> Tensor:
-    """Mean absolute difference of horizontal neighbours plus that of vertical ones, of (B, C, H, W), H and W ≥ 2."""
+    """Mean absolute difference of horizontal neighbors plus that of vertical ones, of (B, C, H, W), H and W ≥ 2."""
     across = (values[..., :, 1:] - values[..., :, :-1]).abs().mean()
     down = (values[..., 1:, :] - values[..., :-1, :]).abs().mean()
     return across + down

@@ -1,4 +1,4 @@
-"""Losses on the Gaussians themselves (spec/training.md: delta, splat)."""
+"""Losses on the Gaussians themselves (docs/training.md: delta, splat)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MAX_VARIANCE = 100.0
 """Bounds of a splat's variance in px²: standard deviations of 0.3 and 10 px."""
 
 NEAR = 0.01
-"""Nearer Gaussians are not drawn, so they are not judged."""
+"""Nearer Gaussians are not rendered, so they do not count."""
 
 OVERSCAN = 0.15
-"""How far beyond the picture, in parts of its size, the projection's slope is followed (spec/network.md §10)."""
+"""How far beyond the picture, in parts of its size, the projection's slope is followed (docs/network.md §10)."""
 
 
 def delta_loss(delta: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def splat_loss(means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, widt
     change when the camera rolls. Gaussians nearer than the near plane or behind the camera add 0.
 
     Args:
-        means, covars: (B, N, 3) centres and (B, N, 3, 3) covariances in the world, or in the camera's normalised
+        means, covars: (B, N, 3) centers and (B, N, 3, 3) covariances in the world, or in the camera's normalized
             space: with ``Ks`` of :func:`ndc_intrinsics` and identity poses, that is the same picture.
         viewmats, Ks: (B, 4, 4) world to camera, and (B, 3, 3) intrinsics in pixels.
         width, height: of the picture in pixels.
@@ -45,19 +45,19 @@ def splat_loss(means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, widt
     xx, xy, yy = projected_covariances(means, covars, viewmats, Ks, width, height)
     small, large = principal_variances(xx, xy, yy)
     excess = F.relu(large - MAX_VARIANCE) + F.relu(MIN_VARIANCE - small)
-    drawn = (means @ viewmats[:, 2, :3, None])[..., 0] + viewmats[:, 2, 3:] >= NEAR
-    return torch.where(drawn, excess, torch.zeros_like(excess)).mean()
+    rendered = (means @ viewmats[:, 2, :3, None])[..., 0] + viewmats[:, 2, 3:] >= NEAR
+    return torch.where(rendered, excess, torch.zeros_like(excess)).mean()
 
 
 def ndc_intrinsics(width: int, height: int, like: Tensor) -> Tensor:
-    """(3, 3) intrinsics that project the camera's normalised space, (z · x_ndc, z · y_ndc, z), to pixels."""
+    """(3, 3) intrinsics that project the camera's normalized space, (z · x_ndc, z · y_ndc, z), to pixels."""
     return like.new_tensor([[0.5 * width, 0, 0.5 * width], [0, 0.5 * height, 0.5 * height], [0, 0, 1]])
 
 
 def projected_covariances(
     means: Tensor, covars: Tensor, viewmats: Tensor, Ks: Tensor, width: int, height: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Σ₂ = J W Σ Wᵀ Jᵀ of every Gaussian, as the rasterizer has it with eps2d = 0 (spec/network.md §10).
+    """Σ₂ = J W Σ Wᵀ Jᵀ of every Gaussian, as the rasterizer has it with eps2d = 0 (docs/network.md §10).
 
     One elementwise operation over all Gaussians at a time: a batched product of so small matrices is slower.
 

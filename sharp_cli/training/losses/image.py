@@ -1,4 +1,4 @@
-"""Losses between a rendered and a true picture (spec/training.md: color, alpha)."""
+"""Losses between a rendered and a true picture (docs/training.md: color, alpha)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def fill_masked(rendered: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
-    """The rendered picture with the true one where the mask is false, for losses that see neighbourhoods.
+    """The rendered picture with the true one where the mask is false, for losses that see neighborhoods.
 
     There the two then agree and no gradient flows; unlike black, the true picture brings no new edges in.
     """
@@ -39,7 +39,7 @@ def fill_masked(rendered: Tensor, target: Tensor, mask: Tensor | None) -> Tensor
 def color_loss(rendered: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     """E abs(Î − I) of one view.
 
-    The paper does not name the colour space; both are taken in sRGB, as they are looked at and as the metrics
+    The paper does not name the color space; both are taken in sRGB, as they are looked at and as the metrics
     compare them (a render in linear light goes through ``linear_to_srgb`` first).
 
     Args:
@@ -52,7 +52,7 @@ def color_loss(rendered: Tensor, target: Tensor, mask: Tensor | None = None) -> 
 def alpha_loss(alpha: Tensor, mask: Tensor | None = None) -> Tensor:
     """E BCE(Â, 1) of one view, which is −log Â: every pixel should be covered.
 
-    Where nothing is drawn, the logarithm is taken of the faintest alpha there is.
+    Where nothing is rendered, the logarithm is taken of the faintest alpha there is.
 
     Args:
         alpha: (B, 1, H, W) in [0, 1].

@@ -20,18 +20,18 @@ def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor
     """The terms, all on log(disparity + an offset of a tenth of the picture's mean true disparity and a little).
 
     The logarithm makes near and far scenes weigh alike, and too near as bad as too far: divided by the mean instead,
-    errors in far scenes have no bound on one side only, and pull a young network towards no disparity at all. The
+    errors in far scenes have no bound on one side only, and pull a young network toward no disparity at all. The
     offset keeps what is much farther than the rest of its picture, the sky above all, from counting for much.
 
     - ``scale``: absolute value of the visible layer's mean error, which is a factor on the whole picture;
     - ``shape``: mean absolute error around that mean. Taken together with it, the whole of a picture would pull one way
-      as long as its scale is wrong, and hardly any shape be learnt;
+      as long as its scale is wrong, and hardly any shape be learned;
     - ``edges``: Σ over four halvings of the mean absolute gradient of that error (as MiDaS and Depth Pro have it),
       which makes edges sharp and surfaces smooth;
     - ``hidden``: mean absolute error of the second layer around the same mean, against :func:`surface_behind`.
 
     Args:
-        disparity: (B, 2, R, R) as the network predicts it: focal length over width, divided by depth in metres.
+        disparity: (B, 2, R, R) as the network predicts it: focal length over width, divided by depth in meters.
         true_depth: (B, 1, R, R) [m]; 0 or less where it is not known, infinite for the sky.
         disparity_factor: (B,).
         reach: see :class:`~sharp_cli.training.config.DepthConfig`.
@@ -55,7 +55,7 @@ def layer_losses(disparity: Tensor, true_depth: Tensor, disparity_factor: Tensor
 
 
 def edge_loss(error: Tensor, counted: Tensor) -> Tensor:
-    """Σ_k E abs ∇(error averaged over 2^k × 2^k pixels), k = 0..3, between neighbours whose truth is known.
+    """Σ_k E abs ∇(error averaged over 2^k × 2^k pixels), k = 0..3, between neighbors whose truth is known.
 
     Args:
         error, counted: (B, 1, R, R), 0 and 0 where the truth is not known.

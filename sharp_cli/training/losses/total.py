@@ -96,7 +96,7 @@ def network_splat_loss(gaussians: NdcGaussians, resolution: int) -> Tensor:
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
-    """The number to minimise.
+    """The number to minimize.
 
     Raises:
         ValueError: there are no terms.

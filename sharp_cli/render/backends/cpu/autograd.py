@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.render.backends.cpu.binning import bin_splats
 from sharp_cli.render.backends.cpu.blending import blend, blend_backward
-from sharp_cli.render.backends.cpu.covariance import covariances
 from sharp_cli.render.backends.cpu.layout import CHUNK, Bins, CameraArrays, Canvas, Integers, SplatArrays
 from sharp_cli.render.backends.cpu.projection import camera_arrays, project_backward
 from sharp_cli.runtime.kernels import for_chunks
@@ -33,28 +33,29 @@ def render_cpu(
     """The CPU backend of :func:`sharp_cli.render.rasterizer.rasterize`; ``gaussians`` are its tensors by name.
 
     Returns:
-        Σ w · colour (C, H, W, 3), the transmittance left over (C, H, W) and Σ w · z (C, H, W), on the CPU.
+        Σ w · color (C, H, W, 3), the remaining transmittance (C, H, W) and Σ w · z (C, H, W), on the CPU.
     """
     gaussians = {name: tensor.to("cpu", torch.float32).contiguous() for name, tensor in gaussians.items()}
     if "covars" not in gaussians:
-        gaussians["covars"] = covariances(gaussians["quats"], gaussians["scales"])
+        gaussians["covars"] = covariances(gaussians["scales"], gaussians["quats"])
     poses = zip(viewmats.detach().cpu(), Ks.detach().cpu(), strict=True)
     cameras = [camera_arrays(viewmat, K, width, height, eps2d, near, far) for viewmat, K in poses]
-    pictures: tuple[Tensor, Tensor, Tensor] = _Render.apply(
-        *(gaussians[name] for name in SplatArrays._fields), cameras, (height, width), torch.is_grad_enabled()
+    differentiable = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in gaussians.values())
+    images: tuple[Tensor, Tensor, Tensor] = _Render.apply(
+        *(gaussians[name] for name in SplatArrays._fields), cameras, (height, width), differentiable
     )
-    return pictures
+    return images
 
 
 class _Seen(NamedTuple):
-    """What one camera saw, kept for the way back."""
+    """What one camera sees, kept for the gradient."""
 
     bins: Bins
     last: Integers
 
 
 class _Render(torch.autograd.Function):
-    """Gaussians and cameras → pictures, as :func:`render_cpu` returns them."""
+    """Gaussians and cameras → images, as :func:`render_cpu` returns them."""
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
@@ -72,11 +73,11 @@ class _Render(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *v_pictures: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *v_images: Tensor) -> tuple[Tensor | None, ...]:
         *tensors, transmittance = (tensor.detach() for tensor in ctx.saved_tensors)
         gradients = [torch.zeros_like(tensor) for tensor in tensors]
         gaussians, v_gaussians = (SplatArrays(*(t.numpy() for t in group)) for group in (tensors, gradients))
-        arrays = (tensor.contiguous().numpy() for tensor in (transmittance, *v_pictures))
+        arrays = (tensor.contiguous().numpy() for tensor in (transmittance, *v_images))
         for camera, seen, remaining, *v_arrays in zip(ctx.cameras, ctx.seen, *arrays, strict=True):
             _add_gradients(gaussians, camera, seen, remaining, Canvas(*v_arrays), v_gaussians)
         return *gradients, None, None, None
@@ -97,7 +98,7 @@ def _add_gradients(
     v_canvas: Canvas,
     v_gaussians: SplatArrays,
 ) -> None:
-    """Tiles write their share of a splat's gradient to places of their own, so that sums have one order."""
+    """Every tile writes its share of a splat's gradient to a place of its own, so sums have a fixed order."""
     bins, last = seen
     sides = (bins.boxes[:, 2:] - bins.boxes[:, :2]).astype(np.int64)
     firsts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sides[:, 0] * sides[:, 1])])

@@ -1,4 +1,4 @@
-"""Which splats each tile of the image has to blend, front to back."""
+"""The splats of each tile of the image, front to back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RADIX = 256
 
 
 def bin_splats(gaussians: SplatArrays, camera: CameraArrays) -> Bins:
-    """Project the gaussians and list every tile's splats by depth; equal depths keep their order."""
+    """Project the Gaussians and list every tile's splats by depth; equal depths keep their order."""
     count = len(gaussians.means)
     tiles_x, tiles_y = -(-camera.width // TILE), -(-camera.height // TILE)
     splats, boxes = np.empty((count, 10), np.float32), np.empty((count, 4), np.int16)
@@ -50,7 +50,7 @@ def _scatter(start: int, stop: int, boxes: Shorts, cursors: Longs, tiles_x: int,
 
 @kernel
 def _sort_tiles(start: int, stop: int, starts: Longs, splat_bits: Integers, order: Integers) -> None:
-    """Radix sort by depth: positive floats are in the order of their bits."""
+    """Radix sort by depth: positive floats sort like their bits."""
     longest = 0
     for tile in range(start, stop):
         longest = max(longest, starts[tile + 1] - starts[tile])

@@ -1,8 +1,8 @@
-"""Blending each tile's splats into its pixels, front to back, and the gradient back to front (spec/network.md §10).
+"""Blending each tile's splats into its pixels, front to back, and the gradient back to front (docs/network.md §10).
 
-The innermost loops run along pixel rows without branches, so that the compiler turns them into vector instructions.
-For that all of a tile's planes (transmittance, red, …) lie in one array at fixed distances, indexed by unsigned
-integers, and everything is float32. Rows have a margin so that whole vectors fit beyond a tile's last pixel.
+The innermost loops run along pixel rows without branches, so the compiler vectorizes them. For that, all planes of a
+tile (transmittance, red, …) lie in one array at fixed distances, indexed by unsigned integers, and everything is
+float32. Rows have a margin, so that whole vectors fit beyond a tile's last pixel.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from sharp_cli.render.backends.cpu.layout import FAINTEST, TILE, Bins, Canvas, F
 from sharp_cli.runtime.kernels import kernel
 
 LANES = 8
-"""Pixels are taken in multiples of this."""
+"""Pixels are computed in multiples of this."""
 STRIDE = TILE + LANES
 PLANE = STRIDE * TILE
 RAMP, P1, P2, P3, P4, P5, P6, P7 = (np.uint64(i * PLANE) for i in range(8))
-"""Where planes begin; the first holds the x of each pixel's centre."""
+"""Where planes begin; the first holds the x of each pixel's center."""
 L0, L1, L2, L3, L4, L5, L6, L7, L8, L9 = (np.uint64(i * STRIDE) for i in range(10))
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 LAST_PIXEL = np.float32(TILE - 1)
-SLACK = np.float32(0.01)  # pixels; the test of alpha itself decides
+SLACK = np.float32(0.01)  # pixels; the comparison of alpha itself decides
 LOG2_FAINTEST = np.float32(math.log2(FAINTEST))
 MOST_OPAQUE = np.float32(0.999)
 STOP_AT = np.float32(1e-4)
@@ -38,7 +38,7 @@ C0, C1, C2, C3, C4, C5, C6 = (np.float32(c) for c in EIGHTH_ROOT.convert(kind=np
 
 @kernel
 def _exp2(x: np.float32) -> np.float32:
-    """2^x for x in [−8, 0], to 1e-6 of its value; above that still rising."""
+    """2^x for x in [−8, 0], with a relative error of 1e-6; still rising above 0."""
     x = x if x > LOWEST else LOWEST
     root = ((((((C6 * x + C5) * x + C4) * x + C3) * x + C2) * x + C1) * x) + C0
     root = root * root
@@ -48,7 +48,7 @@ def _exp2(x: np.float32) -> np.float32:
 
 @kernel
 def _span(low: np.float32, high: np.float32) -> tuple[int, int]:
-    """First pixel with its centre at or after ``low`` (or one before), and how many up to ``high``, within a tile."""
+    """First pixel with its center at or after ``low`` (or one before), and the count up to ``high``, within a tile."""
     low, high = low - HALF, high - HALF + SLACK
     if high < ZERO or low > LAST_PIXEL:
         return 0, 0
@@ -58,7 +58,7 @@ def _span(low: np.float32, high: np.float32) -> tuple[int, int]:
 
 @kernel
 def _outline(splat: Floats, left: int, top: int) -> tuple[np.float32, np.float32, int, int, int, int]:
-    """Centre relative to the tile, and the box of the splat in it: first x, width, first y, height."""
+    """Center relative to the tile, and the splat's box in it: first x, width, first y, height."""
     x, y = splat[at.X] - np.float32(left), splat[at.Y] - np.float32(top)
     first_x, width = _span(x - splat[at.HALF_WIDTH], x + splat[at.HALF_WIDTH])
     first_y, height = _span(y - splat[at.HALF_HEIGHT], y + splat[at.HALF_HEIGHT])
@@ -69,9 +69,9 @@ def _outline(splat: Floats, left: int, top: int) -> tuple[np.float32, np.float32
 def _row(
     splat: Floats, x: np.float32, dy: np.float32, first: int, width: int
 ) -> tuple[np.float32, np.float32, int, int]:
-    """One row of a splat: the exponent on its ridge u = 0, the u of its centre's column, first x and width.
+    """One row of a splat: the exponent on its ridge u = 0, the u of its center's column, first x and width.
 
-    ``first`` and ``width`` are those of the whole splat; narrow ones are not worth narrowing down.
+    ``first`` and ``width`` are those of the whole splat; narrow splats keep them.
     """
     v = splat[at.VY] * dy
     ridge = splat[at.PEAK] - v * v
@@ -99,7 +99,7 @@ def _fill_ramp(planes: Floats) -> None:
 def blend(start: int, stop: int, bins: Bins, colors: Floats, canvas: Canvas, last: Integers) -> None:
     """Render tiles ``start`` to ``stop`` into ``canvas``.
 
-    ``last`` (H, W) gets the place in its tile's list of the last splat that a pixel took, −1 for none.
+    ``last`` (H, W) gets the index, in its tile's list, of the last splat that a pixel blends, or −1.
     """
     height, width = last.shape
     tiles_x = (width + TILE - 1) // TILE
@@ -224,7 +224,7 @@ def _blend_splat_backward(
             alpha = full if full < MOST_OPAQUE else MOST_OPAQUE
             alpha = alpha if exponent >= LOG2_FAINTEST else ZERO
             alpha = alpha if rank <= planes[P3 + i] else ZERO
-            # planes: transmittance before this splat, and ∂ of all that lies behind it, weighted
+            # planes: transmittance in front of this splat, and the weighted ∂ of all that lies behind it
             inverse = ONE / (ONE - alpha)
             before = planes[P1 + i] * inverse
             behind = planes[P2 + i]

@@ -1,4 +1,4 @@
-"""What the kernels hand to each other: sizes, columns of arrays, and named groups of arrays."""
+"""What kernels pass to each other: sizes, columns of arrays, and named groups of arrays."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ Integers = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 TILE = 32
-"""Side of a tile in pixels."""
+"""Side of a tile [px]."""
 CHUNK = 1 << 15
 """Gaussians a thread takes at a time."""
 FAINTEST = 1 / 255
-"""A splat ends where its alpha falls below this."""
+"""Alpha at which a splat ends."""
 HALF_LOG2E = 0.5 * math.log2(math.e)
 """exp(−d² / 2) = 2^(−HALF_LOG2E · d²)."""
 
-# What a splat is to the image: columns of the (N, 10) `splats`. With (x, y) the way from its centre to a pixel, its
-# alpha there is 2^(PEAK − u² − v²), u = UX x + UY y and v = VY y: the covariance's inverse in triangular form, which
-# unlike the inverse itself loses no precision on thin splats. Beyond HALF_WIDTH and HALF_HEIGHT alpha is below 1/255.
+# A splat in the image: columns of the (N, 10) `splats`. At an offset (x, y) from its center, its alpha is
+# 2^(PEAK − u² − v²) with u = UX x + UY y and v = VY y. This is the inverse covariance in triangular form, which loses
+# no precision on thin splats, unlike the inverse itself. Beyond HALF_WIDTH and HALF_HEIGHT alpha is below 1/255.
 X, Y, HALF_WIDTH, HALF_HEIGHT, UX, UY, VY, PEAK, DEPTH, INVERSE_UX = range(10)
 
 # A splat's gradients summed over the pixels of one tile: columns of the (M, 10) `sums`. The first six are moments of
-# g = alpha · ∂alpha, the last four the gradients of the splat's colour and depth.
+# g = alpha · ∂alpha, the last four the gradients of the splat's color and depth.
 G, GU, GV, GUU, GUV, GVV, RED, GREEN, BLUE, DEEP = range(10)
 
 
@@ -63,17 +63,17 @@ class CameraArrays(NamedTuple):
 
 
 class Canvas(NamedTuple):
-    """What one camera sees, without a background; or its gradient."""
+    """What one camera sees, without the background; or its gradient."""
 
-    color: Floats  # (H, W, 3) Σ w · colour
-    transmittance: Floats  # (H, W) left over
+    color: Floats  # (H, W, 3) Σ w · color
+    transmittance: Floats  # (H, W) what remains
     depth: Floats  # (H, W) Σ w · z
 
 
 class Bins(NamedTuple):
-    """One camera's splats and where they go; tile t blends the splats order[starts[t] : starts[t + 1]]."""
+    """One camera's splats and their tiles; tile t blends the splats order[starts[t] : starts[t + 1]]."""
 
     splats: Floats  # (N, 10)
-    boxes: Shorts  # (N, 4) tiles a splat touches: first x, first y, last x + 1, last y + 1; all 0 if it is not seen
+    boxes: Shorts  # (N, 4) tiles a splat touches: first x, first y, last x + 1, last y + 1; all 0 if unseen
     starts: Longs  # (tiles + 1,)
     order: Integers  # (M,)

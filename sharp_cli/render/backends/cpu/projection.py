@@ -1,6 +1,6 @@
-"""From Gaussians in the world to ellipses in the image, and the gradient back (spec/network.md §10).
+"""From Gaussians in the world to ellipses in the image, and the gradient back (docs/network.md §10).
 
-Worked out in double precision, which costs little here and keeps long thin splats exact; results are float32.
+Computed in double precision, which costs little here and keeps long thin splats exact; results are float32.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sharp_cli.runtime.kernels import kernel
 def camera_arrays(
     viewmat: Tensor, K: Tensor, width: int, height: int, eps2d: float, near: float, far: float
 ) -> CameraArrays:
-    """One camera: (4, 4) world to camera, (3, 3) intrinsics (skew is not supported), and what else it fixes."""
+    """One camera: (4, 4) world to camera, (3, 3) intrinsics (skew is not supported), and what follows from them."""
     pose, intrinsics = viewmat.double().numpy(), K.double().numpy()
     fx, fy, cx, cy = (float(intrinsics[place]) for place in ((0, 0), (1, 1), (0, 2), (1, 2)))
     beyond_x, beyond_y = 0.15 * width / fx, 0.15 * height / fy
@@ -68,7 +68,7 @@ def project(
         boxes[i] = 0
         x, y, z = _camera_point(gaussians.means, i, camera)
         opacity = float(gaussians.opacities[i])
-        # every test is worded so that NaN fails it
+        # every condition is such that NaN fails it
         if not (camera.near <= z <= camera.far and opacity >= FAINTEST):
             continue
         if not math.isfinite(gaussians.colors[i, 0] + gaussians.colors[i, 1] + gaussians.colors[i, 2]):
@@ -127,8 +127,8 @@ def project_backward(
         for k in range(3):
             v_gaussians.colors[i, k] += total[at.RED + k]
 
-        # with A the triangular form, (u, v) = A (x, y): ∂centre = Aᵀ Σ g (u, v), ∂Σ₂ = ½ Aᵀ Σ g (u, v)(u, v)ᵀ A,
-        # each A divided by HALF_LOG2E; v_xy is both entries off the diagonal together
+        # with A the triangular form, (u, v) = A (x, y): ∂center = Aᵀ Σ g (u, v), ∂Σ₂ = ½ Aᵀ Σ g (u, v)(u, v)ᵀ A,
+        # each A divided by HALF_LOG2E; v_xy is the sum of both entries off the diagonal
         ux, uy, vy = float(bins.splats[i, at.UX]), float(bins.splats[i, at.UY]), float(bins.splats[i, at.VY])
         v_center_x = ux * total[at.GU] / HALF_LOG2E
         v_center_y = (uy * total[at.GU] + vy * total[at.GV]) / HALF_LOG2E
@@ -176,7 +176,7 @@ def _camera_point(means: Floats, i: int, camera: CameraArrays) -> tuple[float, f
 
 @kernel
 def _image_axes(slope_x: float, slope_y: float, z: float, camera: CameraArrays, axes: Doubles) -> None:
-    """J W: what the image's x and y directions are in the world. Slopes are x/z and y/z."""
+    """J W: the image's x and y directions in the world, per pixel. Slopes are x/z and y/z."""
     slope_x = min(max(slope_x, camera.x_low), camera.x_high)
     slope_y = min(max(slope_y, camera.y_low), camera.y_high)
     for k in range(3):
@@ -188,7 +188,7 @@ def _image_axes(slope_x: float, slope_y: float, z: float, camera: CameraArrays, 
 def _image_axis_backward(
     slope: float, z: float, focal: float, low: float, high: float, row: int, rotation: Doubles, v_axes: Doubles
 ) -> tuple[float, float]:
-    """Gradient of one row of :func:`_image_axes` with respect to its own camera coordinate (x or y) and z."""
+    """Gradient of one row of :func:`_image_axes` for its own camera coordinate (x or y) and z."""
     v_straight, v_forward = 0.0, 0.0
     for k in range(3):
         v_straight += v_axes[row, k] * rotation[row, k]
@@ -219,7 +219,7 @@ def _covariance_2d(covars: Floats, i: int, axes: Doubles, eps2d: float, spread: 
 
 @kernel
 def _is_moderate(splat: Floats) -> bool:
-    """Whether nothing in a splat comes near float32's limits; what does is far too thin or far away to matter."""
+    """Whether all values are far from float32's limits; other splats are too thin or too far away to matter."""
     total = 0.0
     for value in splat:
         total += abs(value)
@@ -228,7 +228,7 @@ def _is_moderate(splat: Floats) -> bool:
 
 @kernel
 def _pixel_range(center: float, radius: float, size: int) -> tuple[int, int]:
-    """First and last pixel of a row of ``size`` whose centre lies within ``radius``; first > last if none does."""
+    """First and last pixel of a row of ``size`` with centers within ``radius``; first > last if there is none."""
     first = math.ceil(min(max(center - radius - 0.5, 0.0), float(size)))
     last = math.floor(min(max(center + radius - 0.5, -1.0), float(size - 1)))
     return int(first), int(last)

@@ -1,4 +1,7 @@
-"""Covariance matrices from quaternions and scales, Σ = R diag(s²) Rᵀ, with their gradient."""
+"""Covariance matrices from scales and quaternions on CPUs, Σ = R diag(s²) Rᵀ, with their gradient.
+
+Compiled loops in double precision, which costs little here and keeps long thin Gaussians exact; results are float32.
+"""
 
 from __future__ import annotations
 
@@ -7,44 +10,47 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sharp_cli.render.backends.cpu.layout import CHUNK, Doubles, Floats
 from sharp_cli.runtime.kernels import for_chunks, kernel
 
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
-def covariances(quats: Tensor, scales: Tensor) -> Tensor:
-    """(N, 4) quaternions w, x, y, z of any length and (N, 3) scales → (N, 3, 3), all float32 on the CPU.
+CHUNK = 1 << 15
+"""Gaussians a thread takes at a time."""
 
-    A quaternion of length zero gives NaN, and no gradient.
-    """
-    result: Tensor = _Covariances.apply(quats, scales)
+
+def covariances(scales: Tensor, quats: Tensor) -> Tensor:
+    """:func:`sharp_cli.gaussians.covariance.covariances` for float32 on the CPU; differentiable once."""
+    result: Tensor = _Covariances.apply(scales.contiguous(), quats.contiguous())
     return result
 
 
 class _Covariances(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, quats: Tensor, scales: Tensor) -> Tensor:
-        ctx.save_for_backward(quats, scales)
-        covars = torch.empty(len(quats), 3, 3)
+    def forward(ctx: Any, scales: Tensor, quats: Tensor) -> Tensor:
+        ctx.save_for_backward(scales, quats)
+        covars = scales.new_empty(len(quats), 3, 3)
         for_chunks(_forward, len(quats), CHUNK, quats.detach().numpy(), scales.detach().numpy(), covars.numpy())
         return covars
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, v_covars: Tensor) -> tuple[Tensor, Tensor]:
-        quats, scales = ctx.saved_tensors
+        scales, quats = ctx.saved_tensors
         v_quats, v_scales = torch.empty_like(quats), torch.empty_like(scales)
         arrays = (t.detach().numpy() for t in (quats, scales, v_covars.contiguous(), v_quats, v_scales))
         for_chunks(_backward, len(quats), CHUNK, *arrays)
-        return v_quats, v_scales
+        return v_scales, v_quats
 
 
 @kernel
 def _rotation(quats: Floats, i: int, matrix: Doubles) -> tuple[float, float, float, float, float]:
-    """Write the rotation of quaternion i into ``matrix``; returns the unit quaternion and the length it had."""
-    w, x, y, z = float(quats[i, 0]), float(quats[i, 1]), float(quats[i, 2]), float(quats[i, 3])
+    """Write the rotation of quaternion i into ``matrix``; return the unit quaternion and its former length."""
+    w, x, y, z = np.float64(quats[i, 0]), np.float64(quats[i, 1]), np.float64(quats[i, 2]), np.float64(quats[i, 3])
     length = math.sqrt(w * w + x * x + y * y + z * z)
     w, x, y, z = w / length, x / length, y / length, z / length
     matrix[0, 0] = 1 - 2 * (y * y + z * z)
@@ -64,7 +70,7 @@ def _forward(start: int, stop: int, quats: Floats, scales: Floats, covars: Float
     rotation = np.empty((3, 3))
     for i in range(start, stop):
         _rotation(quats, i, rotation)
-        a, b, c = float(scales[i, 0]) ** 2, float(scales[i, 1]) ** 2, float(scales[i, 2]) ** 2
+        a, b, c = np.float64(scales[i, 0]) ** 2, np.float64(scales[i, 1]) ** 2, np.float64(scales[i, 2]) ** 2
         for row in range(3):
             for column in range(row, 3):
                 value = (
@@ -83,17 +89,19 @@ def _backward(
     rotation, v = np.empty((3, 3)), np.empty((3, 3))
     for i in range(start, stop):
         v_quats[i], v_scales[i] = 0, 0
-        if not v_covars[i].any():  # not drawn, perhaps for not being finite
+        if not v_covars[i].any():  # not rendered, perhaps for a zero quaternion
             continue
         w, x, y, z, length = _rotation(quats, i, rotation)
         for axis in range(3):
-            scale = float(scales[i, axis])
+            scale = np.float64(scales[i, axis])
             v_scale = 0.0
             for row in range(3):
                 # M = R diag(s) and Σ = M Mᵀ, so ∂M = (∂Σ + ∂Σᵀ) M
                 v_m = 0.0
                 for k in range(3):
-                    v_m += (float(v_covars[i, row, k]) + float(v_covars[i, k, row])) * rotation[k, axis] * scale
+                    v_m += (
+                        (np.float64(v_covars[i, row, k]) + np.float64(v_covars[i, k, row])) * rotation[k, axis] * scale
+                    )
                 v[row, axis] = v_m * scale
                 v_scale += v_m * rotation[row, axis]
             v_scales[i, axis] = v_scale

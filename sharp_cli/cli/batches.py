@@ -1,0 +1,129 @@
+"""What the batch commands share: jobs from words, the plan, the run with its record, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sharp_cli.batch.events import RunSummary
+from sharp_cli.batch.jobs import check_side_output, find_jobs, plan
+from sharp_cli.batch.lists import parse_list
+from sharp_cli.batch.manifest import Manifest
+from sharp_cli.batch.pipeline import run
+from sharp_cli.batch.task import Job, Task
+from sharp_cli.cli.display.plain import echo
+from sharp_cli.cli.display.report import Report
+from sharp_cli.cli.remedies import explain
+from sharp_cli.errors import SharpError
+from sharp_cli.runtime.files import remove_leftovers
+
+STDIN = STDOUT = "-"
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """The options of a run that do not change its results."""
+
+    json_file: Path | None
+    timings: bool
+    fail_fast: bool
+    quiet: bool
+    debug: bool
+
+
+def is_debug(context: typer.Context) -> bool:
+    """Whether ``--debug`` was given."""
+    return bool(context.find_root().params.get("debug"))
+
+
+def read_words(inputs: list[str]) -> list[str]:
+    """The inputs as given, with the list on standard input in place of ``-``.
+
+    Raises:
+        typer.BadParameter: an empty name, which would mean the whole folder, or a list that is not one.
+    """
+    if "" in inputs:
+        raise typer.BadParameter("an input has an empty name", param_hint="INPUT")
+    if STDIN not in inputs:
+        return inputs
+    try:
+        listed = parse_list(sys.stdin.buffer.read())
+    except SharpError as error:
+        raise typer.BadParameter(str(error), param_hint="INPUT") from error
+    return [word for given in inputs for word in (listed if given == STDIN else [given])]
+
+
+def choose_jobs(task: Task[Any, Any], words: list[str], out: Path | None) -> list[Job]:
+    """What to work on, and what it becomes.
+
+    Raises:
+        typer.BadParameter: the words make no sense together.
+    """
+    if out is not None and str(out) == STDOUT:
+        raise typer.BadParameter("results cannot be written to stdout (name a file or a folder)", param_hint="--out")
+    try:
+        return find_jobs(task, words, out)
+    except SharpError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def show_plan(task: Task[Any, Any], jobs: list[Job]) -> None:
+    """Print a line for each job to stdout: what would become of it.
+
+    Raises:
+        typer.Exit: with code 1, a job would fail.
+    """
+    failing = False
+    for verdict, job, error in plan(task, jobs):
+        if error:
+            failing = True
+            echo(f"fail  {explain(str(error), error.code)}")
+        else:
+            echo(f"{verdict}  {job.source} → {job.target}")
+    if failing:
+        raise typer.Exit(1)
+
+
+def run_batch(
+    command: str,
+    task: Task[Any, Any],
+    jobs: list[Job],
+    report: Report,
+    settings: dict[str, Any],
+    options: BatchOptions,
+) -> RunSummary:
+    """Run a batch and keep its record.
+
+    Raises:
+        SharpError: the record cannot be written, or would replace something else.
+    """
+    for folder in {job.target.parent for job in jobs}:
+        remove_leftovers(folder)
+    file = options.json_file
+    to_stdout = file is not None and str(file) == STDOUT
+    if file is not None and not to_stdout:
+        check_side_output(file, task, jobs, overwrite=bool(settings.get("overwrite")))
+    manifest = Manifest(None if to_stdout else file, command, settings, jobs)
+    try:
+        return run(jobs, task, [manifest, report], fail_fast=options.fail_fast)
+    finally:
+        if to_stdout:
+            sys.stdout.write(json.dumps(manifest.record, indent=1) + "\n")
+
+
+def finish(summary: RunSummary) -> None:
+    """End the command as its run ended.
+
+    Raises:
+        SharpError: what stopped the run.
+        typer.Exit: with code 1, a job failed.
+    """
+    if summary.problem:
+        raise summary.problem
+    if summary.counts["failed"]:
+        raise typer.Exit(1)

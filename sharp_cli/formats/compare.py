@@ -1,0 +1,90 @@
+"""What a format cost: the errors of one splat against another that holds the same Gaussians."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sharp_cli.errors import SharpError
+from sharp_cli.formats.columns import Floats, SplatColumns, to_columns
+from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.gaussians.spherical_harmonics import SH_C0
+
+VISIBLE = 1 / 255
+"""Gaussians with less opacity are not compared: they are not rendered, and formats pad with them."""
+
+
+class ErrorSpread(NamedTuple):
+    """How errors are distributed over the Gaussians."""
+
+    median: float
+    q999: float  # quantile 99.9 %
+    largest: float
+
+
+class Comparison(NamedTuple):
+    """The errors of each visible Gaussian of a reference, by what they are errors of."""
+
+    compared: int
+    position: ErrorSpread
+    """Distance [m]."""
+    log_scale: ErrorSpread
+    """Largest of the three axes; natural logarithm."""
+    rotation: ErrorSpread
+    """Angle between the orientations [degrees]."""
+    opacity: ErrorSpread
+    color: ErrorSpread
+    """Largest of the three sRGB channels, on a scale from 0 to 1."""
+
+
+def compare_splats(found: Gaussians, reference: Gaussians) -> Comparison:
+    """Compare each visible Gaussian of ``reference`` with the one of ``found`` that is nearest to it.
+
+    Formats may change the order and add or drop what cannot be seen.
+
+    Raises:
+        SharpError: one of them has no visible Gaussian, or SciPy is missing.
+    """
+    a, b = _visible(to_columns(reference)), _visible(to_columns(found))
+    if not len(a.means) or not len(b.means):
+        raise SharpError("there is nothing to compare: a splat has no visible Gaussians")
+    b = b.take(_nearest(b.means, a.means))
+    products = np.abs((a.quats.astype(np.float64) * b.quats).sum(axis=1))
+    lengths = np.linalg.norm(a.quats, axis=1) * np.linalg.norm(b.quats, axis=1)
+    angles = np.degrees(2 * np.arccos((products / np.maximum(lengths, 1e-12)).clip(0, 1)))
+    colors = np.abs(_srgb(a) - _srgb(b)).max(axis=1)
+    return Comparison(
+        len(a.means),
+        _spread(np.linalg.norm(a.means.astype(np.float64) - b.means, axis=1)),
+        _spread(np.abs(a.log_scales - b.log_scales).max(axis=1)),
+        _spread(angles),
+        _spread(np.abs(a.opacities - b.opacities)),
+        _spread(colors),
+    )
+
+
+def _visible(columns: SplatColumns) -> SplatColumns:
+    return columns.take(np.flatnonzero(columns.opacities >= VISIBLE))
+
+
+def _nearest(points: Floats, queries: Floats) -> npt.NDArray[np.int64]:
+    """(Q,) the index of the point nearest to each query."""
+    if len(points) == len(queries) and np.median(np.abs(points - queries)) < 1e-3 * np.ptp(points):
+        return np.arange(len(points))  # the order is the same
+    try:
+        from scipy.spatial import cKDTree
+    except ImportError as error:
+        raise SharpError("comparing splats of different order needs SciPy (pip install scipy)") from error
+    nearest: npt.NDArray[np.int64] = cKDTree(points).query(queries, workers=-1)[1]
+    return nearest
+
+
+def _srgb(columns: SplatColumns) -> Floats:
+    colors: Floats = (0.5 + SH_C0 * columns.dc).clip(0, 1)
+    return colors
+
+
+def _spread(errors: Floats) -> ErrorSpread:
+    return ErrorSpread(*(float(value) for value in np.quantile(errors, [0.5, 0.999, 1.0])))

@@ -1,0 +1,128 @@
+"""The containers of ``.spz`` files: one gzip stream in versions 1 to 3, one zstd frame for each array in version 4."""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sharp_cli.errors import SharpError
+
+MAGIC = 0x5053474E
+HEADER = struct.Struct("<IIIBBBB")
+"""Magic, version, count, degree, fractional bits, flags, reserved (version 4: number of streams)."""
+HEADER_4_BYTES = 32
+STREAM = struct.Struct("<QQ")
+"""Version 4: compressed and plain size of a stream."""
+MAX_DEGREE = {1: 3, 2: 3, 3: 3, 4: 4}
+EXPANSION, SMALL = 64, 1 << 26
+"""A file may expand to this many times its size, or to ``SMALL`` bytes if that is more; real files stay below 5."""
+GZIP = b"\x1f\x8b"
+Bytes = npt.NDArray[np.uint8]
+
+
+class Arrays(NamedTuple):
+    """The arrays of a file and what its header says of them."""
+
+    rows: int
+    degree: int
+    bits: int
+    version: int
+    arrays: list[Bytes]
+
+
+def load_zstd() -> Any:
+    """A module with ``compress`` and ``decompress`` for zstd.
+
+    Raises:
+        SharpError: there is none.
+    """
+    try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+
+            return zstd
+        import zstandard
+
+        return zstandard
+    except ImportError as error:
+        raise SharpError(".spz version 4 needs zstd (pip install zstandard)") from error
+
+
+def array_bytes(count: int, degree: int, version: int) -> list[int]:
+    """Sizes of the arrays: positions, alphas, colors, scales, rotations, harmonics."""
+    coefficients = (degree + 1) ** 2 - 1
+    each = [6 if version == 1 else 9, 1, 3, 3, 3 if version < 3 else 4, 3 * coefficients]
+    return [count * size for size in each]
+
+
+def check_header(content: bytes, file_bytes: int) -> tuple[int, int, int, int]:
+    """Count, degree, fractional bits and version of a header whose arrays can be in a file of this size."""
+    if len(content) < HEADER.size:
+        raise SharpError("it ends in its header")
+    magic, version, count, degree, bits, _, _ = HEADER.unpack_from(content)
+    if magic != MAGIC:
+        raise SharpError("it does not start as an .spz file")
+    if version not in MAX_DEGREE:
+        raise SharpError(f".spz version {version} is unknown (sharp reads 1 to 4)")
+    if degree > MAX_DEGREE[version] or bits > 24:
+        raise SharpError(f"damaged .spz file: degree {degree}, {bits} fractional bits")
+    if sum(array_bytes(count, degree, version)) > max(SMALL, EXPANSION * file_bytes):
+        raise SharpError(f"damaged .spz file: {count:,} Gaussians cannot be in {file_bytes:,} bytes")
+    return count, degree, bits, version
+
+
+def unzip(content: bytes) -> Arrays:
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        head = stream.decompress(content, HEADER.size)
+        count, degree, bits, version = check_header(head, len(content))
+        sizes = array_bytes(count, degree, version)
+        # One byte more than promised shows a file that holds more.
+        body = stream.decompress(stream.unconsumed_tail, sum(sizes) + 1)
+    except zlib.error as error:
+        raise SharpError(f"damaged .spz file: {error}") from error
+    if len(body) != sum(sizes):
+        raise SharpError(f"damaged .spz file: {len(body):,} bytes instead of {sum(sizes):,}")
+    ends = np.cumsum(sizes)
+    arrays = [np.frombuffer(body, np.uint8, size, end - size) for size, end in zip(sizes, ends, strict=True)]
+    return Arrays(count, degree, bits, version, arrays)
+
+
+def unpack_streams(content: bytes) -> Arrays:
+    count, degree, bits, version = check_header(content, len(content))
+    if version != 4 or len(content) < HEADER_4_BYTES:
+        raise SharpError("damaged .spz file: only version 4 is not compressed as a whole")
+    streams, start = content[15], struct.unpack_from("<I", content, 16)[0]
+    sizes = [size for size in array_bytes(count, degree, version) if size]
+    at = start + streams * STREAM.size
+    if streams != len(sizes) or at > len(content):
+        raise SharpError(f"damaged .spz file: {streams} streams instead of {len(sizes)}")
+    zstd, arrays = load_zstd(), []
+    for index, expected in enumerate(sizes):
+        small, plain = STREAM.unpack_from(content, start + index * STREAM.size)
+        if plain != expected or at + small > len(content):
+            raise SharpError("damaged .spz file: a stream's size does not fit")
+        arrays.append(_decompress(zstd, content[at : at + small], expected))
+        at += small
+    arrays += [np.zeros(0, np.uint8)] * (6 - len(arrays))
+    return Arrays(count, degree, bits, version, arrays)
+
+
+def _decompress(zstd: Any, content: bytes, expected: int) -> Bytes:
+    """At most ``expected`` bytes of one zstd frame, whatever its header declares."""
+    try:
+        if hasattr(zstd, "ZstdDecompressor") and sys.version_info < (3, 14):
+            with zstd.ZstdDecompressor().stream_reader(content) as reader:
+                plain = reader.read(expected + 1)
+        else:
+            plain = zstd.ZstdDecompressor().decompress(content, max_length=expected + 1)
+    except Exception as error:  # zstandard's and the standard library's own kinds
+        raise SharpError(f"damaged .spz file: {error}") from error
+    if len(plain) != expected:
+        raise SharpError(f"damaged .spz file: a stream of {len(plain):,} bytes instead of {expected:,}")
+    return np.frombuffer(plain, np.uint8)

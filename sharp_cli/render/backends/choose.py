@@ -1,0 +1,64 @@
+"""Which backend renders: the one place that decides, and that falls back from CUDA to the CPU."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import Literal
+
+import torch
+
+from sharp_cli.errors import SharpError
+
+LOG = logging.getLogger(__name__)
+
+
+def choose_backend(
+    device: str | torch.device = "auto", *, warn: Callable[[str], None] = LOG.warning
+) -> Literal["cpu", "cuda"]:
+    """The rasterizer backend for a device.
+
+    Args:
+        device: "cpu"; "cuda"; or "auto": CUDA if a device is there and gsplat runs on it, else the CPU. Other devices
+            of torch, such as "mps", render on the CPU.
+        warn: gets a sentence if "auto" leaves a CUDA device unused because gsplat does not run; by default it is
+            logged, once.
+
+    Raises:
+        SharpError: "cuda", and there is no CUDA device or no working gsplat.
+    """
+    kind = device.type if isinstance(device, torch.device) else device.partition(":")[0]
+    if kind == "cuda":
+        _check_cuda()
+        return "cuda"
+    if kind != "auto" or not torch.cuda.is_available():
+        return "cpu"
+    reason = _cuda_fault()
+    if reason is None:
+        return "cuda"
+    if warn is LOG.warning:
+        _log_once(reason)
+    else:
+        warn(f"rendering on the CPU: {reason}")
+    return "cpu"
+
+
+def _check_cuda() -> None:
+    from sharp_cli.render.backends.cuda import load_gsplat
+
+    load_gsplat()
+
+
+def _cuda_fault() -> str | None:
+    """Why CUDA does not render here; None if it does."""
+    try:
+        _check_cuda()
+    except SharpError as error:
+        return str(error)
+    return None
+
+
+@cache
+def _log_once(reason: str) -> None:
+    LOG.warning("rendering on the CPU: %s", reason)

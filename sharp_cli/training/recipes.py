@@ -1,0 +1,76 @@
+"""What ``sharp train`` runs: a phase of the network, or a stage that teaches it to see, by the key ``recipe``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sharp_cli.errors import SharpError
+from sharp_cli.training.config import TrainConfig
+from sharp_cli.training.configfile import build, merge, parse_setting, read_table
+from sharp_cli.training.teacher.config import DistillConfig, LabelsConfig, SightConfig, TeacherConfig
+
+StageConfig = TeacherConfig | LabelsConfig | DistillConfig
+RECIPES: dict[str, type[StageConfig]] = {
+    "teacher": TeacherConfig,
+    "labels": LabelsConfig,
+    "distill": DistillConfig,
+    "sight": SightConfig,
+}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run ended."""
+
+    complete: bool
+    """Whether it took its last step."""
+    result: Path
+    """The file that it makes."""
+
+
+def load_recipe(source: str, settings: Iterable[str] = ()) -> TrainConfig | StageConfig:
+    """Read a configuration of any recipe; see :func:`sharp_cli.training.configfile.load_config`."""
+    table = read_table(source, Path())
+    for setting in settings:
+        merge(table, parse_setting(setting))
+    recipe = table.get("recipe")
+    if recipe is None:
+        return build(TrainConfig, table, "")
+    if recipe not in RECIPES:
+        raise SharpError(f"Training: recipe can be one of {', '.join(RECIPES)}, not {recipe!r}.")
+    kind: type[Any] = RECIPES[recipe]
+    config: StageConfig = build(kind, table, "")
+    return config
+
+
+def run_recipe(config: StageConfig, folder: Path, log: Callable[[str], None]) -> Finished:
+    """Run a stage to its end or to a signal; on the CPU.
+
+    Args:
+        log: called with lines about the progress.
+
+    Raises:
+        SharpError: what it needs cannot be used.
+    """
+    from sharp_cli.training.loop import stop_signals
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with stop_signals() as stopped:
+        if isinstance(config, TeacherConfig):
+            from sharp_cli.training.teacher.train import train_teacher
+
+            return Finished(train_teacher(config, folder, log, stopped.is_set), folder / "checkpoint.pt")
+        if isinstance(config, SightConfig):
+            from sharp_cli.training.teacher.sight import teach_sight
+
+            return Finished(teach_sight(config, folder, log, stopped.is_set), folder / "weights.safetensors")
+        if isinstance(config, DistillConfig):
+            from sharp_cli.training.teacher.distill import distill
+
+            return Finished(distill(config, folder, log, stopped.is_set), folder / "weights.safetensors")
+        from sharp_cli.training.teacher.label_folder import label_folder
+
+        return Finished(True, label_folder(config, folder, log))

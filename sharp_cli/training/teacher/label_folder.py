@@ -1,0 +1,37 @@
+"""Label a folder of photos with trained teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sharp_cli.errors import SharpError
+from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
+from sharp_cli.training.teacher.config import LabelsConfig
+from sharp_cli.training.teacher.labels import label_photos, write_labels
+from sharp_cli.training.teacher.train import load_teacher
+
+LABELS = "labels.safetensors"
+
+
+def label_folder(config: LabelsConfig, folder: Path, log: Callable[[str], None]) -> Path:
+    """Write what teachers say of a folder's photos, and return the file.
+
+    Args:
+        folder: gets ``labels.safetensors``.
+        log: called with lines about the progress.
+
+    Raises:
+        SharpError: there is no photo, or a teacher or a photo cannot be read.
+    """
+    paths = sorted(path for path in Path(config.photos).glob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    if not paths:
+        raise SharpError(f"There are no photos in {config.photos}.")
+    teachers = [load_teacher(Path(teacher), Path(config.features)) for teacher in config.teachers]
+
+    def views(path: Path) -> int:
+        return config.views_of_varied if path.name.startswith(config.varied) else config.views
+
+    labels = label_photos(teachers, paths, views, log)
+    write_labels(folder / LABELS, labels, {"photos": str(len(paths))})
+    return folder / LABELS

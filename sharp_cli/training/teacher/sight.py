@@ -1,0 +1,152 @@
+"""Teach the network's depth path end to end: encoder, depth decoder, depth head, from labels and truth.
+
+The depth phases of `sharp train` see synthetic scenes alone. This one shows photos beside them, so that the decoder
+learns to read what an encoder has learned from photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sharp_cli.model.network import SharpNetwork
+from sharp_cli.runtime.memory import keep_freed_memory
+from sharp_cli.training.config import OptimizerConfig, Phase, TrainConfig
+from sharp_cli.training.freezing import UNUSED, VITS, is_trainable
+from sharp_cli.training.initial import start_network
+from sharp_cli.training.losses.layers import surface_behind
+from sharp_cli.training.precision import choose_training_dtype
+from sharp_cli.training.schedule import Optimizers, learning_rate
+from sharp_cli.training.state import WEIGHTS, without_folders, write_trained
+from sharp_cli.training.teacher.augment import degrade, recolor
+from sharp_cli.training.teacher.config import SightConfig
+from sharp_cli.training.teacher.losses import WEIGHTS as TERM_WEIGHTS
+from sharp_cli.training.teacher.losses import disparity_losses, floored
+from sharp_cli.training.teacher.material import Material, load_material, validate_disparity
+from sharp_cli.training.teacher.stage import Stage, run_stage
+
+PHASES: dict[int, Phase] = {1: "coarsest", 2: "coarse", 4: "depth"}
+"""By windows along a picture's side: which phase trains the same values."""
+CELLS = 128
+"""Largest side of the disparity maps that are compared: labels have no finer detail."""
+HIDDEN, REACH = 0.4, 0.04
+"""Weight of the second layer's term, and how far the surface behind an edge goes on (share of the side)."""
+OFFSET = 0.02
+"""Share of a picture's mean disparity below which differences fade."""
+CLIP = 2.0
+BETAS = (0.9, 0.99)
+
+
+def teach_sight(
+    config: SightConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
+) -> bool:
+    """Teach, or go on from the folder's checkpoint; runs on the CPU.
+
+    Args:
+        folder: gets ``checkpoint.pt``, and at the end ``weights.safetensors``.
+        log: called with lines about the progress.
+        stop: asked after each step; true ends the run with a checkpoint.
+
+    Returns:
+        Whether the last step was reached.
+
+    Raises:
+        SharpError: weights, labels, pictures or a checkpoint cannot be used.
+    """
+    keep_freed_memory()
+    material = load_material(config)
+    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was generated does not
+    network, origin = start_network(TrainConfig(init=config.init))
+    network.backbone_dtype = choose_training_dtype("auto", torch.device("cpu"))
+    rates = OptimizerConfig(config.lr, 0.03 * config.lr, config.warmup)
+    settings = {key: value for key, value in asdict(config).items() if key not in ("drawn", "measured", "labels")}
+    optimizer = choose_values(network.train(), config)
+    stage = Stage.of(network, optimizer, {**settings, "kept": list(config.kept)})
+    finished = run_stage(
+        stage,
+        folder,
+        config.steps,
+        lambda model: sight_losses(model, config, material),
+        lambda step: learning_rate(step, config.steps, rates),
+        ema=config.ema,
+        clip=CLIP,
+        save_every=config.save_every,
+        validate=lambda model: validate_disparity(
+            lambda images: predict(model, images)[:, 0].clamp(min=1e-4).log(),
+            material.held_out,
+            config.side * network.config.image_size,
+        ),
+        log=log,
+        stop=stop,
+    )
+    if finished:
+        assert isinstance(stage.mean, SharpNetwork)
+        photos = config.batch if config.labels else 0
+        samples = config.steps * (photos + config.synthetic_batch + config.measured_batch)
+        entry = {"steps": stage.step, "samples": samples, "seconds": round(stage.seconds)}
+        entry |= {"config": without_folders(settings)}
+        write_trained(folder / WEIGHTS, stage.mean, origin, folder.resolve().name, entry)
+    return finished
+
+
+def choose_values(network: SharpNetwork, config: SightConfig) -> Optimizers:
+    """Let gradients flow to what is trained, and give it an optimizer: ViTs apart, at a rate of their own."""
+    kept = {f"blocks.{block}." for block in range(max(network.encoder.latent_blocks) + 1)}
+    kept |= {"cls_token", "pos_embed", "patch_embed"}
+    first = tuple(f"encoder.patch_encoder.{name}" for name in kept)
+    vits: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        trained = is_trainable(name, "all", PHASES[config.side], False) and not name.startswith(UNUSED)
+        in_vit = name.startswith(VITS)
+        trained = trained and not (in_vit and (not config.vit_lr or name.startswith(first)))
+        parameter.requires_grad_(trained)
+        if trained:
+            (vits if in_vit else others).append(parameter)
+    groups = [{"params": others, "times": 1.0}, *([{"params": vits, "times": config.vit_lr}] if vits else [])]
+    return Optimizers([torch.optim.Adam(groups, lr=config.lr, betas=BETAS)])
+
+
+def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """(B, 3, S, S) pictures in [0, 1] of one, two or four windows → (B, 2, H, H) disparity."""
+    assert isinstance(model, SharpNetwork)
+    whole = images.shape[-1] == model.config.resolution
+    return model.predict_disparity(images) if whole else model.predict_coarse_disparity(images)
+
+
+def sight_losses(model: nn.Module, config: SightConfig, material: Material) -> dict[str, Tensor]:
+    """Weighted terms of the loss on the next batch."""
+    assert isinstance(model, SharpNetwork)
+    side = config.side * model.config.image_size
+    cells = min(CELLS, side // 2)
+    images, true, _ = material.batch(config, side, cells, model.config.grid)
+    return layer_terms(predict(model, degrade(recolor(images))), true)
+
+
+def layer_terms(disparity: Tensor, true: Tensor) -> dict[str, Tensor]:
+    """Weighted terms of both layers.
+
+    Args:
+        disparity: (B, 2, R, R) as the network predicts it.
+        true: (B, H, H) with R a multiple of H; 0 where not known.
+    """
+    known = true > 0
+    counted = known.float()
+    true = floored(true, known)
+    found = disparity.float()
+    if found.shape[-1] != true.shape[-1]:
+        found = F.interpolate(found, true.shape[1:], mode="area")
+    pixels = counted.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+    offset = OFFSET * (true * counted).sum(dim=(1, 2), keepdim=True) / pixels
+    seen, behind = ((layer + offset).log() for layer in found.clamp(min=1e-4).unbind(1))
+    terms = disparity_losses(seen, true + offset, known)
+    losses = {name: TERM_WEIGHTS[name] * term.mean() for name, term in terms.items()}
+    scale = ((seen - (true + offset).log()) * counted).sum(dim=(1, 2), keepdim=True) / pixels
+    hidden = surface_behind(true[:, None], known[:, None], REACH)[:, 0]
+    error = (behind - (hidden + offset).log() - scale.detach()).abs() * counted
+    return {**losses, "hidden": HIDDEN * (error.sum(dim=(1, 2), keepdim=True) / pixels).mean()}
