@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -144,6 +145,15 @@ class TrainConfig:
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
+        for table in (self.optimizer, self.depth, self.pseudo):
+            for name, value in vars(table).items():
+                if isinstance(value, float) and not math.isfinite(value):
+                    raise SharpError(f"Training: {name} must be a number, not {value}.")
+        counts = {"data.workers": self.data.workers, "checkpoints.every": self.checkpoints.every}
+        counts |= {f"log.{name}": getattr(self.log, name) for name in ("every", "pictures", "validate", "samples")}
+        for name, count in counts.items():
+            if count < 0:
+                raise SharpError(f"Training: {name} must be 0 or more, not {count}.")
         positive: dict[str, float] = {"steps": self.steps, "batch": self.batch, "micro_batch": self.micro_batch}
         positive |= {"checkpoints.keep": self.checkpoints.keep, "optimizer.lr": self.optimizer.lr}
         for name, value in positive.items():

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import remove_leftovers
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.training.config import TrainConfig
@@ -65,6 +66,8 @@ def train(
     Raises:
         SharpError: what is needed is not there, does not fit, or a loss is not finite.
     """
+    if folder.exists() and not folder.is_dir():
+        raise SharpError(f"cannot train into {folder}: it is a file (choose a folder)")
     if device.type == "cpu":
         keep_freed_memory()
     with join_world(device, config.batch, config.micro_batch) as world, stop_signals() as stopped:

@@ -11,6 +11,7 @@ import torch
 from training_runs import posed_folder, tiny_config
 
 from sharp_cli.cli.display.train import show_training
+from sharp_cli.errors import SharpError
 from sharp_cli.training.events import Event, Report, Started, StepDone, Stopped
 from sharp_cli.training.loop import train
 
@@ -51,3 +52,25 @@ def test_training_loads_no_command_line():
     code = "import sys, sharp_cli.training.loop; print([m for m in sys.modules if m.startswith('sharp_cli.cli')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": {"lr": float("nan")}},
+        {"optimizer": {"clip": float("inf")}},
+        {"data": {"workers": -1}},
+        {"log": {"every": -1}},
+        {"checkpoints": {"every": -2}},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes: dict, tmp_path: Path) -> None:
+    with pytest.raises(SharpError, match="must be"):
+        tiny_config(tmp_path, **changes)
+
+
+def test_a_run_into_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SharpError, match="it is a file"):
+        train(tiny_config(posed_folder(tmp_path / "data")), tmp_path / "file", torch.device("cpu"))
+    assert (tmp_path / "file").read_text() == "mine"
