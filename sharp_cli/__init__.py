@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sharp_cli.errors import SharpError
     from sharp_cli.formats.ply import read_ply, write_ply
     from sharp_cli.formats.registry import read_splat, write_splat
-    from sharp_cli.gaussians.fitting import Fit, fit
+    from sharp_cli.gaussians.fit import Fit
+    from sharp_cli.gaussians.fitting import fit
     from sharp_cli.gaussians.gaussians import Camera, Gaussians
     from sharp_cli.photo import FocalOverride, Photo, read_photo
     from sharp_cli.predictor import Predictor, load_predictor
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Camera": "gaussians.gaussians",
     "FilmSettings": "render.film",
-    "Fit": "gaussians.fitting",
+    "Fit": "gaussians.fit",
     "FocalOverride": "photo",
     "Gaussians": "gaussians.gaussians",
     "Photo": "photo",

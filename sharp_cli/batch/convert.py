@@ -23,7 +23,7 @@ from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
-    from sharp_cli.gaussians.fitting import Fit
+    from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
     from sharp_cli.model.precision import Precision
     from sharp_cli.photo import FocalOverride, Photo

@@ -15,7 +15,7 @@ from sharp_cli.runtime.timing import Stopwatch
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
-    from sharp_cli.gaussians.fitting import Fit
+    from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
 
 PAGE = ".html"

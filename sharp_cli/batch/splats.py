@@ -13,7 +13,7 @@ from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
-    from sharp_cli.gaussians.fitting import Fit
+    from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
 
 SPLAT_SUFFIXES = frozenset(f".{known.suffix.rpartition('.')[2]}" for known in FORMATS if known.reader)

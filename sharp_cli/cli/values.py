@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from sharp_cli.cli.choices import VideoFormat
-from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
-    from sharp_cli.gaussians.fitting import Fit
+    from sharp_cli.gaussians.fit import Fit
     from sharp_cli.photo import FocalOverride
     from sharp_cli.render.encode import Format
 
@@ -113,8 +112,7 @@ def choose_fit(max_gaussians: int | None, min_opacity: float, crop: str | None, 
     """
     if max_gaussians is None and not min_opacity and crop is None and max_depth is None:
         return None
-    import_torch()
-    from sharp_cli.gaussians.fitting import Fit
+    from sharp_cli.gaussians.fit import Fit
 
     box, distance = None, None
     if crop is not None:

@@ -6,7 +6,7 @@ Every function takes Gaussians and returns new ones in the same order; cameras a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,26 +14,12 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.covariance import covariances, decompose
+from sharp_cli.gaussians.fit import Fit
 from sharp_cli.gaussians.gaussians import Gaussians
 
 TENSORS = ("means", "scales", "quats", "opacities", "colors", "sh")
 APART = 0.15
 """Blocks whose depths differ by more than this share of the nearest are merged last: they lie across an edge."""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What is wanted of a splat; the defaults keep everything."""
-
-    max_gaussians: int | None = None
-    min_opacity: float = 0.0
-    """In [0, 1]; more transparent Gaussians go."""
-    box: tuple[float, float, float, float, float, float] | None = None
-    """Smallest x, y, z and largest x, y, z [m] of the centers that stay."""
-    max_distance: float | None = None
-    """From the origin, where the photo was taken [m]."""
-    max_depth: float | None = None
-    """Along z [m]."""
 
 
 @torch.inference_mode()

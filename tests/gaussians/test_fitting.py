@@ -10,8 +10,8 @@ from splats import grid_splat, hostile_splat, random_splat
 
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.covariance import covariances
+from sharp_cli.gaussians.fit import Fit
 from sharp_cli.gaussians.fitting import (
-    Fit,
     crop_box,
     crop_depth,
     crop_distance,
