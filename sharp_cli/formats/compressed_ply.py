@@ -18,9 +18,11 @@ import torch
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.chunks import CHUNK, in_chunks
+from sharp_cli.formats.columns import SMALLEST_SCALE
 from sharp_cli.formats.ply_header import Element, Header, check_size
 from sharp_cli.formats.ply_rows import read_blocks
-from sharp_cli.formats.ply_write import SMALLEST_SCALE, fact_comments
+from sharp_cli.formats.ply_write import fact_comments
+from sharp_cli.formats.quaternions import largest_first, with_largest
 from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
@@ -179,10 +181,7 @@ def _pack_rotations(quats: Floats) -> Integers:
     """(N, 4) rotations → (N,) words: which component is the largest, and the other three in their order."""
     quats = quats / np.maximum(np.abs(quats).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
     quats /= np.linalg.norm(quats, axis=1, keepdims=True)  # of numbers around 1, whose squares do not overflow
-    largest = np.abs(quats).argmax(axis=1)
-    rows = np.arange(len(quats))
-    quats = quats * np.where(quats[rows, largest] < 0, -1, 1)[:, None]
-    others = quats[np.arange(4) != largest[:, None]].reshape(-1, 3)
+    largest, others = largest_first(quats)
     return _pack(others / np.sqrt(2) + 0.5, (10, 10, 10)) | largest.astype(np.uint32) << np.uint32(30)
 
 
@@ -190,11 +189,7 @@ def _unpack_rotations(words: Integers) -> Floats:
     """(N,) words → (N, 4) unit quaternions."""
     fractions = _unpack(words, (2, 10, 10, 10))
     others = (fractions[:, 1:] - np.float32(0.5)) * np.float32(np.sqrt(2))
-    missing = (words >> np.uint32(30))[:, None] == np.arange(4, dtype=np.uint32)
-    quats = np.empty((len(words), 4), np.float32)
-    quats[~missing] = others.ravel()
-    quats[missing] = np.sqrt(np.maximum(0, 1 - (others**2).sum(axis=1)))
-    return quats
+    return with_largest((words >> np.uint32(30)).astype(np.int64), others)
 
 
 def _pack_harmonics(gaussians: Gaussians, order: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | None:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SplatColumns, to_columns
+from sharp_cli.formats.columns import SplatColumns, half_turned, to_columns
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata
 from sharp_cli.formats.reading import reading
 from sharp_cli.gaussians.gaussians import Gaussians
@@ -36,7 +36,7 @@ def write_glb(path: str | PathLike[str], gaussians: Gaussians, provenance: Mappi
     Raises:
         OSError: the file cannot be written.
     """
-    columns = to_columns(gaussians)
+    columns = half_turned(to_columns(gaussians))
     attributes = _attributes(columns, gaussians.colors.cpu().float().numpy())
     views: list[dict[str, Any]] = []
     accessors: list[dict[str, Any]] = []
@@ -82,34 +82,21 @@ def read_glb_metadata(path: Path) -> dict[str, str]:
 
 
 def _attributes(columns: SplatColumns, linear: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
-    half_turn = np.array([1, -1, -1], np.float32)
-    vector = columns.quats[:, 1:] * half_turn
     colors = np.column_stack([linear.clip(0, 1), columns.opacities])
     values: dict[str, npt.NDArray[Any]] = {
-        "POSITION": columns.means * half_turn,
+        "POSITION": columns.means,
         "COLOR_0": np.rint(255 * colors).astype(np.uint8),
-        f"{EXTENSION}:ROTATION": np.column_stack([vector, columns.quats[:, 0]]).astype("<f4"),
+        f"{EXTENSION}:ROTATION": np.roll(columns.quats, -1, axis=1).astype("<f4"),
         f"{EXTENSION}:SCALE": np.exp(columns.log_scales).astype("<f4"),
         f"{EXTENSION}:OPACITY": columns.opacities.astype("<f4"),
         f"{EXTENSION}:SH_DEGREE_0_COEF_0": columns.dc.astype("<f4"),
     }
     if columns.sh is not None:
-        signs = _half_turn_signs()
         for index in range(columns.sh.shape[1]):
             degree = int(np.sqrt(index + 1))
             name = f"{EXTENSION}:SH_DEGREE_{degree}_COEF_{index + 1 - degree * degree}"
-            values[name] = np.ascontiguousarray(columns.sh[:, index] * signs[index], "<f4")
+            values[name] = np.ascontiguousarray(columns.sh[:, index], "<f4")
     return values
-
-
-def _half_turn_signs() -> npt.NDArray[np.float32]:
-    """(15,) signs by which harmonics of degrees 1 to 3 change when y and z are negated.
-
-    A harmonic of degree l and order m, in the order m = −l … l, is even or odd in y by the sign of m (odd for m < 0),
-    and even or odd in z by l + m.
-    """
-    signs = [(-1 if m < 0 else 1) * (-1) ** (degree + m) for degree in range(1, 4) for m in range(-degree, degree + 1)]
-    return np.array(signs, np.float32)
 
 
 def _accessor(values: npt.NDArray[Any], view: int) -> dict[str, Any]:

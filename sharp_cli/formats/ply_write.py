@@ -13,6 +13,7 @@ from plyfile import PlyData, PlyElement
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.columns import SMALLEST_SCALE
 from sharp_cli.formats.metadata import blending_fact
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, FULL_COEFFICIENTS, PlyLayout, vertex_names
@@ -23,7 +24,6 @@ from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.gaussians.spherical_harmonics import SH_C0, sh_degree
 from sharp_cli.runtime.files import atomic_write
 
-SMALLEST_SCALE = 1e-12  # meters; far below anything visible, with a finite logarithm
 SMALLEST_OPACITY, LARGEST_OPACITY = 1e-7, 1 - 2**-24
 
 CHUNK = 1 << 13

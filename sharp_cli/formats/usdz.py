@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import to_columns
+from sharp_cli.formats.columns import half_turned, to_columns
 from sharp_cli.formats.metadata import to_metadata, write_with_record
 from sharp_cli.gaussians.gaussians import Gaussians
 
@@ -29,8 +29,7 @@ def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapp
         from pxr import Gf, Sdf, Usd, UsdGeom, UsdUtils, UsdVol, Vt
     except ImportError as error:
         raise SharpError("writing .usdz needs usd-core (pip install 'sharp-cli[usd]')") from error
-    columns = to_columns(gaussians, max_degree=0)
-    half_turn = np.array([1, -1, -1], np.float32)
+    columns = half_turned(to_columns(gaussians, max_degree=0))
     with TemporaryDirectory() as folder:
         layer = Path(folder) / "splat.usdc"
         stage = Usd.Stage.CreateNew(str(layer))
@@ -39,10 +38,10 @@ def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapp
         field = UsdVol.ParticleField3DGaussianSplat.Define(stage, "/Splat")
         stage.SetDefaultPrim(field.GetPrim())
         prim = field.GetPrim()
-        turned = np.column_stack([columns.quats[:, 1:] * half_turn, columns.quats[:, 0]])
+        real_last = np.roll(columns.quats, -1, axis=1)
         values = {
-            "positions": Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(columns.means * half_turn)),
-            "orientations": Vt.QuatfArray.FromNumpy(np.ascontiguousarray(turned, np.float32)),
+            "positions": Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(columns.means)),
+            "orientations": Vt.QuatfArray.FromNumpy(np.ascontiguousarray(real_last, np.float32)),
             "scales": Vt.Vec3fArray.FromNumpy(np.exp(columns.log_scales)),
             "opacities": Vt.FloatArray.FromNumpy(np.ascontiguousarray(columns.opacities)),
             "radiance:sphericalHarmonicsCoefficients": Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(columns.dc)),
@@ -50,7 +49,7 @@ def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapp
         for name, value in values.items():
             prim.GetAttribute(name).Set(value)
         prim.GetAttribute("radiance:sphericalHarmonicsDegree").Set(0)
-        low, high = (columns.means * half_turn).min(axis=0), (columns.means * half_turn).max(axis=0)
+        low, high = columns.means.min(axis=0), columns.means.max(axis=0)
         extent = Vt.Vec3fArray([Gf.Vec3f(*map(float, low)), Gf.Vec3f(*map(float, high))])
         prim.CreateAttribute("extent", Sdf.ValueTypeNames.Float3Array).Set(extent)
         stage.Save()
