@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -59,8 +60,7 @@ def distill(
     if config.encoder == "patch":
         keep_first_blocks(reader, network)
     rates = OptimizerConfig(config.lr, 0.02 * config.lr, config.warmup, muon=config.muon)
-    settings = {key: value for key, value in asdict(config).items() if key not in ("drawn", "measured", "labels")}
-    stage = Stage.of(reader, build_optimizer(reader, rates), {**settings, "kept": list(config.kept)})
+    stage = Stage.of(reader, build_optimizer(reader, rates), stage_settings(config))
     finished = run_stage(
         stage,
         folder,
@@ -77,16 +77,22 @@ def distill(
     if finished:
         assert isinstance(stage.mean, Reader)
         encoder.load_state_dict(stage.mean.encoder.state_dict())
-        photos = config.batch if config.labels else 0
-        samples = config.steps * (photos + config.synthetic_batch + config.measured_batch)
-        entry = {
-            "steps": stage.step,
-            "samples": samples,
-            "seconds": round(stage.seconds),
-            "config": without_folders(settings),
-        }
-        write_trained(folder / WEIGHTS, network, origin, folder.resolve().name, entry)
+        write_trained(folder / WEIGHTS, network, origin, folder.resolve().name, training_entry(config, stage))
     return finished
+
+
+def stage_settings(config: DistillConfig) -> dict[str, Any]:
+    """What a checkpoint must agree on: everything but where the material comes from."""
+    settings = {key: value for key, value in asdict(config).items() if key not in ("drawn", "measured", "labels")}
+    return {**settings, "kept": list(config.kept)}
+
+
+def training_entry(config: DistillConfig, stage: Stage) -> dict[str, Any]:
+    """The stage as the record of the weights it ends in has it."""
+    photos = config.batch if config.labels else 0
+    samples = config.steps * (photos + config.synthetic_batch + config.measured_batch)
+    entry = {"steps": stage.step, "samples": samples, "seconds": round(stage.seconds)}
+    return {**entry, "config": without_folders(stage.settings)}
 
 
 def keep_first_blocks(reader: Reader, network: SharpNetwork) -> None:

@@ -7,7 +7,6 @@ learns to read what an encoder has learned from photos.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -22,9 +21,10 @@ from sharp_cli.training.initial import start_network
 from sharp_cli.training.losses.layers import surface_behind
 from sharp_cli.training.precision import choose_training_dtype
 from sharp_cli.training.schedule import Optimizers, learning_rate
-from sharp_cli.training.state import WEIGHTS, without_folders, write_trained
+from sharp_cli.training.state import WEIGHTS, write_trained
 from sharp_cli.training.teacher.augment import degrade, recolor
 from sharp_cli.training.teacher.config import SightConfig
+from sharp_cli.training.teacher.distill import stage_settings, training_entry
 from sharp_cli.training.teacher.losses import WEIGHTS as TERM_WEIGHTS
 from sharp_cli.training.teacher.losses import disparity_losses, floored
 from sharp_cli.training.teacher.material import Material, load_material, validate_disparity
@@ -64,9 +64,8 @@ def teach_sight(
     network, origin = start_network(TrainConfig(init=config.init))
     network.backbone_dtype = choose_training_dtype("auto", torch.device("cpu"))
     rates = OptimizerConfig(config.lr, 0.03 * config.lr, config.warmup)
-    settings = {key: value for key, value in asdict(config).items() if key not in ("drawn", "measured", "labels")}
     optimizer = choose_values(network.train(), config)
-    stage = Stage.of(network, optimizer, {**settings, "kept": list(config.kept)})
+    stage = Stage.of(network, optimizer, stage_settings(config))
     finished = run_stage(
         stage,
         folder,
@@ -86,11 +85,7 @@ def teach_sight(
     )
     if finished:
         assert isinstance(stage.mean, SharpNetwork)
-        photos = config.batch if config.labels else 0
-        samples = config.steps * (photos + config.synthetic_batch + config.measured_batch)
-        entry = {"steps": stage.step, "samples": samples, "seconds": round(stage.seconds)}
-        entry |= {"config": without_folders(settings)}
-        write_trained(folder / WEIGHTS, stage.mean, origin, folder.resolve().name, entry)
+        write_trained(folder / WEIGHTS, stage.mean, origin, folder.resolve().name, training_entry(config, stage))
     return finished
 
 
