@@ -39,7 +39,7 @@ USUAL_RANGE = 1.5
 class Section(NamedTuple):
     """What a section's header says."""
 
-    count: int
+    rows: int
     room: int
     """Gaussians whose bytes the section takes up."""
     bucket_size: int
@@ -97,7 +97,7 @@ def _columns(
     end = at + section.room * row.itemsize
     if end > len(content):
         raise SharpError(f"damaged .ksplat file: {section.room:,} Gaussians cannot be in {len(content):,} bytes")
-    rows = np.frombuffer(content, row, section.count, at)
+    rows = np.frombuffer(content, row, section.rows, at)
     means = rows["means"].astype(np.float32)
     if level > 0:
         centers = np.frombuffer(content, "<f4", 3 * section.buckets, start + 4 * section.partial).reshape(-1, 3)
@@ -120,8 +120,8 @@ def _columns(
 def _bucket_of(section: Section, lengths: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
     """(count,) the bucket of each Gaussian: the full ones hold ``bucket_size`` each, then those with ``lengths``."""
     sizes = np.concatenate([np.full(min(section.full, section.buckets), section.bucket_size), lengths]).astype(np.int64)
-    buckets = np.searchsorted(sizes.cumsum(), np.arange(section.count), side="right")
-    if section.count and buckets[-1] >= section.buckets:
+    buckets = np.searchsorted(sizes.cumsum(), np.arange(section.rows), side="right")
+    if section.rows and buckets[-1] >= section.buckets:
         raise SharpError("damaged .ksplat file: its buckets do not hold its Gaussians")
     return buckets
 
@@ -150,5 +150,5 @@ def _together(parts: list[SplatColumns]) -> SplatColumns:
         if part.sh is not None:
             sh[start : start + len(part.means), : part.sh.shape[1]] = part.sh
         start += len(part.means)
-    joined = [np.concatenate(values) for values in zip(*(part[:5] for part in parts), strict=True)]
-    return SplatColumns(*joined, sh if most else None)
+    means, log_scales, quats, opacities, dc = map(np.concatenate, zip(*(part[:5] for part in parts), strict=True))
+    return SplatColumns(means, log_scales, quats, opacities, dc, sh if most else None)
