@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sharp_cli.cli import convert, doctor, evaluate, export, formats, inspect, render, train, view, weights
+from sharp_cli.cli import convert, doctor, evaluate, export, formats, inspect, panorama, render, train, view, weights
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
 from sharp_cli.errors import SharpError
@@ -27,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert.convert)
+app.command("panorama")(panorama.panorama)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
