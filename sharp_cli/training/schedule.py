@@ -64,7 +64,9 @@ def build_optimizer(network: nn.Module, config: OptimizerConfig) -> Optimizers:
     parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2))]
     if matrices:
         if not hasattr(torch.optim, "Muon"):
-            raise SharpError(f"optimizer.muon needs torch 2.9 or newer; this is {torch.__version__}.")
+            raise SharpError(
+                f"optimizer.muon needs torch 2.9 or later, and this is {torch.__version__} (or set it to 0)"
+            )
         group = {"params": matrices, "times": config.muon}
         parts.append(torch.optim.Muon([group], lr=config.lr, weight_decay=config.weight_decay))
     return Optimizers(parts)
