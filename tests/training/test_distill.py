@@ -64,8 +64,8 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
 
     measured = MeasuredConfig(str(tmp_path / "measured"))
     taught = DistillConfig(
-        init=str(tiny_weights), labels=str(file), drawn=synthetic, measured=measured, steps=2, batch=2, synthetic_batch=1,
-        measured_batch=1, warmup=1,
+        init=str(tiny_weights), labels=str(file), drawn=synthetic, measured=measured, steps=2, batch=2,
+        synthetic_batch=1, measured_batch=1, warmup=1,
     )  # fmt: skip
     weights = read_weights(run(taught, tmp_path / "distilled"))
     before = read_weights(tiny_weights)
