@@ -16,6 +16,9 @@ STRIDE = 2
 LARGEST = 1 << 14
 """Largest size allowed: a damaged file must not ask for a network that no machine can hold."""
 
+MOST_BLOCKS = 256
+"""Of a ViT: each block costs milliseconds to set up, before any tensor of the file is looked at."""
+
 INVALID = "invalid network config"
 
 
@@ -54,7 +57,8 @@ class SharpConfig:
             value = getattr(self, field.name)
             for number in value if isinstance(value, tuple) else (value,):
                 smallest = 0 if field.name == "latent_blocks" else 1
-                if not isinstance(number, int) or not smallest <= number <= LARGEST:
+                largest = MOST_BLOCKS if field.name == "depth" else LARGEST
+                if not isinstance(number, int) or not smallest <= number <= largest:
                     raise SharpError(f"{INVALID}: {field.name} cannot be {value!r}")
         if self.window % self.patch_size or self.grid % 8:
             raise SharpError(

@@ -82,6 +82,24 @@ class PseudoConfig:
 
 
 @dataclass(frozen=True)
+class PhotosConfig:
+    """Photos that phase ``full`` learns depth from beside its scenes, which would undo what photos taught."""
+
+    labels: str = ""
+    """A file of the recipe ``labels``; empty for none."""
+    measured: str = ""
+    """A folder of photos with measured depth, beside the labels; empty for none. See
+    :mod:`sharp_cli.datasets.measured_depth`."""
+    photos: int = 1
+    """Labeled views for each micro-batch."""
+    measured_photos: int = 1
+    smallest: float = 0.5
+    """Share of a view's side that a crop has at least."""
+    weight: float = 1.0
+    """Of their loss beside that of the scenes."""
+
+
+@dataclass(frozen=True)
 class LogConfig:
     """How often a run reports, in steps; 0 for never."""
 
@@ -142,12 +160,13 @@ class TrainConfig:
     depth: DepthConfig = field(default_factory=DepthConfig)
     depth_in_full: float = 0.0
     """Weight of the depth phase's loss in phase ``full``, beside the paper's losses."""
+    sight: PhotosConfig = field(default_factory=PhotosConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
     log: LogConfig = field(default_factory=LogConfig)
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
-        for table in (self.optimizer, self.depth, self.pseudo):
+        for table in (self.optimizer, self.depth, self.sight, self.pseudo):
             for name, value in vars(table).items():
                 if isinstance(value, float) and not math.isfinite(value):
                     raise SharpError(f"{INVALID}: {name} must be a number, not {value}")
@@ -156,6 +175,8 @@ class TrainConfig:
         for name, count in counts.items():
             if count < 0:
                 raise SharpError(f"{INVALID}: {name} must be 0 or more, not {count}")
+        if self.sight.labels and self.phase != "full":
+            raise SharpError(f"{INVALID}: sight.labels needs phase 'full' (the recipe 'sight' trains depth alone)")
         positive: dict[str, float] = {"steps": self.steps, "batch": self.batch, "micro_batch": self.micro_batch}
         positive |= {"checkpoints.keep": self.checkpoints.keep, "optimizer.lr": self.optimizer.lr}
         for name, value in positive.items():

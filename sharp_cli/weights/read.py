@@ -16,6 +16,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import check_tensors, used_names
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.precision import DTYPES
+from sharp_cli.weights.bounds import check_pickle
 from sharp_cli.weights.catalog import LICENSE_KEY, recognize
 from sharp_cli.weights.store import SUFFIXES
 
@@ -98,6 +99,7 @@ def read_pickle(path: Path, start: bytes) -> dict[str, Tensor]:
     is_zip = start == b"PK\x03\x04"
     if not is_zip and start[:1] != b"\x80":
         raise SharpError(f"cannot read {path}: not a file that torch saved")
+    check_pickle(path, is_zip)
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     except Exception as error:  # torch raises many types for damaged files

@@ -19,6 +19,9 @@ from sharp_cli.weights.read import read_weights
 
 FORMAT_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 
+LONGEST_HEADER = 100_000_000
+"""Bytes; the safetensors library reads no longer ones."""
+
 
 def write_weights(
     path: str | os.PathLike[str],
@@ -38,7 +41,7 @@ def write_weights(
         dtype: float32, float16 or bfloat16.
 
     Raises:
-        SharpError: a value too large for fp16, or the file cannot be written.
+        SharpError: a value too large for fp16, a record of a hundred megabytes, or the file cannot be written.
     """
     stored = json.dumps({**record, **config.to_dict()}, ensure_ascii=False)
     header: dict[str, Any] = {"__metadata__": {"format": "pt", "sharp_config": stored}}
@@ -48,6 +51,8 @@ def write_weights(
         header[name] = {"dtype": FORMAT_NAMES[dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
+    if len(text) > LONGEST_HEADER:
+        raise SharpError(f"cannot write {path}: its record has more than {LONGEST_HEADER // 10**6} MB (shorten it)")
     try:
         with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
             file.write(struct.pack("<Q", len(text)) + text)

@@ -133,6 +133,10 @@ def test_a_sparse_file_is_refused_before_it_fills_the_memory(cases: Path, tmp_pa
         file.write(b"end_header\n" + bytes(3_000_000) + rows)
     with pytest.raises(SharpError, match=r"3,000,000 rows of 'face' stand before"):
         read_ply(path)
+    many = b"element face 200000\n" + b"".join(b"property list uchar int v%d\n" % k for k in range(10))
+    path.write_bytes(header.replace(b"element vertex", many + b"element vertex") + b"end_header\n" + bytes(2_000_100))
+    with pytest.raises(SharpError, match=r"rows of 'face' stand before"):
+        read_ply(path)
 
 
 @pytest.mark.parametrize(("name", "count"), [("minimal-v3.spz", 4), ("minimal-v4.spz", 4), ("minimal.splat", 4)])

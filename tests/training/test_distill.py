@@ -12,9 +12,10 @@ from measured import write_measured
 from PIL import Image
 
 from sharp_cli.errors import SharpError
-from sharp_cli.training.config import TrainConfig
+from sharp_cli.training.config import PhotosConfig, TrainConfig
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.recipes import StageConfig, run_recipe
+from sharp_cli.training.teacher.beside import PhotosBeside
 from sharp_cli.training.teacher.config import (
     DistillConfig,
     DrawnConfig,
@@ -57,7 +58,7 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
     file = run(seen, tmp_path / "labels")
     labels = read_labels(file)
     assert labels.photos.tolist() == [0, 1, 1, 1]
-    assert labels.images.shape == (4, 3, 192, 192)
+    assert labels.images.shape == (4, 3, 256, 256)
     assert labels.log_disparities.shape == (4, 96, 96)
     assert labels.features.shape[2:] == (12, 12)
     assert labels.features.isfinite().all()
@@ -103,6 +104,41 @@ def test_sight_trains_what_its_pictures_run_through(tiny_weights: Path, side: in
         assert (value.grad is not None) == value.requires_grad, name
     assert network.encoder.image_encoder.patch_embed.proj.weight.requires_grad
     assert not network.encoder.patch_encoder.patch_embed.proj.weight.requires_grad
+
+
+def test_sight_keeps_what_it_is_asked_to_keep(tiny_weights: Path) -> None:
+    network, _ = start_network(TrainConfig(init=str(tiny_weights)))
+    config = SightConfig(vit_lr=0.1, muon=20.0, keep=("encoder.patch_encoder.",))
+    optimizer = choose_values(network.train(), config)
+    trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
+    assert not any(name.startswith("encoder.patch_encoder.") for name in trained)
+    assert "encoder.image_encoder.blocks.0.attn.qkv.weight" in trained
+    assert sum(len(group["params"]) for part in optimizer.parts for group in part.param_groups) == len(trained)
+    (matrices,) = optimizer.parts[1].param_groups
+    assert all(value.ndim == 2 for value in matrices["params"])
+
+
+def test_the_full_phase_learns_from_photos_beside_its_scenes(tiny_weights: Path, tmp_path: Path) -> None:
+    shape = (3, 32, 32)
+    labels = Labels(
+        torch.randint(0, 255, (2, *shape), dtype=torch.uint8), torch.zeros(2, 16, 16), torch.zeros(2, 1, 2, 2),
+        torch.tensor([0, 1]),
+    )  # fmt: skip
+    write_labels(tmp_path / "labels.safetensors", labels, {})
+    write_measured(tmp_path / "measured", {f"room-{i}": "train" for i in range(6)})
+    photos = PhotosConfig(str(tmp_path / "labels.safetensors"), str(tmp_path / "measured"), weight=2.0)
+    beside = PhotosBeside(TrainConfig(sight=photos))
+    assert len(beside.labels.images) == 1, "photo 0 is for validation"
+    (images, true), (again, _), (others, _) = (beside.batch(torch.tensor([n]), 64) for n in (3, 3, 4))
+    assert images.shape == (2, 3, 64, 64)
+    assert true.shape == (2, 32, 32)
+    assert torch.equal(images, again)
+    assert not torch.equal(images, others)
+    network, _ = start_network(TrainConfig(init=str(tiny_weights)))
+    terms = beside.terms(network, torch.tensor([3]))
+    assert all(name.startswith("photos_") and value.isfinite() for name, value in terms.items())
+    with pytest.raises(SharpError, match="phase 'full'"):
+        TrainConfig(phase="depth", sight=photos)
 
 
 def test_exact_layers_cost_nothing() -> None:

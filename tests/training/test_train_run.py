@@ -19,6 +19,7 @@ from sharp_cli.training import precision
 from sharp_cli.training.configfile import load_config
 from sharp_cli.training.loop import train
 from sharp_cli.training.state import find_checkpoints
+from sharp_cli.training.teacher.labels import Labels, write_labels
 from sharp_cli.weights.read import read_weights
 
 CPU = torch.device("cpu")
@@ -181,6 +182,22 @@ def test_the_depth_loss_can_go_on_in_the_full_phase(posed: Path, tmp_path: Path)
     total = sum(getattr(config.losses.weights, name) * value for name, value in paper.items())
     total += 0.5 * sum(getattr(config.depth, name) * value for name, value in terms.items())
     assert line["loss"] == pytest.approx(total, rel=1e-4)
+
+
+def test_photos_can_be_learned_from_in_the_full_phase(posed: Path, tmp_path: Path):
+    labels = Labels(
+        torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.zeros(2, 16, 16), torch.zeros(2, 1, 2, 2), torch.arange(2)
+    )
+    write_labels(tmp_path / "labels.safetensors", labels, {})
+    runs = [{}, {"labels": str(tmp_path / "labels.safetensors")}]
+    for index, sight in enumerate(runs):
+        config = tiny_config(posed, steps=1, log={"every": 1, "validate": 1}, sight=sight)
+        train(config, tmp_path / str(index), CPU)
+    (alone, validated), (beside, validated_beside) = (log_of(tmp_path / str(index)) for index in range(2))
+    more = {name: value for name, value in beside.items() if name.startswith("photos_")}
+    assert more
+    assert beside["loss"] == pytest.approx(alone["loss"] + sum(more.values()), rel=1e-4)
+    assert validated.keys() == validated_beside.keys()
 
 
 def test_auto_trains_in_bf16_only_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch):

@@ -14,6 +14,7 @@ import torch
 
 from sharp_cli import Camera, Gaussians, SharpError
 from sharp_cli.viewer.export import write_html
+from sharp_cli.viewer.metadata import page_metadata
 from sharp_cli.viewer.page import PART, VENDOR, page_around, page_with
 from sharp_cli.viewer.scene import describe
 
@@ -89,3 +90,8 @@ def test_the_vendored_viewer_is_what_its_readme_says() -> None:
     for name, expected in sums.items():
         assert hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() == expected
     assert "MIT License" in (VENDOR / "LICENSE").read_text()
+
+
+def test_the_record_of_a_page_with_a_long_license_is_found(relief: Gaussians, tmp_path: Path) -> None:
+    write_html(tmp_path / "a.html", replace(relief, facts={"licence": "x" * 5_000_000}), "a", {"source": "a.ply"})
+    assert page_metadata(tmp_path / "a.html") == {"source": "a.ply"}

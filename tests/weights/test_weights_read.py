@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 
@@ -197,3 +198,43 @@ def test_the_file_is_mapped_not_read(tmp_path):
         file.seek(header)
         file.write(b"\x01" * (size - header))
     assert tensor.flatten()[0] != 0
+
+
+def zipped(path: Path, pickled: bytes, compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as file:
+        file.writestr("model/data.pkl", pickled)
+        file.writestr("model/version", "3\n")
+    return path
+
+
+def test_a_pickle_that_unpacks_to_more_than_the_file_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "load", lambda *args, **kwargs: pytest.fail("torch reads it"))
+    long_text = b"\x80\x02X" + (3 << 20).to_bytes(4, "little") + b"a" * (3 << 20) + b"."
+    assert "compressed" in refused(zipped(tmp_path / "deflated.pt", long_text, zipfile.ZIP_DEFLATED))
+    assert "larger than 1 MB" in refused(zipped(tmp_path / "stored.pt", long_text))
+    nested = b"\x80\x02" + b"]" * (1 << 20) + b"a" * ((1 << 20) - 1) + b"."
+    assert "larger than 1 MB" in refused(zipped(tmp_path / "nested.pt", nested))
+    (tmp_path / "legacy.pt").write_bytes(nested)
+    assert "larger than 1 MB" in refused(tmp_path / "legacy.pt")
+    (tmp_path / "promised.pt").write_bytes(b"\x80\x02\x8b" + (2_000_000_000).to_bytes(4, "little") + b"abc")
+    assert "truncated" in refused(tmp_path / "promised.pt")
+
+
+def test_members_that_lie_over_one_another_are_refused(tmp_path):
+    path = zipped(tmp_path / "overlap.pt", b"\x80\x02}.")
+    content = path.read_bytes()
+    start = content.rindex(b"PK\x05\x06")
+    directory = content[content.index(b"PK\x01\x02") : start]
+    copies = 1000
+    end = struct.pack(
+        "<4sHHHHIIH", b"PK\x05\x06", 0, 0, 2 * copies, 2 * copies, copies * len(directory), len(content), 0
+    )
+    big = directory.replace(struct.pack("<II", 4, 4), struct.pack("<II", 1 << 19, 1 << 19))
+    path.write_bytes(content + big * copies + end)
+    assert "truncated" in refused(path)
+
+
+def test_a_header_that_asks_for_thousands_of_layers_is_refused_before_they_are_made(tmp_path):
+    stored = {**SharpConfig().to_dict(), "depth": 16384}
+    save_file({"a": torch.zeros(1)}, tmp_path / "deep.safetensors", {"sharp_config": json.dumps(stored)})
+    assert "depth cannot be 16384" in refused(tmp_path / "deep.safetensors")

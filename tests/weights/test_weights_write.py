@@ -62,3 +62,9 @@ def test_an_unwritable_folder_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SharpError, match="cannot write"):
         write_weights(tmp_path / "file" / "a.safetensors", {"a": torch.ones(1)}, SMALL, {})
+
+
+def test_a_record_that_no_reader_takes_is_refused(small_tensors, tmp_path):
+    with pytest.raises(SharpError, match="100 MB"):
+        write_weights(tmp_path / "a.safetensors", small_tensors, SMALL, {"licence": "x" * 100_000_001})
+    assert not list(tmp_path.iterdir())

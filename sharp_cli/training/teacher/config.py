@@ -137,6 +137,11 @@ class SightConfig(DistillConfig):
     vit_lr: float = 0.0
     """Of the ViTs, as a multiple of ``lr``; 0 keeps them as they are. The patch encoder's first blocks stay in any
     case."""
+    muon: float = 0.0
+    """Learning rate of Muon on the matrices of the trained ViTs' blocks, as a multiple of ``lr``; 0 leaves them to
+    Adam."""
+    keep: tuple[str, ...] = ()
+    """Starts of the names of more values that stay as they are, such as ``encoder.patch_encoder.``."""
     warmup: int = 30
     ema: float = 0.99
     seed: int = 3
