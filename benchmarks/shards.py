@@ -1,7 +1,7 @@
 """Shards of `sharp convert`: what they survive, and how soon a long list starts.
 
 python benchmarks/shards.py start   # 100,000 listed photos: seconds from the process's start to the first splat
-python benchmarks/shards.py kills   # 200 small photos in 8 shards, processes ended by SIGKILL at random, then a last run
+python benchmarks/shards.py kills   # 200 small photos in 8 shards, processes ended by SIGKILL at random, then the rest
 """
 
 from __future__ import annotations

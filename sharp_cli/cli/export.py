@@ -37,8 +37,8 @@ def export(
 ) -> None:
     """Export splats: to other formats, or to one HTML file each that shows them in any browser, offline.
 
-    Results that exist are skipped. Print the path of a single result. Exit code 0, 1 if a splat failed, 2 for wrong
-    use, 130 after Ctrl-C.
+    Gaussians whose values are not finite are dropped, and their number is printed. Results that exist are skipped.
+    Print the path of a single result. Exit code 0, 1 if a splat failed, 2 for wrong use, 130 after Ctrl-C.
     """
     if out is None and format is None and len(scenes) == 2:
         scenes, out = scenes[:1], Path(scenes[1])

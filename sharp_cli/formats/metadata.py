@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+from sharp_cli.errors import SharpError
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, PROVENANCE
 from sharp_cli.formats.registry import record_path
 from sharp_cli.gaussians.axes import Up
@@ -21,20 +22,27 @@ from sharp_cli.runtime.files import atomic_write
 
 MAX_SIDE = 10**6
 """Pixels; a camera beyond it is damage."""
-MOST_BYTES = 1 << 20
-"""Of metadata as JSON."""
+MOST_BYTES = 1 << 24
+"""Of metadata as JSON: longer is neither written nor read."""
 FOCAL_LENGTHS = (1e-3, 1e9)
 """Pixels, likewise: nothing else can be rendered."""
 
 
 def to_metadata(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The camera and the up axis, if known, the blending, the facts, and how the file is made."""
+    """The camera and the up axis, if known, the blending, the facts, and how the file is made.
+
+    Raises:
+        SharpError: more than readers accept.
+    """
     facts = {"_".join(key.split()): value for key, value in gaussians.facts.items() if key not in CAMERA_FACTS}
     if camera := gaussians.camera:
         facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
     if gaussians.up:
         facts["up"] = gaussians.up
-    return {**facts, "blending": gaussians.blending, **(provenance or {})}
+    metadata = {**facts, "blending": gaussians.blending, **(provenance or {})}
+    if len(json.dumps(metadata)) > MOST_BYTES // 2:  # the rest is for the format's own entries, and for indents
+        raise SharpError(f"cannot write the splat: its facts fill more than {MOST_BYTES >> 21} MB (shorten them)")
+    return metadata
 
 
 def with_metadata(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussians:

@@ -16,8 +16,8 @@ from sharp_cli.formats.ply_header import Element, Header, Property, check_size
 BLOCK_ROWS = 1 << 13
 """A block and its columns stay in a processor's cache while they are taken apart."""
 
-MAX_LIST_ROWS = 10**6
-"""Rows with lists before the splat's own rows, which must be walked through one by one; more are refused."""
+MAX_LISTS = 10**6
+"""Lists before the splat's own rows, which must be walked through one by one; more are refused."""
 MAX_LINE = 1 << 22
 """Characters of an ASCII row."""
 
@@ -81,7 +81,7 @@ def _end(file: BinaryIO, offset: int, elements: Sequence[Element], order: ByteOr
         if not element.has_lists:
             offset += element.count * element.row_bytes
             continue
-        if element.count > MAX_LIST_ROWS:
+        if element.count * len(element.properties) > MAX_LISTS:
             raise SharpError(f"{element.count:,} rows of '{element.name}' stand before the Gaussians (put them after)")
         for _ in range(element.count):
             for p in element.properties:

@@ -56,8 +56,6 @@ def write_ply(
     names = vertex_names(layout, rest := _rest_coefficients(gaussians, layout))
     elements = _published_elements(gaussians) if layout == "sharp" else []
     comments = fact_comments(gaussians, with_camera=layout != "sharp", provenance=provenance)
-    if sum(map(len, comments)) > MAX_HEADER_BYTES // 2:
-        raise SharpError(f"cannot write {path}: its facts fill more than {MAX_HEADER_BYTES >> 21} MB (shorten them)")
     rows = _vertex_rows(gaussians, layout, rest).numpy().astype("<f4", copy=False)
     vertices = PlyElement.describe(rows.view([(name, "<f4") for name in names])[:, 0], "vertex")
     with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
@@ -74,7 +72,11 @@ def write_ply_file(
 def fact_comments(
     gaussians: Gaussians, with_camera: bool = True, provenance: Mapping[str, str] | None = None
 ) -> list[str]:
-    """Facts, provenance, and if asked for camera and color space, as ``sharp KEY VALUE`` comments of a header."""
+    """Facts, provenance, and if asked for camera and color space, as ``sharp KEY VALUE`` comments of a header.
+
+    Raises:
+        SharpError: more than readers accept.
+    """
     facts = {"_".join(escape(key).split()): value for key, value in gaussians.facts.items() if key not in CAMERA_FACTS}
     if with_camera:
         if camera := gaussians.camera:
@@ -84,7 +86,10 @@ def fact_comments(
             facts["up"] = gaussians.up
     facts |= blending_fact(gaussians)
     facts |= provenance or {}
-    return [f"{COMMENT} {key} {escape(value)}" for key, value in facts.items()]
+    comments = [f"{COMMENT} {key} {escape(value)}" for key, value in facts.items()]
+    if sum(map(len, comments)) > MAX_HEADER_BYTES // 2:
+        raise SharpError(f"cannot write the splat: its facts fill more than {MAX_HEADER_BYTES >> 21} MB (shorten them)")
+    return comments
 
 
 def _rest_coefficients(gaussians: Gaussians, layout: PlyLayout) -> int:

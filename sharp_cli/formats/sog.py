@@ -25,7 +25,7 @@ from PIL import Image
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.codebook import fit_codebook, fit_palette, quantize
 from sharp_cli.formats.columns import Floats, SplatColumns, from_columns, morton_order, to_columns
-from sharp_cli.formats.metadata import parse_metadata, to_metadata, with_metadata
+from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import largest_first, with_largest
 from sharp_cli.formats.reading import drop_bad_rows, reading
 from sharp_cli.gaussians.gaussians import Gaussians
@@ -37,7 +37,9 @@ LARGEST_SIDE = 16_383
 PALETTE = 1 << 16
 """Most entries for spherical harmonics: labels have 16 bits."""
 PALETTE_COLUMNS = 64
-META, META_BYTES = "meta.json", 1 << 20
+META = "meta.json"
+USUAL_META = 1 << 20
+"""Bytes; other tools compress it, but a larger one cannot be much larger than its file."""
 IMAGE_BYTES = 1 << 30
 GAUSSIANS_PER_BYTE, FEW = 4, 1 << 20
 """A file may hold this many Gaussians a byte, or ``FEW`` if that is more; real files have about 0.1."""
@@ -86,7 +88,7 @@ def read_sog(path: str | PathLike[str], warn: Callable[[str], None] = lambda tex
         SharpError: it cannot be read, is not such a file, is damaged, or declares more than its size allows.
     """
     with reading(path) as file, _as_sog_errors(), zipfile.ZipFile(file) as archive:
-        meta = json.loads(_member(archive, META, META_BYTES))
+        meta = _meta(archive, file.stat().st_size)
         if not isinstance(meta, dict) or meta.get("version") != 2:
             raise SharpError("not a .sog file of version 2")
         columns = _decode(archive, meta, file.stat().st_size)
@@ -100,7 +102,7 @@ def read_sog_metadata(path: Path) -> dict[str, str]:
         SharpError: not such a file, or an incomplete one.
     """
     with reading(path) as file, _as_sog_errors(), zipfile.ZipFile(file) as archive:
-        meta = json.loads(_member(archive, META, META_BYTES))
+        meta = _meta(archive, file.stat().st_size)
         return _metadata(meta) if isinstance(meta, dict) else {}
 
 
@@ -113,6 +115,10 @@ def _as_sog_errors() -> Iterator[None]:
         raise SharpError(f"not a complete .sog file: {error}") from error
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise SharpError(f"damaged .sog file: {type(error).__name__} {error}") from error
+
+
+def _meta(archive: zipfile.ZipFile, file_bytes: int) -> Any:
+    return json.loads(_member(archive, META, min(MOST_BYTES, max(USUAL_META, 4 * file_bytes))))
 
 
 def _metadata(meta: Mapping[str, Any]) -> dict[str, str]:

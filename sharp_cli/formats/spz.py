@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SplatColumns, from_columns, to_columns
-from sharp_cli.formats.metadata import parse_metadata, to_metadata, with_metadata
+from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_three
 from sharp_cli.formats.reading import drop_bad_rows, reading
 from sharp_cli.formats.spz_container import (
@@ -46,7 +46,8 @@ COLOR_GAIN = 0.15
 
 GZIP_COMMENT = GZIP + bytes([8, 16, 0, 0, 0, 0, 0, 255])
 """The start of a gzip file whose header holds a comment, which ends in a zero byte (RFC 1952)."""
-MOST_COMMENT = 1 << 20
+WINDOW = 1 << 16
+"""Bytes that hold a usual comment, and what follows it of the header."""
 
 
 def write_spz(
@@ -111,7 +112,9 @@ def read_spz_metadata(path: Path) -> dict[str, str]:
         SharpError: not such a file, or an incomplete one.
     """
     with reading(path) as file, file.open("rb") as stream:
-        start = stream.read(MOST_COMMENT + 4096)
+        start = stream.read(WINDOW)
+        if start.startswith(GZIP_COMMENT[:4]) and b"\0" not in start[len(GZIP_COMMENT) : -HEADER.size * 8]:
+            start += stream.read(MOST_BYTES)
         if not start.startswith(GZIP):
             return {}
         stream.seek(max(0, file.stat().st_size - 4))
@@ -196,7 +199,7 @@ def _read_comment(content: bytes) -> dict[str, str]:
     if not content.startswith(GZIP_COMMENT[:4]):
         return {}
     start = len(GZIP_COMMENT)
-    end = content.find(b"\0", start, start + MOST_COMMENT)
+    end = content.find(b"\0", start, start + MOST_BYTES)
     try:
         metadata = json.loads(content[start : max(end, start)])
     except (ValueError, RecursionError):

@@ -32,7 +32,7 @@ POLICY = (
 def page_around(gaussians: Gaussians, name: str, url: str) -> bytes:
     """The page of a splat that is served beside it under ``url``; ``name`` is the title."""
     head = _head(gaussians, name, {"name": url, "inline": False}, connect="'self'")
-    return b"".join([head, _tail()])
+    return b"".join([head, _note(gaussians), _tail()])
 
 
 def page_with(
@@ -41,7 +41,8 @@ def page_with(
     """The page that holds these Gaussians' ``splat`` file, piece by piece; ``name`` is the title."""
     facts = {"name": "splat.sog", "inline": True, "bytes": len(splat)}
     yield _head(gaussians, name, facts, connect="'none'")
-    yield provenance_element(provenance or {}).encode()
+    yield provenance_element(provenance or {}).encode()  # within the reach of those who look for it
+    yield _note(gaussians)
     for start in range(0, len(splat), PART):
         part = base64.b64encode(splat[start : start + PART])
         yield b'<script type="text/plain" class="splat">' + part + b"</script>\n"
@@ -58,15 +59,15 @@ def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) 
         css=(VENDOR / "index.css").read_text(encoding="utf-8"),
         scene=scene,
     )
-    return (page + _note(gaussians)).encode()
+    return page.encode()
 
 
-def _note(gaussians: Gaussians) -> str:
+def _note(gaussians: Gaussians) -> bytes:
     """The splat's license, if it has one."""
     text = gaussians.facts.get(LICENSE_KEY)
     if not text:
-        return ""
-    return f'<details class="note"><summary>License</summary>{html.escape(text)}</details>\n'
+        return b""
+    return f'<details class="note"><summary>License</summary>{html.escape(text)}</details>\n'.encode()
 
 
 def _tail() -> bytes:

@@ -104,7 +104,7 @@ def test_a_compressed_file_of_another_writer(cases: Path) -> None:
     "name",
     ["ascii", "bigendian", "crlf", "double", "shuffled62", "extra_int", "badutf8_comment", "nonascii_comment"],
 )
-def test_the_same_splat_in_other_clothes(cases: Path, name: str) -> None:
+def test_the_same_splat_in_other_encodings(cases: Path, name: str) -> None:
     found, expected = read_ply(cases / f"{name}.ply"), read_ply(cases / "base62.ply")
     for part in ("means", "scales", "quats", "opacities", "colors", "sh"):
         torch.testing.assert_close(getattr(found, part), getattr(expected, part), rtol=1e-5, atol=1e-6)
@@ -132,6 +132,10 @@ def test_a_sparse_file_is_refused_before_it_fills_the_memory(cases: Path, tmp_pa
     with path.open("ab") as file:
         file.write(b"end_header\n" + bytes(3_000_000) + rows)
     with pytest.raises(SharpError, match=r"3,000,000 rows of 'face' stand before"):
+        read_ply(path)
+    many = b"element face 200000\n" + b"".join(b"property list uchar int v%d\n" % k for k in range(10))
+    path.write_bytes(header.replace(b"element vertex", many + b"element vertex") + b"end_header\n" + bytes(2_000_100))
+    with pytest.raises(SharpError, match=r"rows of 'face' stand before"):
         read_ply(path)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from sharp_cli import Gaussians, SharpError
-from sharp_cli.formats.registry import FORMATS, format_of, read_splat, write_splat
+from sharp_cli.formats.registry import FORMATS, format_of, read_metadata, read_splat, write_splat
 
 
 def splat() -> Gaussians:
@@ -19,7 +20,7 @@ def splat() -> Gaussians:
     return Gaussians(*values)
 
 
-@pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.suffix)
+@pytest.mark.parametrize("known", [known for known in FORMATS if known.writer], ids=lambda known: known.suffix)
 @pytest.mark.parametrize("upper", [False, True])
 def test_every_format_reads_what_it_writes(tmp_path: Path, known, upper: bool) -> None:
     path = tmp_path / f"scene{known.suffix.upper() if upper else known.suffix}"
@@ -51,3 +52,18 @@ def test_an_unknown_suffix_is_refused_with_the_known_ones(tmp_path: Path, name: 
 def test_the_registry_imports_neither_torch_nor_numpy() -> None:
     script = "import sys, sharp_cli.formats.registry; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("known", [known for known in FORMATS if known.writer], ids=lambda known: known.suffix)
+def test_metadata_of_megabytes_is_read_or_refused_at_writing(tmp_path: Path, known) -> None:
+    if known.suffix == ".usdz":
+        pytest.importorskip("pxr", reason="needs usd-core")
+    path = tmp_path / f"a{known.suffix}"
+    long = replace(splat(), facts={"licence": "x" * 5_000_000})
+    write_splat(path, long, {"source": "a.jpg"})
+    assert read_metadata(path)["licence"] == long.facts["licence"]
+    assert read_metadata(path)["source"] == "a.jpg"
+    if known.reader:
+        assert read_splat(path).facts == long.facts
+    with pytest.raises(SharpError, match="shorten"):
+        write_splat(path, replace(splat(), facts={"licence": "x" * 50_000_000}))
