@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sharp_cli.cli import batch, convert, doctor, evaluate, export, formats, inspect, render, train, view, weights
+from sharp_cli.cli import (
+    batch,
+    convert,
+    doctor,
+    evaluate,
+    export,
+    formats,
+    inspect,
+    render,
+    serve,
+    train,
+    view,
+    weights,
+)
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
 from sharp_cli.errors import SharpError
@@ -34,6 +47,7 @@ app.command("inspect")(inspect.inspect)
 app.command("formats")(formats.formats)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 app.add_typer(batch.app, name="batch")
