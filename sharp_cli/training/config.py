@@ -16,6 +16,8 @@ Trainable = Literal["released", "all", "frozen-backbone", "frozen-depth"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
 DataKind = Literal["scenes", "posed", "photos"]
 
+INVALID = "invalid training settings"
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -80,6 +82,24 @@ class PseudoConfig:
 
 
 @dataclass(frozen=True)
+class PhotosConfig:
+    """Photos that phase ``full`` learns depth from beside its scenes, which would undo what photos taught."""
+
+    labels: str = ""
+    """A file of the recipe ``labels``; empty for none."""
+    measured: str = ""
+    """A folder of photos with measured depth, beside the labels; empty for none. See
+    :mod:`sharp_cli.datasets.measured_depth`."""
+    photos: int = 1
+    """Labeled views for each micro-batch."""
+    measured_photos: int = 1
+    smallest: float = 0.5
+    """Share of a view's side that a crop has at least."""
+    weight: float = 1.0
+    """Of their loss beside that of the scenes."""
+
+
+@dataclass(frozen=True)
 class LogConfig:
     """How often a run reports, in steps; 0 for never."""
 
@@ -140,28 +160,31 @@ class TrainConfig:
     depth: DepthConfig = field(default_factory=DepthConfig)
     depth_in_full: float = 0.0
     """Weight of the depth phase's loss in phase ``full``, beside the paper's losses."""
+    sight: PhotosConfig = field(default_factory=PhotosConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
     log: LogConfig = field(default_factory=LogConfig)
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
-        for table in (self.optimizer, self.depth, self.pseudo):
+        for table in (self.optimizer, self.depth, self.sight, self.pseudo):
             for name, value in vars(table).items():
                 if isinstance(value, float) and not math.isfinite(value):
-                    raise SharpError(f"Training: {name} must be a number, not {value}.")
+                    raise SharpError(f"{INVALID}: {name} must be a number, not {value}")
         counts = {"data.workers": self.data.workers, "checkpoints.every": self.checkpoints.every}
         counts |= {f"log.{name}": getattr(self.log, name) for name in ("every", "pictures", "validate", "samples")}
         for name, count in counts.items():
             if count < 0:
-                raise SharpError(f"Training: {name} must be 0 or more, not {count}.")
+                raise SharpError(f"{INVALID}: {name} must be 0 or more, not {count}")
+        if self.sight.labels and self.phase != "full":
+            raise SharpError(f"{INVALID}: sight.labels needs phase 'full' (the recipe 'sight' trains depth alone)")
         positive: dict[str, float] = {"steps": self.steps, "batch": self.batch, "micro_batch": self.micro_batch}
         positive |= {"checkpoints.keep": self.checkpoints.keep, "optimizer.lr": self.optimizer.lr}
         for name, value in positive.items():
             if value <= 0:
-                raise SharpError(f"Training: {name} must be above 0, not {value}.")
+                raise SharpError(f"{INVALID}: {name} must be above 0, not {value}")
         if self.batch % self.micro_batch:
-            raise SharpError(f"Training: batch {self.batch} is no multiple of micro_batch {self.micro_batch}.")
+            raise SharpError(f"{INVALID}: batch {self.batch} is not a multiple of micro_batch {self.micro_batch}")
         if (self.phase == "self") != (self.data.kind == "photos"):
-            raise SharpError("Training: phase 'self' needs data.kind 'photos', and the other phases cannot use it.")
+            raise SharpError(f"{INVALID}: phase 'self' needs data.kind 'photos', and other phases cannot use it")
         if (self.data.kind == "scenes") == bool(self.data.path):
-            raise SharpError("Training: data.kind 'posed' and 'photos' need a data.path, and 'scenes' takes none.")
+            raise SharpError(f"{INVALID}: data.kind 'posed' and 'photos' need a data.path, and 'scenes' takes none")

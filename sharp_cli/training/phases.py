@@ -16,6 +16,7 @@ from sharp_cli.training.losses.layers import layer_losses
 from sharp_cli.training.losses.total import RenderedView, loss_terms, weighted_sum
 from sharp_cli.training.perceptual import load_features
 from sharp_cli.training.pseudo import pseudo_batch
+from sharp_cli.training.teacher.beside import PhotosBeside
 from sharp_cli.training.views import RenderedViews, render_ndc_views
 
 
@@ -83,6 +84,7 @@ class _GaussianPhase(nn.Module):
     def __init__(self, network: SharpNetwork, config: TrainConfig, features: nn.Module | None) -> None:
         super().__init__()
         self.network, self.config = network, config
+        self.photos = PhotosBeside(config) if config.sight.labels else None
         # Not a submodule: it is neither trained nor saved nor shared among processes.
         self._features = [features]
 
@@ -118,6 +120,10 @@ class FullPhase(_GaussianPhase):
             more, of_layers = judge_layers(disparity, batch.input_depth, factor, self.config.depth)
             loss = loss + weight * more
             terms |= {f"depth_{name}": term.detach() for name, term in of_layers.items()}
+        if self.photos is not None and self.training:
+            of_photos = self.photos.terms(self.network, numbers)
+            loss = loss + torch.stack(list(of_photos.values())).sum()
+            terms |= _detached(of_photos)
         return StepOutput(loss, terms, _pictures(batch, prediction, renders))
 
 

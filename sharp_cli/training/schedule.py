@@ -63,11 +63,21 @@ def build_optimizer(network: nn.Module, config: OptimizerConfig) -> Optimizers:
     ]
     parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2))]
     if matrices:
-        if not hasattr(torch.optim, "Muon"):
-            raise SharpError(f"optimizer.muon needs torch 2.9 or newer; this is {torch.__version__}.")
-        group = {"params": matrices, "times": config.muon}
-        parts.append(torch.optim.Muon([group], lr=config.lr, weight_decay=config.weight_decay))
+        parts.append(muon(matrices, config.muon, config.lr, config.weight_decay))
     return Optimizers(parts)
+
+
+def muon(matrices: Sequence[nn.Parameter], times: float, lr: float, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    """Muon on matrices, at ``times`` the learning rate.
+
+    Raises:
+        SharpError: this torch does not have it.
+    """
+    if not hasattr(torch.optim, "Muon"):
+        raise SharpError(f"optimizer.muon needs torch 2.9 or later, and this is {torch.__version__} (or set it to 0)")
+    group = {"params": list(matrices), "times": times}
+    optimizer: torch.optim.Optimizer = torch.optim.Muon([group], lr=lr, weight_decay=weight_decay)
+    return optimizer
 
 
 def mean_decay(step: int, ema: float) -> float:

@@ -12,9 +12,10 @@ from measured import write_measured
 from PIL import Image
 
 from sharp_cli.errors import SharpError
-from sharp_cli.training.config import TrainConfig
+from sharp_cli.training.config import PhotosConfig, TrainConfig
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.recipes import StageConfig, run_recipe
+from sharp_cli.training.teacher.beside import PhotosBeside
 from sharp_cli.training.teacher.config import (
     DistillConfig,
     DrawnConfig,
@@ -31,9 +32,9 @@ from sharp_cli.weights.read import read_weights
 
 
 def run(config: StageConfig, folder: Path) -> Path:
-    told: list[str] = []
-    finished = run_recipe(config, folder, told.append)
-    assert finished.complete and told
+    reported: list[str] = []
+    finished = run_recipe(config, folder, reported.append)
+    assert finished.complete and reported
     return finished.result
 
 
@@ -46,8 +47,8 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
     for name in ("varied-1", "plain-2"):
         Image.fromarray(rng.integers(0, 255, (40, 60, 3), np.uint8)).save(photos / f"{name}.jpg")
     write_measured(tmp_path / "measured", {f"room-{i}": "train" for i in range(6)})
-    drawn = DrawnConfig(pairs=1, side=64, folder=str(tmp_path / "drawn"), workers=0)
-    teacher = TeacherConfig(features=str(features), drawn=drawn, steps=1, batch=2, measured_batch=0)
+    synthetic = DrawnConfig(pairs=1, side=64, folder=str(tmp_path / "drawn"), workers=0)
+    teacher = TeacherConfig(features=str(features), drawn=synthetic, steps=1, batch=2, measured_batch=0)
     run(teacher, tmp_path / "teacher")
 
     seen = LabelsConfig(
@@ -57,15 +58,15 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
     file = run(seen, tmp_path / "labels")
     labels = read_labels(file)
     assert labels.photos.tolist() == [0, 1, 1, 1]
-    assert labels.images.shape == (4, 3, 192, 192)
+    assert labels.images.shape == (4, 3, 256, 256)
     assert labels.log_disparities.shape == (4, 96, 96)
     assert labels.features.shape[2:] == (12, 12)
     assert labels.features.isfinite().all()
 
     measured = MeasuredConfig(str(tmp_path / "measured"))
     taught = DistillConfig(
-        init=str(tiny_weights), labels=str(file), drawn=drawn, measured=measured, steps=2, batch=2, synthetic_batch=1,
-        measured_batch=1, warmup=1,
+        init=str(tiny_weights), labels=str(file), drawn=synthetic, measured=measured, steps=2, batch=2,
+        synthetic_batch=1, measured_batch=1, warmup=1,
     )  # fmt: skip
     weights = read_weights(run(taught, tmp_path / "distilled"))
     before = read_weights(tiny_weights)
@@ -77,12 +78,12 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
     assert entry["config"]["init"] == tiny_weights.name
     assert str(tmp_path) not in str(entry)
     sight = SightConfig(
-        init=str(tmp_path / "distilled" / "weights.safetensors"), labels=str(file), drawn=drawn, steps=1, batch=1,
+        init=str(tmp_path / "distilled" / "weights.safetensors"), labels=str(file), drawn=synthetic, steps=1, batch=1,
         synthetic_batch=1, vit_lr=0.1,
     )  # fmt: skip
     recorded = read_weights(run(sight, tmp_path / "sight")).record["training"]
     assert [entry["config"]["recipe"] for entry in recorded] == ["distill", "sight"]
-    alone = DistillConfig(init=str(tiny_weights), drawn=drawn, steps=1, synthetic_batch=2, encoder="patch")
+    alone = DistillConfig(init=str(tiny_weights), drawn=synthetic, steps=1, synthetic_batch=2, encoder="patch")
     assert run(alone, tmp_path / "alone").is_file()
 
 
@@ -103,6 +104,41 @@ def test_sight_trains_what_its_pictures_run_through(tiny_weights: Path, side: in
         assert (value.grad is not None) == value.requires_grad, name
     assert network.encoder.image_encoder.patch_embed.proj.weight.requires_grad
     assert not network.encoder.patch_encoder.patch_embed.proj.weight.requires_grad
+
+
+def test_sight_keeps_what_it_is_asked_to_keep(tiny_weights: Path) -> None:
+    network, _ = start_network(TrainConfig(init=str(tiny_weights)))
+    config = SightConfig(vit_lr=0.1, muon=20.0, keep=("encoder.patch_encoder.",))
+    optimizer = choose_values(network.train(), config)
+    trained = {name: value for name, value in network.named_parameters() if value.requires_grad}
+    assert not any(name.startswith("encoder.patch_encoder.") for name in trained)
+    assert "encoder.image_encoder.blocks.0.attn.qkv.weight" in trained
+    assert sum(len(group["params"]) for part in optimizer.parts for group in part.param_groups) == len(trained)
+    (matrices,) = optimizer.parts[1].param_groups
+    assert all(value.ndim == 2 for value in matrices["params"])
+
+
+def test_the_full_phase_learns_from_photos_beside_its_scenes(tiny_weights: Path, tmp_path: Path) -> None:
+    shape = (3, 32, 32)
+    labels = Labels(
+        torch.randint(0, 255, (2, *shape), dtype=torch.uint8), torch.zeros(2, 16, 16), torch.zeros(2, 1, 2, 2),
+        torch.tensor([0, 1]),
+    )  # fmt: skip
+    write_labels(tmp_path / "labels.safetensors", labels, {})
+    write_measured(tmp_path / "measured", {f"room-{i}": "train" for i in range(6)})
+    photos = PhotosConfig(str(tmp_path / "labels.safetensors"), str(tmp_path / "measured"), weight=2.0)
+    beside = PhotosBeside(TrainConfig(sight=photos))
+    assert len(beside.labels.images) == 1, "photo 0 is for validation"
+    (images, true), (again, _), (others, _) = (beside.batch(torch.tensor([n]), 64) for n in (3, 3, 4))
+    assert images.shape == (2, 3, 64, 64)
+    assert true.shape == (2, 32, 32)
+    assert torch.equal(images, again)
+    assert not torch.equal(images, others)
+    network, _ = start_network(TrainConfig(init=str(tiny_weights)))
+    terms = beside.terms(network, torch.tensor([3]))
+    assert all(name.startswith("photos_") and value.isfinite() for name, value in terms.items())
+    with pytest.raises(SharpError, match="phase 'full'"):
+        TrainConfig(phase="depth", sight=photos)
 
 
 def test_exact_layers_cost_nothing() -> None:

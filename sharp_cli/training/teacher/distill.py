@@ -84,7 +84,7 @@ def distill(
 def stage_settings(config: DistillConfig) -> dict[str, Any]:
     """What a checkpoint must agree on: everything but where the material comes from."""
     settings = {key: value for key, value in asdict(config).items() if key not in ("drawn", "measured", "labels")}
-    return {**settings, "kept": list(config.kept)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
 
 
 def training_entry(config: DistillConfig, stage: Stage) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -20,8 +21,8 @@ from sharp_cli.training.teacher.augment import crop
 from sharp_cli.training.teacher.decoder import Teacher
 from sharp_cli.training.teacher.pictures import square
 
-SIDE = 192
-"""Of the views that teachers see [px]."""
+SIDE, KEPT_SIDE = 192, 256
+"""Of the views that teachers see, and of those that are kept: what learns from them may see them sharper [px]."""
 AT_ONCE = 32
 COMPONENTS = 192
 """Principal components that are kept of the features."""
@@ -37,9 +38,9 @@ class Labels(NamedTuple):
     images: Tensor
     """(N, 3, S, S) uint8 sRGB."""
     log_disparities: Tensor
-    """(N, S/2, S/2) float16."""
+    """(N, SIDE/2, SIDE/2) float16."""
     features: Tensor
-    """(N, D, S/16, S/16) float16, of a size of about 1."""
+    """(N, D, H, H) float16, of a size of about 1."""
     photos: Tensor
     """(N,) which photo each view is of."""
 
@@ -98,7 +99,7 @@ def label_photos(
             left, top, width, height = box
             rows, columns = picture.shape[:2]
             pixel_box = (left * columns, top * rows, (left + width) * columns, (top + height) * rows)
-            images.append(square(picture, SIDE, pixel_box))
+            images.append(square(picture, KEPT_SIDE, pixel_box))
             where = torch.tensor([[[width, 0, 2 * left + width - 1], [0, height, 2 * top + height - 1]]])
             from_whole.append(crop(disparities[photo][None, None], where, SIDE // 2)[0, 0] - np.log(width))
             photos.append(photo)
@@ -166,7 +167,7 @@ def _label(
     teachers: Sequence[Teacher], components: Components, images: Tensor, around: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Labels of views; ``around`` is what the whole photos say of them."""
-    pictures = images.float() / 255
+    pictures = F.interpolate(images.float() / 255, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
     predicted, features, context = teachers[0].see(pictures)
     predicted = torch.stack([predicted, *(teacher(pictures) for teacher in teachers[1:])]).mean(dim=0)
     return ((predicted + around) / 2).half(), components(features, context).half()

@@ -83,8 +83,13 @@ def load_material(config: DistillConfig) -> Material:
         every = read_labels(Path(config.labels))
         apart = every.photos % HELD_OUT == 0
         held_out["photos"] = Pictures(every.images[apart], every.log_disparities[apart].float().exp())
-        labels = Labels(*(value[~apart] for value in every))
+        labels = without_held_out(every)
     return Material(labels, synthetic, measured, held_out)
+
+
+def without_held_out(labels: Labels) -> Labels:
+    """Labels without those of photos that are for validation."""
+    return Labels(*(value[labels.photos % HELD_OUT != 0] for value in labels))
 
 
 def load_synthetic(drawn: DrawnConfig) -> tuple[Pictures, dict[str, Pictures]]:

@@ -20,6 +20,7 @@ from sharp_cli.datasets.measured_depth import measured_photos
 from sharp_cli.datasets.view_pair import ViewPair
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
+from sharp_cli.scenes.bank import load_bank
 from sharp_cli.scenes.config import SceneConfig
 from sharp_cli.scenes.dataset import ScenePairs, Split
 
@@ -55,6 +56,7 @@ def both_views(pairs: list[ViewPair]) -> tuple[NDArray[np.uint8], NDArray[np.flo
 
 def draw(split: Split, numbers: range, side: int, scenes: SceneConfig, jobs: int) -> Pictures:
     """Both views of the synthetic pairs with these numbers."""
+    load_bank(scenes.textures)  # here, so that each new worker process inherits it
     pairs = ScenePairs(split, side, scenes)
     loader = DataLoader(pairs, batch_size=10, sampler=numbers, num_workers=jobs, collate_fn=both_views)
     return Pictures(*(torch.from_numpy(np.concatenate(part)) for part in zip(*loader, strict=True)))
@@ -88,7 +90,7 @@ def read_pictures(path: Path) -> Pictures:
         with np.load(path) as stored:
             return Pictures(*(torch.from_numpy(stored[name]) for name in Pictures._fields))
     except (OSError, ValueError, KeyError) as error:
-        raise SharpError(f"cannot read {path}: {error} (delete it to draw it again)") from error
+        raise SharpError(f"cannot read {path}: {error} (delete it to generate it again)") from error
 
 
 def read_measured(folder: Path, split: str, side: int, focal: float) -> Pictures:

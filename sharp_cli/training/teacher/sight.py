@@ -20,7 +20,7 @@ from sharp_cli.training.freezing import UNUSED, VITS, is_trainable
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.losses.layers import surface_behind
 from sharp_cli.training.precision import choose_training_dtype
-from sharp_cli.training.schedule import Optimizers, learning_rate
+from sharp_cli.training.schedule import Optimizers, learning_rate, muon
 from sharp_cli.training.state import WEIGHTS, write_trained
 from sharp_cli.training.teacher.augment import degrade, recolor
 from sharp_cli.training.teacher.config import SightConfig
@@ -95,16 +95,22 @@ def choose_values(network: SharpNetwork, config: SightConfig) -> Optimizers:
     kept |= {"cls_token", "pos_embed", "patch_embed"}
     first = tuple(f"encoder.patch_encoder.{name}" for name in kept)
     vits: list[nn.Parameter] = []
+    matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         trained = is_trainable(name, "all", PHASES[config.side], False) and not name.startswith(UNUSED)
         in_vit = name.startswith(VITS)
         trained = trained and not (in_vit and (not config.vit_lr or name.startswith(first)))
+        trained = trained and not name.startswith(config.keep)
         parameter.requires_grad_(trained)
         if trained:
-            (vits if in_vit else others).append(parameter)
+            by_muon = config.muon and ".blocks." in name and parameter.ndim == 2
+            (others if not in_vit else matrices if by_muon else vits).append(parameter)
     groups = [{"params": others, "times": 1.0}, *([{"params": vits, "times": config.vit_lr}] if vits else [])]
-    return Optimizers([torch.optim.Adam(groups, lr=config.lr, betas=BETAS)])
+    parts: list[torch.optim.Optimizer] = [torch.optim.Adam(groups, lr=config.lr, betas=BETAS)]
+    if matrices:
+        parts.append(muon(matrices, config.muon, config.lr))
+    return Optimizers(parts)
 
 
 def predict(model: nn.Module, images: Tensor) -> Tensor:
