@@ -62,7 +62,7 @@ READERS = {"splat": read_splat, "photo": read_picture}
 
 
 def peak_bytes() -> int:
-    """Most memory that this process has had; 0 where the system does not tell."""
+    """Most memory that this process has had; 0 if the system does not say."""
     from sharp_cli.runtime.timing import peak_memory
 
     return peak_memory().get("process", 0)

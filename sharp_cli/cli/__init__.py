@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sharp_cli.cli import convert, doctor, evaluate, export, formats, inspect, render, train, view, weights
+from sharp_cli.cli import batch, convert, demo, doctor, evaluate, export, formats, inspect, render, train, view, weights
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
 from sharp_cli.cli.streams import check_stdout, prepare_streams
@@ -34,9 +34,11 @@ app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("formats")(formats.formats)
 app.command("evaluate")(evaluate.evaluate)
+app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
+app.add_typer(batch.app, name="batch")
 
 DEBUG = "--debug"
 

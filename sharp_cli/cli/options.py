@@ -61,6 +61,16 @@ JsonFile = Annotated[
 ]
 Timings = Annotated[bool, option(BATCH, "Print seconds per stage for every input.", "--timings")]
 FailFast = Annotated[bool, option(BATCH, "Stop after the first input that fails.", "--fail-fast")]
+ShardOf = Annotated[
+    str | None,
+    option(
+        BATCH,
+        "Work on one of N equal parts of the inputs, 0/N to N-1/N. auto takes it from Slurm, Kubernetes, AWS Batch or "
+        "torchrun.",
+        "--shard",
+        metavar="I/N|auto",
+    ),
+]
 Quiet = Annotated[bool, option(BATCH, "Print failures only.", "--quiet", "-q")]
 
 # Of convert

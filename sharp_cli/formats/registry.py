@@ -62,6 +62,7 @@ FORMATS = (
         "splat.read_splat_file",
         "splat.write_splat_file",
     ),
+    SplatFormat(".ksplat", "sharp cannot write it", "ksplat.read_ksplat", None),
     SplatFormat(
         ".glb", "harmonics beyond degree 3; sharp cannot read it back", None, "glb.write_glb", "glb.read_glb_metadata"
     ),

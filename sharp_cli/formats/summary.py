@@ -24,6 +24,7 @@ from sharp_cli.formats.ply_read import (
     rest_coefficients,
     splat_element,
 )
+from sharp_cli.formats.reading import Dropped
 from sharp_cli.formats.registry import format_of, read_splat
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
@@ -124,11 +125,14 @@ def summarize(path: str | PathLike[str]) -> Summary:
 
 def _summarize_other(path: str | PathLike[str], name: str) -> Summary:
     """A file of another format than .ply, whose Gaussians and metadata are all there is to it."""
-    gaussians = read_splat(path)
+    sentences: list[str] = []
+    gaussians = read_splat(path, warn=sentences.append)
+    dropped = next((sentence for sentence in sentences if isinstance(sentence, Dropped)), None)
+    rows, parts = (dropped.rows, dropped.parts) if dropped else (0, {})
     return Summary(
         path=str(path),
         bytes=Path(path).stat().st_size,
-        dropped=0,
+        dropped=rows,
         layout=name,
         encoding="binary_little_endian",
         sh_degree=0 if gaussians.sh is None else sh_degree(gaussians.sh),
@@ -138,7 +142,7 @@ def _summarize_other(path: str | PathLike[str], name: str) -> Summary:
         extra_elements=[],
         facts=dict(gaussians.facts),
         comments=[],
-        problems=[*_splat_problems(PlyContent(gaussians, len(gaussians), {}, {}))],
+        problems=[*_splat_problems(PlyContent(gaussians, len(gaussians) + rows, parts, {}))],
     )
 
 

@@ -89,7 +89,7 @@ def check_tensors(config: SharpConfig, shapes: Mapping[str, Iterable[int]], orig
     }
     words = [f"{len(names)} {kind} ({_list(names)})" for kind, names in problems.items() if names]
     if words:
-        raise SharpError(f"{origin} does not fit the network its config describes: tensors {'; '.join(words)}.")
+        raise SharpError(f"cannot use {origin}: its tensors do not fit its config: {'; '.join(words)}")
 
 
 def _list(names: list[str]) -> str:

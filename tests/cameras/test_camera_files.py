@@ -59,7 +59,7 @@ def test_lenses(cases: Path, name: str, lens: Lens) -> None:
         ("cam_no_wh", "size is not known"),
     ],
 )
-def test_what_cannot_be_rendered_is_named(cases: Path, name: str, words: str) -> None:
+def test_splats_that_cannot_be_rendered_are_named(cases: Path, name: str, words: str) -> None:
     with pytest.raises(SharpError, match=words):
         read_cameras(cases / f"{name}.json", 640)
 
