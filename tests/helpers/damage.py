@@ -1,4 +1,4 @@
-"""Small files of every kind that the readers know, and damaged ones made from them: for ``fuzz.py``."""
+"""Small files of every kind that the readers know, and damaged ones made from them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import tempfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-PICTURE = Path(__file__).parents[1] / "tests" / "data" / "china.jpg"
+Family = Literal["splat", "photo"]
+
+PICTURE = Path(__file__).parents[1] / "data" / "china.jpg"
+KSPLAT = PICTURE.with_name("cases") / "splats" / "minimal.ksplat"
 
 NUMBERS = (0, 1, 2, 7, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 WORDS = (
@@ -22,12 +25,14 @@ WORDS = (
 
 
 def splat_files() -> dict[str, bytes]:
-    """One small .ply file of every kind."""
+    """One small file of every splat format, and of every kind of .ply."""
     import numpy as np
     import torch
     from plyfile import PlyData, PlyElement
 
-    from sharp_cli import Camera, Gaussians, write_ply
+    from sharp_cli import Camera, Gaussians, write_ply, write_splat
+    from sharp_cli.formats.ply_layout import PlyLayout
+    from sharp_cli.formats.registry import FORMATS
 
     draw = torch.Generator().manual_seed(0)
     means, colors, quats = (torch.rand(7, k, generator=draw) for k in (3, 3, 4))
@@ -36,23 +41,27 @@ def splat_files() -> dict[str, bytes]:
     files = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "splat.ply"
-        for name, gaussians, layout in (
-            ("standard", splat, "standard"), ("full", splat, "full"), ("sharp", splat, "sharp"),
-            ("harmonics", curved, "standard"),
-        ):  # fmt: skip
-            write_ply(path, gaussians, layout)
-            files[name] = path.read_bytes()
+        for layout in get_args(PlyLayout):
+            write_ply(path, splat, layout)
+            files[f"{layout}.ply"] = path.read_bytes()
+        for form in FORMATS:
+            if form.reader and form.writer and form.suffix != ".ply":
+                other = Path(folder) / f"splat{form.suffix}"
+                write_splat(other, splat if form.suffix == ".splat" else curved)
+                files[other.name] = other.read_bytes()
         write_ply(path, curved)
+        files["harmonics.ply"] = path.read_bytes()
         vertex = PlyData.read(path, mmap=False)["vertex"]
         lists = np.empty(3, [("v", "O")])
         lists["v"] = [np.arange(i) for i in range(3)]
         face = PlyElement.describe(lists, "face", len_types={"v": "u1"}, val_types={"v": "i4"})
-        for name, elements, form in (
+        for name, elements, options in (
             ("big", [vertex], {"byte_order": ">"}), ("ascii", [vertex], {"text": True}),
             ("faces", [face, vertex], {"byte_order": "<"}), ("ascii faces", [face, vertex], {"text": True}),
         ):  # fmt: skip
-            PlyData(elements, **form).write(path)
-            files[name] = path.read_bytes()
+            PlyData(elements, **options).write(path)
+            files[f"{name}.ply"] = path.read_bytes()
+    files[KSPLAT.name] = KSPLAT.read_bytes()
     return files
 
 
@@ -62,8 +71,8 @@ def photo_files() -> dict[str, bytes]:
     from PIL import Image, ImageCms
     from PIL.ExifTags import IFD, Base
 
-    with Image.open(PICTURE) as image:
-        photo = image.convert("RGB").resize((40, 28))
+    with Image.open(PICTURE) as opened:
+        photo = opened.convert("RGB").resize((40, 28))
     deep = Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 257)
     exif = Image.Exif()
     exif[Base.Orientation] = 6
@@ -98,25 +107,25 @@ def photo_files() -> dict[str, bytes]:
     except ImportError:
         pass
     files = {}
-    for name, (image, options) in kinds.items():
+    for name, (picture, options) in kinds.items():
         stored = io.BytesIO()
-        image.save(stored, **{"format": name.upper(), **options})
+        picture.save(stored, **{"format": name.upper(), **options})
         files[name] = stored.getvalue()
     return files
 
 
 def mutate(draw: random.Random, content: bytes, others: list[bytes]) -> bytes:
-    """The file after one to five injuries."""
-    injured = bytearray(content)
-    injuries = [flip, cut, splice, repeat, number, number]
+    """The file after one to five kinds of damage."""
+    damaged = bytearray(content)
+    changes = [flip, cut, splice, repeat, number, number]
     if content.startswith(b"ply"):
-        injuries += [edit_header] * 3
+        changes += [edit_header] * 3
     for _ in range(draw.choice((1, 1, 1, 2, 3, 5))):
-        if injured:
-            draw.choice(injuries)(draw, injured, others)
-    if injured.startswith(b"\x89PNG") and draw.random() < 0.7:
-        mend_checksums(injured)
-    return bytes(injured)
+        if damaged:
+            draw.choice(changes)(draw, damaged, others)
+    if damaged.startswith(b"\x89PNG") and draw.random() < 0.7:
+        fix_checksums(damaged)
+    return bytes(damaged)
 
 
 def place(draw: random.Random, content: bytearray) -> int:
@@ -180,7 +189,7 @@ def edit_header(draw: random.Random, content: bytearray, others: list[bytes]) ->
     content[:] = b"\n".join(lines) + mark + body
 
 
-def mend_checksums(content: bytearray) -> None:
+def fix_checksums(content: bytearray) -> None:
     """Give every chunk of a PNG the checksum it should have, so that readers look at what is in it."""
     at = 8
     while at + 12 <= len(content):
@@ -191,13 +200,13 @@ def mend_checksums(content: bytearray) -> None:
         at += 12 + size
 
 
-def sound_files() -> dict[str, dict[str, bytes]]:
-    """Undamaged files by family (splat or photo) and kind."""
+def sound_files() -> dict[Family, dict[str, bytes]]:
+    """Undamaged files by family and kind."""
     return {"splat": splat_files(), "photo": photo_files()}
 
 
-def make_input(seed: int, index: int, bases: dict[str, dict[str, bytes]]) -> tuple[str, str, bytes]:
-    """The family (splat or photo), the kind it came from, and the damaged file of an index."""
+def make_input(seed: int, index: int, bases: dict[Family, dict[str, bytes]]) -> tuple[Family, str, bytes]:
+    """The family, the kind it was made from (a file name for splats), and the damaged file of an index."""
     draw = random.Random(seed * 1_000_000_007 + index)
     family = draw.choice(sorted(bases))
     kind = draw.choice(sorted(bases[family]))
