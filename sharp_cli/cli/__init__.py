@@ -13,6 +13,7 @@ import typer
 from sharp_cli.cli import batch, convert, demo, doctor, evaluate, export, formats, inspect, render, train, view, weights
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
+from sharp_cli.cli.streams import check_stdout, prepare_streams
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.memory import is_out_of_memory
 from sharp_cli.version import __version__
@@ -70,9 +71,13 @@ def main(words: Sequence[str] | None = None) -> None:
         # A signal that is ignored stays so: nohup asks for that.
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), _end)
+    prepare_streams()
     debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
-        app([DEBUG, *words] if debug else words, prog_name="sharp")
+        try:
+            app([DEBUG, *words] if debug else words, prog_name="sharp")
+        finally:
+            check_stdout()
     except SharpError as error:
         _fail(explain(str(error), error.code), error, debug)
     except Exception as error:
