@@ -1,4 +1,4 @@
-"""What several test files share: the data folder and a small drawn network, as a file and as a predictor."""
+"""Shared by several test files: the data folder, and a small network with random weights, as file and predictor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights file of the drawn small network: real resolution, noise for a result."""
+    """Random weights of the small network: real resolution, noise as result."""
     from sharp_cli.model.random_weights import SMALL, random_tensors
     from sharp_cli.weights.write import write_weights
 

@@ -15,7 +15,7 @@ from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_color, choose_fit, choose_focal, choose_suffix
+from sharp_cli.cli.values import choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.runtime.timing import Stopwatch
@@ -54,6 +54,7 @@ def convert(
     timings: opt.Timings = False,
     fail_fast: opt.FailFast = False,
     quiet: opt.Quiet = False,
+    shard: opt.ShardOf = None,
 ) -> None:
     """Convert photos to 3D Gaussian splats.
 
@@ -62,13 +63,13 @@ def convert(
     """
     from sharp_cli.batch.convert import ConvertTask, Network, Recipe
 
-    batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
+    batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
     recipe = Recipe(choose_focal(focal_px, focal_mm, fov), choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
     recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
     network = Network(weights, device.value, precision.value, low_vram)
     task = ConvertTask(recipe, network, film=default_film() if render else None, overwrite=overwrite)
-    jobs = choose_jobs(task, read_words(inputs), out)
+    jobs = choose_jobs(task, read_words(inputs), out, batch.shard)
     if not dry_run:
         network.fetch(fetch)  # before the display of the batch: a download has its own
         prepare(len(jobs))

@@ -267,7 +267,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SharpError(f"{folder} cannot be made: {error.strerror or error}.") from error
+        raise SharpError(f"cannot make {folder}: {error.strerror or error}") from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -280,4 +280,4 @@ def write_text(path: Path, text: str) -> None:
         with atomic_write(path) as temporary:
             temporary.write_text(text, encoding="ascii")
     except OSError as error:
-        raise SharpError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise SharpError(f"cannot write {path}: {error.strerror or error}") from error

@@ -69,7 +69,7 @@ def score_pair(
     scale = depth_scale(seen.depth[None, None], true_depth).item()
     if privileged_depth:
         if not has_depth(true_depth).any():
-            raise SharpError("there is no true depth of the input view, which privileged depth needs.")
+            raise SharpError("privileged depth needs the true depth of the input view, which this sample does not have")
         placed = scaled(placed, scale)
     novel = show(placed, pair.novel, backend)
 
@@ -125,7 +125,7 @@ def _visible(pair: ViewPair) -> Tensor:
     )
     mask = visibility_mask(depth, viewmat, K, input_viewmat, input_K, width, height)
     if not mask.any():
-        raise SharpError("no pixel of the novel view has a true depth at which the input camera could see it.")
+        raise SharpError("no pixel of the novel view has a true depth that the input camera can see")
     return mask
 
 

@@ -35,7 +35,7 @@ def write_sheet(path: Path, pictures: SampleImages) -> None:
         with atomic_write(path) as temporary:
             draw_sheet(pictures).save(temporary, "PNG")
     except OSError as error:
-        raise SharpError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise SharpError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def draw_sheet(pictures: SampleImages) -> Image.Image:

@@ -31,7 +31,7 @@ differs anywhere comes so near."""
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 
-INSTALL = "install them with `pip install 'sharp-cli[eval]'`"
+INSTALL = "pip install 'sharp-cli[eval]'"
 
 
 def psnr(found: Tensor, true: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -59,7 +59,7 @@ def ssim(found: Tensor, true: Tensor) -> Tensor:
         ValueError: a picture smaller than the window.
     """
     if min(found.shape[-2:]) < WINDOW:
-        raise ValueError(f"SSIM needs pictures of at least {WINDOW} pixels a side, not {tuple(found.shape[-2:])}")
+        raise ValueError(f"SSIM needs images of at least {WINDOW} pixels a side, not {tuple(found.shape[-2:])}")
     found, true = found.double(), true.double()
     mean_a, mean_b = _blur(found), _blur(true)
     var_a = _blur(found * found) - mean_a * mean_a
@@ -179,11 +179,10 @@ def _load(name: str, build: Callable[[], Metric]) -> Metric:
         with contextlib.redirect_stdout(sys.stderr):  # where torch's hub says that it downloads
             metric = build()
     except ImportError as error:
-        raise SharpError(f"{name} needs torchmetrics and torchvision ({error}): {INSTALL}.") from error
+        raise SharpError(f"{name} needs torchmetrics and torchvision: {error} ({INSTALL})") from error
     except (OSError, RuntimeError) as error:
         raise SharpError(
-            f"{name} is not available: its network's weights could not be fetched ({error}). "
-            "Run it once online; TORCH_HOME names the folder where they are then kept."
+            f"cannot download the network of {name}: {error} (run once online; TORCH_HOME chooses the folder)"
         ) from error
 
     def measure(found: Tensor, true: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ def _from_files(config: TrainConfig, size: int) -> Dataset[ViewPair]:
 def _photos(folder: Path, size: int) -> Photos:
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
     if not found:
-        raise SharpError(f"There are no photos in {folder}.")
+        raise SharpError(f"no photos in {folder}")
     return Photos(tuple(found), size)
 
 
@@ -125,7 +125,7 @@ def _posed(path: Path, size: int) -> Dataset[ViewPair]:
         return posed_pairs(path, size)
     files = sorted(path.rglob("transforms.json"))
     if not files:
-        raise SharpError(f"There is no transforms.json in {path} or below.")
+        raise SharpError(f"no transforms.json in {path} or below")
     return ConcatDataset([posed_pairs(file, size) for file in files])
 
 

@@ -77,7 +77,7 @@ def test_fitting_reaches_the_file_and_the_record(splat: Path) -> None:
 
 
 @pytest.mark.parametrize("crop", ["1,2", "a", "1,1,1,0,0,0", "-3", ""])
-def test_a_crop_that_is_none_is_wrong_use(splat: Path, crop: str) -> None:
+def test_an_invalid_crop_is_a_usage_error(splat: Path, crop: str) -> None:
     result = sharp("export", splat, "--crop", crop)
     assert result.exit_code == 2 and "--crop" in result.stderr
 
@@ -111,7 +111,7 @@ def test_formats_are_listed_with_what_they_lose() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["sog", "spz", "splat", "compressed.ply"])
-def test_inspect_tells_what_a_format_cost(splat: Path, suffix: str) -> None:
+def test_inspect_shows_what_a_format_lost(splat: Path, suffix: str) -> None:
     pytest.importorskip("scipy")
     target = splat.with_name(f"a.{suffix}")
     assert sharp("export", splat, target).exit_code == 0

@@ -102,7 +102,7 @@ def test_unknown_depth_is_zero(tmp_path: Path) -> None:
 def test_depth_of_another_kind_is_refused(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "eight.png")
     (tmp_path / "broken.npy").write_bytes(b"nothing")
-    for name, message in (("eight.png", "16-bit"), ("broken.npy", "cannot be read"), ("none.npy", "does not exist")):
+    for name, message in (("eight.png", "16-bit"), ("broken.npy", "cannot read"), ("none.npy", "does not exist")):
         with pytest.raises(SharpError, match=message):
             read_depth(tmp_path / name)
 

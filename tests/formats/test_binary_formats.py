@@ -67,7 +67,7 @@ def test_spz_far_away_gives_up_fraction_instead_of_clamping(tmp_path: Path) -> N
     assert float(read_spz(tmp_path / "a.spz").means[0, 2]) == pytest.approx(20_000, abs=0.01)
 
 
-def test_spz_draws_in_along_the_ray_what_is_farther_than_it_can_hold(tmp_path: Path) -> None:
+def test_spz_moves_gaussians_beyond_its_range_nearer_along_the_ray(tmp_path: Path) -> None:
     gaussians = random_splat(10)
     gaussians.means[0] = torch.tensor([1e5, 2e5, 1e6])
     gaussians.scales[0] = 100.0
@@ -129,7 +129,7 @@ def test_extreme_values_come_back_finite(suffix: str, tmp_path: Path) -> None:
     assert len(found) == 64
     for values in (found.means, found.scales, found.quats, found.opacities, found.colors):
         assert bool(values.isfinite().all())
-    # A zero quaternion is not drawn, and the format cannot say so but by its opacity.
+    # Gaussians with a zero quaternion are not rendered; the format can only store that as opacity.
     assert int((found.opacities == 0).sum()) >= 2
 
 

@@ -114,7 +114,7 @@ SENSITIVITIES = {"chelsea.png": (29.2, 21.6, 17.5), "china.jpg": (19.2, 15.9, 9.
 
 
 @pytest.mark.parametrize("name", SENSITIVITIES)
-def test_the_papers_sensitivities_on_the_photos_at_hand(data: Path, name: str) -> None:
+def test_the_papers_sensitivities_on_our_photos(data: Path, name: str) -> None:
     photo = read(data / name)
     found = []
     for part in (0.001, 0.01):
@@ -157,7 +157,7 @@ def test_without_a_true_depth_there_is_no_number() -> None:
 
 
 @pytest.mark.parametrize("load", [load_lpips, load_dists])
-def test_without_torchmetrics_the_way_out_is_told(load: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchmetrics_the_error_says_what_to_install(load: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchmetrics", None)
     monkeypatch.setitem(sys.modules, "torchmetrics.image.lpip", None)
     monkeypatch.setitem(sys.modules, "torchmetrics.functional.image.dists", None)
@@ -165,7 +165,7 @@ def test_without_torchmetrics_the_way_out_is_told(load: object, monkeypatch: pyt
         load()  # type: ignore[operator]
 
 
-def test_what_is_missing_is_left_out_with_a_warning(
+def test_unavailable_metrics_are_skipped_with_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def missing(_: object) -> metrics.Metric:
@@ -179,7 +179,7 @@ def test_what_is_missing_is_left_out_with_a_warning(
 
 
 @pytest.mark.parametrize("load", [load_lpips, load_dists])
-def test_backbones_that_cannot_be_fetched_are_told(
+def test_a_failed_download_of_a_backbone_is_reported(
     load: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("torchmetrics")
@@ -189,7 +189,7 @@ def test_backbones_that_cannot_be_fetched_are_told(
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "urlopen", unplugged)
-    with pytest.raises(SharpError, match=r"not available.*no network here.*TORCH_HOME"):
+    with pytest.raises(SharpError, match=r"cannot download.*no network here.*TORCH_HOME"):
         load()  # type: ignore[operator]
     assert not capsys.readouterr().out, "stdout is for the results"
 
@@ -203,7 +203,7 @@ def test_learned_metrics_give_one_value_per_picture(load: object, monkeypatch: p
     def drawn_vgg(weights: object) -> SimpleNamespace:
         return SimpleNamespace(features=vgg.make_layers(vgg.cfgs["D"]))
 
-    # The real networks with drawn values, since their weights may not be at hand.
+    # The real networks with random weights, because their own may not be on this machine.
     monkeypatch.setattr(torchvision.models, "alexnet", lambda weights, alexnet=torchvision.models.alexnet: alexnet())
     monkeypatch.setattr("torchmetrics.functional.image.dists.vgg16", drawn_vgg)
     torch.manual_seed(0)

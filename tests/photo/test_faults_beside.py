@@ -199,7 +199,7 @@ def test_profile_parts_in_any_order(tmp_path: Path, order: tuple[int, ...], firs
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 5}, {"subsampling": 0}])
-def test_a_missing_end_of_jpeg_is_told_from_a_missing_part(tmp_path: Path, options: dict[str, object]) -> None:
+def test_a_missing_end_of_jpeg_differs_from_a_missing_part(tmp_path: Path, options: dict[str, object]) -> None:
     data = jpeg(**options)
     whole = read(tmp_path, data).pixels
     for missing in (1, 2):

@@ -201,7 +201,7 @@ def test_digital_zoom_multiplies_the_focal_length(zoom: float | None, factor: fl
     assert bool(found.notes) == (zoom == 5e5)
 
 
-def test_zoom_of_zero_is_none() -> None:
+def test_zoom_of_zero_means_no_zoom() -> None:
     for zero in (0, 0.0, IFDRational(0, 0), IFDRational(0, 100)):
         exif = {Base.FocalLength: 4.2, Base.DigitalZoomRatio: zero}
         assert focal_length(6000, 4000, exif).px == focal_length(6000, 4000, {Base.FocalLength: 4.2}).px
@@ -328,6 +328,6 @@ def test_a_stray_offset_costs_only_its_tag(order: str, stray: int) -> None:
 
 
 @pytest.mark.parametrize("value", [(0, 0), (50, 0), (0, 1)])
-def test_fractions_that_are_no_number(value: tuple[int, int]) -> None:
+def test_fractions_that_are_not_numbers(value: tuple[int, int]) -> None:
     exif = read_exif_block(handmade.exif({}, {Base.FocalLength: value, Base.FocalLengthIn35mmFilm: 0}))
     assert focal_length(400, 300, exif).source.startswith("none in EXIF")

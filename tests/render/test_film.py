@@ -139,7 +139,7 @@ def test_the_length_of_a_film_is_checked_before_memory_is_taken(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("scale", [1e-45, 1e-30, 1e30])
-def test_depths_that_no_camera_can_show_end_in_a_sentence(tmp_path: Path, scale: float) -> None:
+def test_depths_that_no_camera_can_show_are_refused(tmp_path: Path, scale: float) -> None:
     foreign_ply(tmp_path / "foreign.ply")
     gaussians = read_ply(tmp_path / "foreign.ply")
     tiny = replace(gaussians, means=gaussians.means * scale, camera=Camera(64, 48, 60.0))

@@ -40,7 +40,7 @@ def test_splat_charges_the_larger_variance_above_and_the_smaller_below() -> None
     assert loss.item() == pytest.approx(125.06 / 3, rel=1e-5)
 
 
-def test_splat_does_not_judge_what_is_not_drawn() -> None:
+def test_splat_ignores_gaussians_that_are_not_rendered() -> None:
     means = torch.tensor([[[0.0, 0, -1], [0, 0, 0.005], [0, 0, 1]]]).requires_grad_()
     covars = (torch.eye(3) * 0.01).expand(1, 3, 3, 3).clone().requires_grad_()
     loss = splat_loss(means, covars, IDENTITY, K, 100, 100)

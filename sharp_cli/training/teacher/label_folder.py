@@ -26,7 +26,7 @@ def label_folder(config: LabelsConfig, folder: Path, log: Callable[[str], None])
     """
     paths = sorted(path for path in Path(config.photos).glob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
     if not paths:
-        raise SharpError(f"There are no photos in {config.photos}.")
+        raise SharpError(f"no photos in {config.photos}")
     teachers = [load_teacher(Path(teacher), Path(config.features)) for teacher in config.teachers]
 
     def views(path: Path) -> int:

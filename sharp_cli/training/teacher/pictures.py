@@ -90,7 +90,7 @@ def read_pictures(path: Path) -> Pictures:
         with np.load(path) as stored:
             return Pictures(*(torch.from_numpy(stored[name]) for name in Pictures._fields))
     except (OSError, ValueError, KeyError) as error:
-        raise SharpError(f"cannot read {path}: {error} (delete it to draw it again)") from error
+        raise SharpError(f"cannot read {path}: {error} (delete it to generate it again)") from error
 
 
 def read_measured(folder: Path, split: str, side: int, focal: float) -> Pictures:
