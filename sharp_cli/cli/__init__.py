@@ -21,6 +21,7 @@ from sharp_cli.cli import (
     export,
     formats,
     inspect,
+    merge,
     panorama,
     render,
     serve,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert.convert)
 app.command("panorama")(panorama.panorama)
+app.command("merge")(merge.merge)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
