@@ -13,6 +13,7 @@ import typer
 from sharp_cli.cli import batch, convert, demo, doctor, evaluate, export, formats, inspect, render, train, view, weights
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
+from sharp_cli.cli.shorthand import with_command
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.memory import is_out_of_memory
 from sharp_cli.version import __version__
@@ -72,6 +73,7 @@ def main(words: Sequence[str] | None = None) -> None:
             signal.signal(getattr(signal, name), _end)
     debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
+        words = with_command(words, _commands())
         app([DEBUG, *words] if debug else words, prog_name="sharp")
     except SharpError as error:
         _fail(explain(str(error), error.code), error, debug)
@@ -79,6 +81,10 @@ def main(words: Sequence[str] | None = None) -> None:
         if is_out_of_memory(error):
             _fail(explain("not enough memory (close other programs)", "out_of_memory"), error, debug)
         _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
+
+
+def _commands() -> set[str | None]:
+    return {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
 
 
 def _take_debug(words: Sequence[str]) -> tuple[bool, list[str]]:
