@@ -59,7 +59,11 @@ def read_views(path: str | PathLike[str], size: Size | None = None) -> list[View
     Raises:
         SharpError: as :func:`read_cameras`.
     """
-    return to_views(read_cameras(path, size), size)
+    frames = read_cameras(path, size)
+    try:
+        return to_views(frames, size)
+    except SharpError as error:
+        raise SharpError(f"cannot use {path}: {error}", error.code) from error
 
 
 def cameras_digest(path: str | PathLike[str]) -> str:
