@@ -98,9 +98,11 @@ def is_free(target: Path, source: Path) -> bool:
 
     A source of the same name in another folder is another source, unless the content is the same.
     """
+    if not holds(target.exists):
+        return True
     try:
         recorded = read_provenance(target)
-    except SharpError:  # nothing, or nothing of ours
+    except SharpError:  # nothing of ours
         return True
     if recorded is None:
         return True

@@ -78,4 +78,5 @@ def _fitting(stem: str, suffix: str, room: int) -> str:
 
 def _comparable(path: Path) -> str:
     """The same text for paths that any file system takes for the same."""
-    return unicodedata.normalize("NFC", str(path.absolute())).casefold()
+    text = str(path if path.is_absolute() else Path.cwd() / path)
+    return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()

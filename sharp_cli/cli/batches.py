@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from sharp_cli.batch.jobs import check_side_output, find_jobs, plan
 from sharp_cli.batch.lists import parse_list
 from sharp_cli.batch.manifest import Manifest
 from sharp_cli.batch.pipeline import run
+from sharp_cli.batch.shards import Shard
 from sharp_cli.batch.task import Job, Task
 from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.display.plain import echo
@@ -47,8 +47,11 @@ def read_words(inputs: list[str]) -> list[str]:
     return [word for given in inputs for word in (listed if given == STDIN else [given])]
 
 
-def choose_jobs(task: Task[Any, Any], words: list[str], out: Path | None) -> list[Job]:
+def choose_jobs(task: Task[Any, Any], words: list[str], out: Path | None, shard: Shard | None = None) -> list[Job]:
     """What to work on, and what it becomes.
+
+    Args:
+        shard: keep its part. The targets are those of the whole batch, so that shards never choose the same one.
 
     Raises:
         typer.BadParameter: the words make no sense together.
@@ -56,9 +59,10 @@ def choose_jobs(task: Task[Any, Any], words: list[str], out: Path | None) -> lis
     if out is not None and str(out) == STDOUT:
         raise typer.BadParameter("results cannot be written to stdout (name a file or a folder)", param_hint="--out")
     try:
-        return find_jobs(task, words, out)
+        jobs = find_jobs(task, words, out)
     except SharpError as error:
         raise typer.BadParameter(str(error)) from error
+    return jobs if shard is None else [job for job in jobs if shard.holds(job.source)]
 
 
 def show_plan(task: Task[Any, Any], jobs: list[Job]) -> None:
@@ -94,6 +98,8 @@ def run_batch(
     for folder in {job.target.parent for job in jobs}:
         remove_leftovers(folder)
     file = options.json_file
+    if options.shard is not None:
+        settings = {**settings, "shard": str(options.shard)}
     to_stdout = file is not None and str(file) == STDOUT
     if file is not None and not to_stdout:
         check_side_output(file, task, jobs, overwrite=bool(settings.get("overwrite")))
@@ -102,7 +108,7 @@ def run_batch(
         return run(jobs, task, [manifest, report], fail_fast=options.fail_fast)
     finally:
         if to_stdout:
-            sys.stdout.write(json.dumps(manifest.record, indent=1) + "\n")
+            sys.stdout.write(manifest.text())
 
 
 def finish(summary: RunSummary) -> None:

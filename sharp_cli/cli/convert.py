@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -15,14 +15,12 @@ from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_color, choose_fit, choose_focal, choose_suffix
+from sharp_cli.cli.values import choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
 from sharp_cli.cli.weights import download_shown
+from sharp_cli.render.settings import FilmSettings
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.runtime.timing import Stopwatch
 from sharp_cli.weights.catalog import PREVIEW, Checkpoint
-
-if TYPE_CHECKING:
-    from sharp_cli.render.film import FilmSettings
 
 MADE_WITH_PREVIEW = (
     "Made with the preview model, for a first look. The released one is far larger (see `sharp weights list`)."
@@ -54,6 +52,7 @@ def convert(
     timings: opt.Timings = False,
     fail_fast: opt.FailFast = False,
     quiet: opt.Quiet = False,
+    shard: opt.ShardOf = None,
 ) -> None:
     """Convert photos to 3D Gaussian splats.
 
@@ -62,13 +61,13 @@ def convert(
     """
     from sharp_cli.batch.convert import ConvertTask, Network, Recipe
 
-    batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
+    batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
     recipe = Recipe(choose_focal(focal_px, focal_mm, fov), choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
     recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
     network = Network(weights, device.value, precision.value, low_vram)
-    task = ConvertTask(recipe, network, film=default_film() if render else None, overwrite=overwrite)
-    jobs = choose_jobs(task, read_words(inputs), out)
+    task = ConvertTask(recipe, network, film=FilmSettings() if render else None, overwrite=overwrite)
+    jobs = choose_jobs(task, read_words(inputs), out, batch.shard)
     if not dry_run:
         network.fetch(fetch)  # before the display of the batch: a download has its own
         prepare(len(jobs))
@@ -87,21 +86,16 @@ def convert(
 
 
 def prepare(jobs: int) -> None:
-    """Set up the process for several photos, before torch and Pillow are loaded."""
+    """Set up the process for several photos, before torch is loaded."""
     if jobs > 1:
         # Read by torch: its waiting threads would spin, and take the cores from reading and writing.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        # Read by Pillow: it then keeps a photo's memory for the next one [blocks of 16 MB].
-        os.environ.setdefault("PILLOW_BLOCKS_MAX", "4")
         keep_freed_memory()
+        from PIL import Image
 
-
-def default_film() -> FilmSettings:
-    """What `sharp render` makes without options."""
-    import_torch()
-    from sharp_cli.render.film import FilmSettings
-
-    return FilmSettings()
+        if "PILLOW_BLOCKS_MAX" not in os.environ:  # which Pillow has read: it is loaded already
+            # Of 16 MB; keeps a photo's memory for the next one.
+            Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
 
 
 def fetch(checkpoint: Checkpoint) -> Path:

@@ -14,7 +14,7 @@ from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run
 from sharp_cli.cli.choices import PlyLayout
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_fit, choose_suffix
+from sharp_cli.cli.values import choose_fit, choose_shard, choose_suffix
 
 
 def export(
@@ -33,6 +33,7 @@ def export(
     timings: opt.Timings = False,
     fail_fast: opt.FailFast = False,
     quiet: opt.Quiet = False,
+    shard: opt.ShardOf = None,
 ) -> None:
     """Export splats: to other formats, or to one HTML file each that shows them in any browser, offline.
 
@@ -47,9 +48,9 @@ def export(
     import_torch()
     from sharp_cli.batch.export import ExportTask
 
-    batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
+    batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
     task = ExportTask(suffix, fit, ply_layout.value, overwrite=overwrite)
-    jobs = choose_jobs(task, words, out)
+    jobs = choose_jobs(task, words, out, batch.shard)
     if dry_run:
         show_plan(task, jobs)
         return

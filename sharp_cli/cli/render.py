@@ -13,14 +13,14 @@ from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run
 from sharp_cli.cli.choices import RenderDevice, Stereo
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_color, choose_format, choose_size
+from sharp_cli.cli.values import choose_color, choose_format, choose_shard, choose_size
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
     from sharp_cli.batch.render import RenderTask
     from sharp_cli.batch.task import Job
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
 
 
 def render(
@@ -52,6 +52,7 @@ def render(
     timings: opt.Timings = False,
     fail_fast: opt.FailFast = False,
     quiet: opt.Quiet = False,
+    shard: opt.ShardOf = None,
 ) -> None:
     """Render splats to videos or frames: orbits, other camera paths, depth, stereo.
 
@@ -70,9 +71,9 @@ def render(
     from sharp_cli.batch.render import RenderTask
 
     film = choose_film(path, picture, cameras)
-    batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
+    batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
     task = RenderTask(film, save_cameras=save_cameras, overwrite=overwrite)
-    jobs = choose_jobs(task, words, out)
+    jobs = choose_jobs(task, words, out, batch.shard)
     if save_cameras is not None:
         check_cameras_file(save_cameras, task, jobs)
     if dry_run:
@@ -92,7 +93,7 @@ def choose_film(path: dict[str, Any], picture: dict[str, Any], cameras: Path | N
         SharpError: the file of cameras cannot be used: one error, rather than one for every splat.
     """
     from sharp_cli.cameras.camera_file import read_cameras
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
 
     if cameras is None:
         return FilmSettings(**path, **picture)

@@ -12,6 +12,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
+    from sharp_cli.batch.shards import Shard
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.photo import FocalOverride
     from sharp_cli.render.encode import Format
@@ -82,6 +83,22 @@ def choose_format(out: Path | None, format: VideoFormat | None, alpha: bool, fps
     if chosen == "gif" and fps > MAX_GIF_FPS:
         raise typer.BadParameter(f"a GIF shows at most {MAX_GIF_FPS} frames per second", param_hint="--fps")
     return chosen  # type: ignore[return-value]
+
+
+def choose_shard(text: str | None) -> Shard | None:
+    """The part of a batch that was asked for.
+
+    Raises:
+        typer.BadParameter: neither I/N nor auto, or no scheduler's variables for auto.
+    """
+    if text is None:
+        return None
+    from sharp_cli.batch.shards import parse_shard
+
+    try:
+        return parse_shard(text)
+    except SharpError as error:
+        raise typer.BadParameter(str(error), param_hint="--shard") from error
 
 
 def choose_suffix(out: Path | None, format: str | None, default: str) -> str:

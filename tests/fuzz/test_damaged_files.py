@@ -1,4 +1,4 @@
-"""Damaged splats and photos of every format are read, or refused with a message that names them.
+"""Damaged splats, photos, weights, camera files and lists are read, or refused with a message that names them.
 
 The suite tries a few. ``SHARP_FUZZ=100000 SHARP_FUZZ_SEED=1 pytest -m slow tests/fuzz/test_damaged_files.py`` is the
 long run. Files that were handled badly stay in pytest's temporary folder.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
-from damage import make_input, sound_files
+from damage import Family, make_input, sound_files
 from fuzzing import fuzz, try_input
 
 COUNT = int(os.environ.get("SHARP_FUZZ", "2000"))
@@ -27,7 +28,7 @@ def test_damaged_files_are_read_or_refused(tmp_path: Path) -> None:
     found = [f"{index}: {wrong}" for index, wrong in sorted(result.wrong.items())]
     assert not found, "\n".join([f"{len(found)} of {COUNT} files, see {tmp_path}", *found[:20]])
     assert result.counts.total() == COUNT
-    for family in ("splat", "photo"):  # else the damage is too little or too much to test anything
+    for family in get_args(Family):  # else the damage is too little or too much to test anything
         assert result.counts[family, "accepted"] > 0 and result.counts[family, "refused"] > 0
 
 

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import json
 import random
 import struct
 import tempfile
+import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Family = Literal["splat", "photo"]
+Family = Literal["splat", "photo", "weights", "cameras", "list"]
+SHARES: dict[Family, int] = {"splat": 8, "photo": 6, "weights": 2, "cameras": 3, "list": 1}
 
 PICTURE = Path(__file__).parents[1] / "data" / "china.jpg"
-KSPLAT = PICTURE.with_name("cases") / "splats" / "minimal.ksplat"
+CASES = PICTURE.with_name("cases") / "splats"
+SAMPLES = ("minimal.ksplat", "minimal-v3.spz", "minimal-v4.spz", "pc_test.ply")
+CAMERA_CASES = (
+    "cam_angle_xy", "cam_applied", "cam_camera_path", "cam_distort_small", "cam_equirect", "cam_inria_cameras",
+    "cam_opencv_fisheye", "cam_two_sizes",
+)  # fmt: skip
+BETWEEN = b"--images--"
+"""Between the two files of a COLMAP model."""
 
 NUMBERS = (0, 1, 2, 7, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 WORDS = (
     b"0", b"1", b"-1", b"255", b"1000000000", b"999999999999999999999", b"1e9", b"nan", b"inf", b"-inf", b"list",
     b"uchar", b"int", b"float", b"double", b"half", b"x", b"opacity", b"f_rest_0", b"vertex", b"face", b"element",
     b"property", b"comment", b"comment sharp image_size -3 0", b"end_header", b"ascii", b"binary_big_endian", b"\xff",
+)  # fmt: skip
+VALUES: tuple[Any, ...] = (
+    None, True, "", "x", "1", "OPENCV", "../../x", -1, 0, 1, 2, 65, 16383, 10**6, 10**9, 2**31, 2**63, 10**30,
+    10**400, -0.5, 0.1, 1e-300, 1e-45, 1e9, 1e38, 1e300, float("nan"), float("inf"), float("-inf"), [], {}, [0], [[]],
+    [1e300] * 4,    [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], {"x": 1}, "9" * 5000, [0] * 256,
 )  # fmt: skip
 
 
@@ -33,6 +49,7 @@ def splat_files() -> dict[str, bytes]:
     from sharp_cli import Camera, Gaussians, write_ply, write_splat
     from sharp_cli.formats.ply_layout import PlyLayout
     from sharp_cli.formats.registry import FORMATS
+    from sharp_cli.formats.spz import write_spz
 
     draw = torch.Generator().manual_seed(0)
     means, colors, quats = (torch.rand(7, k, generator=draw) for k in (3, 3, 4))
@@ -49,6 +66,8 @@ def splat_files() -> dict[str, bytes]:
                 other = Path(folder) / f"splat{form.suffix}"
                 write_splat(other, splat if form.suffix == ".splat" else curved)
                 files[other.name] = other.read_bytes()
+        write_spz(Path(folder) / "four.spz", curved, version=4)
+        files["four.spz"] = (Path(folder) / "four.spz").read_bytes()
         write_ply(path, curved)
         files["harmonics.ply"] = path.read_bytes()
         vertex = PlyData.read(path, mmap=False)["vertex"]
@@ -61,8 +80,7 @@ def splat_files() -> dict[str, bytes]:
         ):  # fmt: skip
             PlyData(elements, **options).write(path)
             files[f"{name}.ply"] = path.read_bytes()
-    files[KSPLAT.name] = KSPLAT.read_bytes()
-    return files
+    return files | {name: (CASES / name).read_bytes() for name in SAMPLES}
 
 
 def photo_files() -> dict[str, bytes]:
@@ -114,8 +132,67 @@ def photo_files() -> dict[str, bytes]:
     return files
 
 
+def weights_files() -> dict[str, bytes]:
+    """Weights of a tiny network in every form that is read; pickles hold no config, so their reader needs it."""
+    import torch
+
+    from sharp_cli.weights.write import write_weights
+
+    config, tensors = tiny_network()
+    files = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "weights"
+        whole = {name: torch.zeros(tensor.shape) for name, tensor in tensors.items()}
+        write_weights(path, whole, config, {"name": "tiny"}, torch.float16)
+        files["tiny.safetensors"] = path.read_bytes()
+        for name, zipped in (("zip.pt", True), ("legacy.pt", False)):
+            torch.save(tensors, path, _use_new_zipfile_serialization=zipped)
+            files[name] = path.read_bytes()
+    return files
+
+
+def tiny_network() -> tuple[Any, dict[str, Any]]:
+    """The config of the smallest network, and tensors of one value each, shown many times."""
+    import torch
+
+    from sharp_cli.model.checkpoint import expected_shapes
+    from sharp_cli.model.config import SharpConfig
+
+    config = SharpConfig(128, 16, 8, 2, 1, (0, 1), (8, 8, 8, 8, 8), 16, 16, 8, 8)
+    return config, {name: torch.zeros(()).expand(shape) for name, shape in expected_shapes(config).items()}
+
+
+def camera_files() -> dict[str, bytes]:
+    """Camera files of other tools: JSON, and COLMAP's two files in one."""
+    files = {f"{name}.json": (CASES / f"{name}.json").read_bytes() for name in CAMERA_CASES}
+    cameras = struct.pack("<QiiQQ8d", 1, 1, 4, 200, 150, 150, 150, 100, 75, 0.1, 0, 0, 0)
+    image = struct.pack("<i7di", 1, 1, 0, 0, 0, 0, 0, 0, 1) + b"a.png\0" + struct.pack("<Q", 1) + bytes(24)
+    files["colmap.bin"] = cameras + BETWEEN + struct.pack("<Q", 2) + image + image.replace(b"a.png", b"b.png")
+    files["colmap.txt"] = b"# cameras\n1 OPENCV 200 150 150 150 100 75 0.1 0 0 0\n" + BETWEEN
+    files["colmap.txt"] += b"# images\n1 1 0 0 0 0 0 0 1 a.png\n\n2 1 0 0 0 0 0 1 1 b.png\n1 2 -1\n"
+    return files
+
+
+def list_files() -> dict[str, bytes]:
+    """Lists of file names in every encoding that is read."""
+    text = "a.jpg\nfolder/b.jpg\nÄ ö.png\n"
+    return {
+        "utf8": text.encode(),
+        "bom": text.encode("utf-8-sig"),
+        "utf16": text.encode("utf-16"),
+        "cr": text.replace("\n", "\r").encode(),
+        "null": text.replace("\n", "\0").encode(),
+    }
+
+
 def mutate(draw: random.Random, content: bytes, others: list[bytes]) -> bytes:
-    """The file after one to five kinds of damage."""
+    """The file after one to five kinds of damage, half of the time to what a container holds."""
+    if content.startswith(b"\x1f\x8b") and draw.random() < 0.6:
+        return gzip.compress(mutate(draw, gzip.decompress(content), others), 1)
+    if content.startswith(b"PK\3\4") and draw.random() < 0.6:
+        return mutate_zip(draw, content, others)
+    if content.startswith((b"{", b"[")) and draw.random() < 0.6:
+        return mutate_json(draw, content)
     damaged = bytearray(content)
     changes = [flip, cut, splice, repeat, number, number]
     if content.startswith(b"ply"):
@@ -126,6 +203,44 @@ def mutate(draw: random.Random, content: bytes, others: list[bytes]) -> bytes:
     if damaged.startswith(b"\x89PNG") and draw.random() < 0.7:
         fix_checksums(damaged)
     return bytes(damaged)
+
+
+def mutate_zip(draw: random.Random, content: bytes, others: list[bytes]) -> bytes:
+    """A sound archive of which one member is damaged, or lost, or compressed."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    names = list(members)
+    chosen = draw.choice(names if draw.random() < 0.5 else names[:1])
+    members[chosen] = mutate(draw, members[chosen], [members[chosen], *others])
+    if draw.random() < 0.05:
+        del members[chosen]
+    buffer = io.BytesIO()
+    method = zipfile.ZIP_DEFLATED if draw.random() < 0.1 else zipfile.ZIP_STORED
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, inner in members.items():
+            archive.writestr(zipfile.ZipInfo(name), inner, method)
+    return buffer.getvalue()
+
+
+def mutate_json(draw: random.Random, content: bytes) -> bytes:
+    """JSON of which one to three values are of another kind, or far out of range, or missing."""
+    document = json.loads(content)
+    for _ in range(draw.choice((1, 1, 2, 3))):
+        at = document
+        while True:
+            keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+            if not keys:
+                break
+            key = draw.choice(keys)
+            if isinstance(at[key], dict | list) and at[key] and draw.random() < 0.85:
+                at = at[key]
+                continue
+            if draw.random() < 0.15:
+                del at[key]
+            else:
+                at[key] = draw.choice(VALUES)
+            break
+    return json.dumps(document).encode()
 
 
 def place(draw: random.Random, content: bytearray) -> int:
@@ -202,12 +317,18 @@ def fix_checksums(content: bytearray) -> None:
 
 def sound_files() -> dict[Family, dict[str, bytes]]:
     """Undamaged files by family and kind."""
-    return {"splat": splat_files(), "photo": photo_files()}
+    return {
+        "splat": splat_files(),
+        "photo": photo_files(),
+        "weights": weights_files(),
+        "cameras": camera_files(),
+        "list": list_files(),
+    }
 
 
 def make_input(seed: int, index: int, bases: dict[Family, dict[str, bytes]]) -> tuple[Family, str, bytes]:
-    """The family, the kind it was made from (a file name for splats), and the damaged file of an index."""
+    """The family, the kind it was made from (often a file name), and the damaged file of an index."""
     draw = random.Random(seed * 1_000_000_007 + index)
-    family = draw.choice(sorted(bases))
+    (family,) = draw.choices([*SHARES], [*SHARES.values()])
     kind = draw.choice(sorted(bases[family]))
     return family, kind, mutate(draw, bases[family][kind], list(bases[family].values()))

@@ -1,4 +1,4 @@
-"""Damaged splats and photos by the thousand, each given to its reader in processes of their own.
+"""Damaged files of every family by the thousand, each given to its reader in processes of their own.
 
 Every file must be read, or refused with a message that names it, soon and in little memory. The same seed and index
 make the same file.
@@ -13,22 +13,23 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-from damage import Family, make_input, sound_files
+from damage import BETWEEN, Family, make_input, sound_files, tiny_network
 
 HANG_SECONDS = 60.0
 """After so long without an answer a worker is killed; far more than any reader takes on a busy machine."""
 
-# A few bytes may honestly claim a photo of 300 megapixels, the most that is opened; a splat's size is in its file.
-MOST_SECONDS = {"splat": 2.0, "photo": 20.0}  # of processor time, which other work on the machine does not lengthen
-MOST_BYTES = {"splat": 1 << 28, "photo": 6 << 30}
+MOST_SECONDS = 5.0
+"""Of processor time, which other work on the machine does not lengthen."""
+MOST_BYTES = 1_500_000_000
 
 
 class Tried(NamedTuple):
@@ -125,19 +126,20 @@ def try_input(family: Family, kind: str, content: bytes, folder: Path) -> Tried:
     memory, start = _peak_bytes(), time.process_time()
     outcome, wrong = "accepted", ""
     try:
-        {"splat": _read_splat, "photo": _read_photo}[family](path)
+        READERS[family](path)
     except SharpError as error:
         outcome = "refused"
-        if str(path) not in str(error) or "\n" in str(error):
+        if (family != "list" and str(folder) not in str(error)) or "\n" in str(error):
             wrong = f"the message does not name the file in one line: {error}"
     except BaseException as error:
         line = traceback.extract_tb(error.__traceback__)[-1]
         wrong = f"{type(error).__name__}: {error} ({Path(line.filename).name}:{line.lineno})"
-    if (spent := time.process_time() - start) > MOST_SECONDS[family]:
+    if (spent := time.process_time() - start) > MOST_SECONDS:
         wrong = wrong or f"slow: {spent:.1f} s of processor time"
-    if (grown := _peak_bytes() - memory) > MOST_BYTES[family]:
+    if (grown := _peak_bytes() - memory) > MOST_BYTES:
         wrong = wrong or f"memory: {grown / 1e9:.1f} GB"
-    path.unlink(missing_ok=True)
+    for written in (path, *_colmap_files(path)):
+        written.unlink(missing_ok=True)
     if left := [entry.name for entry in folder.iterdir()]:
         wrong = wrong or f"left behind: {', '.join(left)}"
         shutil.rmtree(folder)
@@ -167,6 +169,57 @@ def _read_photo(path: Path) -> None:
     assert photo.pixels.shape == (photo.height, photo.width, 3)
     assert photo.pixels.size > 0
     assert 0 < photo.focal_px < float("inf")
+
+
+def _read_weights(path: Path) -> None:
+    """Weights of any form; those without a config are of the tiny network."""
+    from sharp_cli.weights import read
+
+    config, _ = _tiny()
+    plain = read.read_config
+    try:
+        read.read_config = lambda stored, path: plain(stored or config.to_dict(), path)
+        weights = read.read_weights(path)
+    finally:
+        read.read_config = plain
+    assert weights.tensors
+
+
+_tiny = cache(tiny_network)
+
+
+def _colmap_files(path: Path) -> list[Path]:
+    return [path.with_name(f"{name}{path.suffix}") for name in ("cameras", "images")]
+
+
+def _read_cameras(path: Path) -> None:
+    """All that reads cameras: a JSON file, or a folder with the two files of a COLMAP model."""
+    from sharp_cli.cameras.camera_file import cameras_digest, read_views
+
+    if path.suffix != ".json":
+        parts = path.read_bytes().partition(BETWEEN)[::2]
+        for written, content in zip(_colmap_files(path), parts, strict=True):
+            written.write_bytes(content)
+        path = path.parent
+    cameras_digest(path)
+    for views in read_views(path, (64, 48)):
+        assert views.viewmats.isfinite().all() and views.Ks.isfinite().all()
+
+
+def _read_list(path: Path) -> None:
+    """What standard input may bring."""
+    from sharp_cli.batch.lists import parse_list
+
+    assert all(parse_list(path.read_bytes()))
+
+
+READERS: dict[Family, Callable[[Path], None]] = {
+    "splat": _read_splat,
+    "photo": _read_photo,
+    "weights": _read_weights,
+    "cameras": _read_cameras,
+    "list": _read_list,
+}
 
 
 def _peak_bytes() -> int:

@@ -70,7 +70,9 @@ class Report(Live, Listener):
                 self.line(str(summary.problem), always=True)
         if self.quiet:
             return
-        if summary.counts["skipped"] == summary.total:
+        if not summary.total:
+            self.line(f"nothing to do: no {self._noun} in shard {self._options.shard}")
+        elif summary.counts["skipped"] == summary.total:
             self.line(f"nothing to do: all {self._noun} are done")
         self.console.print(_table(summary, self._noun))
 
