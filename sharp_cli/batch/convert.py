@@ -15,6 +15,7 @@ from sharp_cli.batch.splats import fit_settings, fitted, write_result
 from sharp_cli.batch.task import Job, StopRun, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import can_read, read_splat
+from sharp_cli.photo.panorama import is_all_around
 from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.runtime.files import sha256_of
 from sharp_cli.runtime.timing import Stopwatch
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sharp_cli.model.precision import Precision
     from sharp_cli.photo import FocalOverride, Photo
     from sharp_cli.predictor import Predictor
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
     from sharp_cli.runtime.devices import Device
 
     Item: TypeAlias = "Photo | Gaussians"
@@ -204,6 +205,8 @@ class ConvertTask:
         work.provenance = make_provenance(job.source, self._settings)
         with watch.stage("decode"):
             photo = read_photo(job.source, focal=self.recipe.focal, background=self.recipe.background)
+        if self.recipe.focal is None and is_all_around(photo.panorama, photo.width, photo.height):
+            raise SharpError(f"cannot convert {job.source}: it is a 360° panorama, not a photo", "panorama")
         work.result.facts |= {
             "width": photo.width,
             "height": photo.height,

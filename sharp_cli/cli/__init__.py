@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,33 +11,56 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sharp_cli.cli import batch, convert, doctor, evaluate, export, formats, inspect, render, train, view, weights
+from sharp_cli.cli import (
+    batch,
+    config,
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    formats,
+    inspect,
+    panorama,
+    render,
+    serve,
+    train,
+    view,
+    weights,
+)
 from sharp_cli.cli.display.plain import plain
+from sharp_cli.cli.group import SharpGroup, variable
 from sharp_cli.cli.remedies import explain
+from sharp_cli.cli.shorthand import with_command
+from sharp_cli.cli.streams import check_stdout, prepare_streams
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.memory import is_out_of_memory
 from sharp_cli.version import __version__
 
 app = typer.Typer(
     name="sharp",
+    cls=SharpGroup,
     help="Turn photos into metric 3D Gaussian splats, and splats into videos.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert.convert)
+app.command("panorama")(panorama.panorama)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
 app.command("inspect")(inspect.inspect)
 app.command("formats")(formats.formats)
 app.command("evaluate")(evaluate.evaluate)
+app.command("demo")(demo.demo)
 app.command("train")(train.train)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 app.add_typer(batch.app, name="batch")
+app.add_typer(config.app, name="config")
 
 DEBUG = "--debug"
 
@@ -69,9 +93,14 @@ def main(words: Sequence[str] | None = None) -> None:
         # A signal that is ignored stays so: nohup asks for that.
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), _end)
+    prepare_streams()
     debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
-        app([DEBUG, *words] if debug else words, prog_name="sharp")
+        words = with_command(words, _commands())
+        try:
+            app([DEBUG, *words] if debug else words, prog_name="sharp")
+        finally:
+            check_stdout()
     except SharpError as error:
         _fail(explain(str(error), error.code), error, debug)
     except Exception as error:
@@ -80,10 +109,15 @@ def main(words: Sequence[str] | None = None) -> None:
         _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
 
 
+def _commands() -> set[str | None]:
+    return {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+
+
 def _take_debug(words: Sequence[str]) -> tuple[bool, list[str]]:
     """Whether --debug is among the words (before ``--``), and the other words."""
     end = words.index("--") if "--" in words else len(words)
-    return DEBUG in words[:end], [word for word in words[:end] if word != DEBUG] + list(words[end:])
+    of_environment = os.environ.get(variable("debug"), "").lower() in ("1", "true", "yes", "on")
+    return of_environment or DEBUG in words[:end], [word for word in words[:end] if word != DEBUG] + list(words[end:])
 
 
 def _end(number: int, frame: FrameType | None) -> None:

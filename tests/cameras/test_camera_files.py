@@ -193,3 +193,10 @@ def test_a_hundred_thousand_frames(tmp_path: Path) -> None:
     (views,) = read_views(tmp_path / "many.json")
     assert len(views) == 100_000
     np.testing.assert_array_equal(views.viewmats[-1, :3, 3], [-0.125, -0.25, -0.5])
+
+
+def test_an_impossible_focal_length_names_the_file(cases: Path, tmp_path: Path) -> None:
+    content = json.loads((cases / "cam_applied.json").read_text()) | {"fl_x": 1e30, "fl_y": 1e30}
+    (tmp_path / "far.json").write_text(json.dumps(content))
+    with pytest.raises(SharpError, match=r"far\.json.*focal length of 1e\+30"):
+        read_views(tmp_path / "far.json")

@@ -238,3 +238,9 @@ def test_a_header_that_asks_for_thousands_of_layers_is_refused_before_they_are_m
     stored = {**SharpConfig().to_dict(), "depth": 16384}
     save_file({"a": torch.zeros(1)}, tmp_path / "deep.safetensors", {"sharp_config": json.dumps(stored)})
     assert "depth cannot be 16384" in refused(tmp_path / "deep.safetensors")
+
+
+def test_sizes_that_no_network_has_are_one_sentence(tmp_path):
+    stored = {**SMALL.to_dict(), "gaussian_decoder_dim": 9}
+    save_file({"a": torch.zeros(1)}, tmp_path / "odd.safetensors", {"sharp_config": json.dumps(stored)})
+    assert "no network has the sizes" in refused(tmp_path / "odd.safetensors")
