@@ -15,6 +15,7 @@ from sharp_cli.batch.splats import axes_settings, fit_settings, fitted, write_re
 from sharp_cli.batch.task import Job, StopRun, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import can_read, read_splat
+from sharp_cli.photo.panorama import is_all_around
 from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.runtime.files import sha256_of
 from sharp_cli.runtime.timing import Stopwatch
@@ -208,6 +209,8 @@ class ConvertTask:
         work.provenance = make_provenance(job.source, self._settings)
         with watch.stage("decode"):
             photo = read_photo(job.source, focal=self.recipe.focal, background=self.recipe.background)
+        if self.recipe.focal is None and is_all_around(photo.panorama, photo.width, photo.height):
+            raise SharpError(f"cannot convert {job.source}: it is a 360° panorama, not a photo", "panorama")
         work.result.facts |= {
             "width": photo.width,
             "height": photo.height,

@@ -7,7 +7,7 @@ from typing import Literal
 PublishedPath = Literal["swipe", "shake", "rotate", "rotate_forward"]
 """The published tool's paths."""
 
-Trajectory = Literal["orbit", "dolly", "still", PublishedPath]
+Trajectory = Literal["orbit", "dolly", "still", "around", PublishedPath]
 
 LookAt = Literal["point", "ahead"]
 """``point``: every camera turns to the focus point; ``ahead``: all look in the source view's direction."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,8 +11,25 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from sharp_cli.cli import batch, convert, demo, doctor, evaluate, export, formats, inspect, render, train, view, weights
+from sharp_cli.cli import (
+    batch,
+    config,
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    formats,
+    inspect,
+    panorama,
+    render,
+    serve,
+    train,
+    view,
+    weights,
+)
 from sharp_cli.cli.display.plain import plain
+from sharp_cli.cli.group import SharpGroup, variable
 from sharp_cli.cli.remedies import explain
 from sharp_cli.cli.streams import check_stdout, prepare_streams
 from sharp_cli.errors import SharpError
@@ -20,14 +38,15 @@ from sharp_cli.version import __version__
 
 app = typer.Typer(
     name="sharp",
+    cls=SharpGroup,
     help="Turn photos into metric 3D Gaussian splats, and splats into videos.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert.convert)
+app.command("panorama")(panorama.panorama)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
@@ -36,9 +55,11 @@ app.command("formats")(formats.formats)
 app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 app.add_typer(batch.app, name="batch")
+app.add_typer(config.app, name="config")
 
 DEBUG = "--debug"
 
@@ -89,7 +110,8 @@ def main(words: Sequence[str] | None = None) -> None:
 def _take_debug(words: Sequence[str]) -> tuple[bool, list[str]]:
     """Whether --debug is among the words (before ``--``), and the other words."""
     end = words.index("--") if "--" in words else len(words)
-    return DEBUG in words[:end], [word for word in words[:end] if word != DEBUG] + list(words[end:])
+    of_environment = os.environ.get(variable("debug"), "").lower() in ("1", "true", "yes", "on")
+    return of_environment or DEBUG in words[:end], [word for word in words[:end] if word != DEBUG] + list(words[end:])
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -32,7 +32,22 @@ def option(panel: str, help: str, *names: str, **limits: Any) -> Any:
 
 # Of several commands
 
-Weights = Annotated[str, option(NETWORK, "Known weights (`sharp weights list`), or a .safetensors or .pt file.")]
+
+def known_weights(incomplete: str) -> list[str]:
+    """Names for shell completion."""
+    from sharp_cli.weights.catalog import KNOWN
+
+    return [name for name in KNOWN if name.startswith(incomplete)]
+
+
+Weights = Annotated[
+    str,
+    option(
+        NETWORK,
+        "Known weights (`sharp weights list`), or a .safetensors or .pt file.",
+        autocompletion=known_weights,
+    ),
+]
 NetworkDevice = Annotated[
     Device, option(NETWORK, "Where to run; auto is CUDA, else MPS, else CPU.", case_sensitive=False)
 ]
