@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sharp_cli.model.precision import Precision
     from sharp_cli.photo import FocalOverride, Photo
     from sharp_cli.predictor import Predictor
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
     from sharp_cli.runtime.devices import Device
 
     Item: TypeAlias = "Photo | Gaussians"

@@ -31,6 +31,7 @@ from sharp_cli.cli import (
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.group import SharpGroup, variable
 from sharp_cli.cli.remedies import explain
+from sharp_cli.cli.shorthand import with_command
 from sharp_cli.cli.streams import check_stdout, prepare_streams
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.memory import is_out_of_memory
@@ -95,6 +96,7 @@ def main(words: Sequence[str] | None = None) -> None:
     prepare_streams()
     debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
+        words = with_command(words, _commands())
         try:
             app([DEBUG, *words] if debug else words, prog_name="sharp")
         finally:
@@ -105,6 +107,10 @@ def main(words: Sequence[str] | None = None) -> None:
         if is_out_of_memory(error):
             _fail(explain("not enough memory (close other programs)", "out_of_memory"), error, debug)
         _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
+
+
+def _commands() -> set[str | None]:
+    return {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
 
 
 def _take_debug(words: Sequence[str]) -> tuple[bool, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -17,12 +17,10 @@ from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.values import check_axes, choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
 from sharp_cli.cli.weights import download_shown
+from sharp_cli.render.settings import FilmSettings
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.runtime.timing import Stopwatch
 from sharp_cli.weights.catalog import PREVIEW, Checkpoint
-
-if TYPE_CHECKING:
-    from sharp_cli.render.film import FilmSettings
 
 MADE_WITH_PREVIEW = (
     "Made with the preview model, for a first look. The released one is far larger (see `sharp weights list`)."
@@ -70,7 +68,7 @@ def convert(
     check_axes(axes, recipe.suffix, ply_layout.value)
     recipe = replace(recipe, axes=axes, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
     network = Network(weights, device.value, precision.value, low_vram)
-    task = ConvertTask(recipe, network, film=default_film() if render else None, overwrite=overwrite)
+    task = ConvertTask(recipe, network, film=FilmSettings() if render else None, overwrite=overwrite)
     jobs = choose_jobs(task, read_words(inputs), out, batch.shard)
     if not dry_run:
         network.fetch(fetch)  # before the display of the batch: a download has its own
@@ -90,21 +88,16 @@ def convert(
 
 
 def prepare(jobs: int) -> None:
-    """Set up the process for several photos, before torch and Pillow are loaded."""
+    """Set up the process for several photos, before torch is loaded."""
     if jobs > 1:
         # Read by torch: its waiting threads would spin, and take the cores from reading and writing.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        # Read by Pillow: it then keeps a photo's memory for the next one [blocks of 16 MB].
-        os.environ.setdefault("PILLOW_BLOCKS_MAX", "4")
         keep_freed_memory()
+        from PIL import Image
 
-
-def default_film() -> FilmSettings:
-    """What `sharp render` makes without options."""
-    import_torch()
-    from sharp_cli.render.film import FilmSettings
-
-    return FilmSettings()
+        if "PILLOW_BLOCKS_MAX" not in os.environ:  # which Pillow has read: it is loaded already
+            # Of 16 MB; keeps a photo's memory for the next one.
+            Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
 
 
 def fetch(checkpoint: Checkpoint) -> Path:

@@ -77,7 +77,7 @@ def panorama(
     film = None
     if render:
         import_torch()
-        from sharp_cli.render.film import FilmSettings
+        from sharp_cli.render.settings import FilmSettings
 
         film = FilmSettings(trajectory="around", frames=360)
     task = PanoramaTask(recipe, network, faces=faces, fov=fov, film=film, overwrite=overwrite)

@@ -24,6 +24,7 @@ from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import MAX_DEGREE, SH_C0
+from sharp_cli.runtime.files import user_path
 
 LOG = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def read_ply(path: str | PathLike[str], *, warn: Callable[[str], None] = LOG.war
     Raises:
         SharpError: not a .ply file, truncated, no splat or one of an unknown kind, or no row with finite values.
     """
+    path = user_path(path)
     with open_ply(path) as (file, header):
         content = read_content(file, header)
     if dropped := content.rows - len(content.gaussians):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharp_cli.errors import SharpError
+from sharp_cli.runtime.files import user_path
 
 if TYPE_CHECKING:
     from sharp_cli.gaussians.axes import Axes
@@ -90,6 +91,7 @@ def read_splat(path: str | PathLike[str], warn: Callable[[str], None] = lambda t
     Raises:
         SharpError: an unknown suffix, or whatever the format's reader refuses.
     """
+    path = user_path(path)
     found = format_of(path)
     if found is None or found.reader is None:
         raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
@@ -115,6 +117,7 @@ def write_splat(
         SharpError: an unknown suffix or axes, or whatever the format's writer refuses.
         OSError: the file cannot be written.
     """
+    path = user_path(path)
     found = format_of(path)
     if found is None or found.writer is None:
         raise SharpError(f"cannot write {fspath(path)}: {_unknown(path)} (sharp writes {known_suffixes('writer')})")
