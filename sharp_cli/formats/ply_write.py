@@ -51,8 +51,8 @@ def write_ply(
         axes: of the file; a comment names them, so that reading the file gives OpenCV's again.
 
     Raises:
-        SharpError: an unknown layout, the suffix of another format, ``sharp`` without a camera or with other axes, facts
-            of many megabytes, or values that are not finite.
+        SharpError: an unknown layout, the suffix of another format, ``sharp`` without a camera or with other axes,
+            facts of many megabytes, or values that are not finite.
         OSError: the file cannot be written; ``errno`` gives the reason, for instance a full disk.
     """
     if layout not in get_args(PlyLayout):
