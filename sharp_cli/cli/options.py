@@ -224,5 +224,10 @@ StereoLayout = Annotated[Stereo | None, option(PICTURE, "sbs: two eyes side by s
 Ipd = Annotated[float, option(PICTURE, "Distance between the eyes in meters.", min=0, max=1000)]
 FilmDevice = Annotated[
     RenderDevice,
-    option(PICTURE, "Where to render; auto is CUDA with gsplat, else the CPU.", "--device", case_sensitive=False),
+    option(
+        PICTURE,
+        "Where to render; auto is CUDA with gsplat, another GPU by WebGPU, else the CPU.",
+        "--device",
+        case_sensitive=False,
+    ),
 ]
