@@ -67,7 +67,8 @@ def convert(
     recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
     network = Network(weights, device.value, precision.value, low_vram)
     task = ConvertTask(recipe, network, film=FilmSettings() if render else None, overwrite=overwrite)
-    jobs = choose_jobs(task, read_words(inputs), out, batch.shard)
+    rules: Any = {"record": json_file, "reads": [Path(weights)], "overwrite": overwrite}
+    jobs = choose_jobs(task, read_words(inputs), out, batch.shard, **rules)
     if not dry_run:
         network.fetch(fetch)  # before the display of the batch: a download has its own
         prepare(len(jobs))
