@@ -11,7 +11,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from sharp_cli.batch.provenance import check_place, is_done, is_free, is_marked, make_provenance, settings_text
-from sharp_cli.batch.splats import fit_settings, fitted, write_result
+from sharp_cli.batch.splats import axes_settings, fit_settings, fitted, write_result
 from sharp_cli.batch.task import Job, StopRun, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import can_read, read_splat
@@ -24,6 +24,7 @@ from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
+    from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
     from sharp_cli.model.precision import Precision
@@ -49,6 +50,8 @@ class Recipe:
     """Of the splat: a format of :data:`sharp_cli.formats.registry.FORMATS`."""
     fit: Fit | None = None
     """None: all Gaussians of the network."""
+    axes: Axes = "opencv"
+    """Of the splats' files."""
 
     def settings(self) -> dict[str, object]:
         """As splats record them."""
@@ -58,6 +61,7 @@ class Recipe:
             "background": "#{:02x}{:02x}{:02x}".format(*self.background),
             "layout": self.ply_layout,
             **fit_settings(self.fit),
+            **axes_settings(self.axes),
         }
 
 
@@ -247,7 +251,7 @@ class ConvertTask:
             with watch.stage("write"):
                 assert work.provenance is not None
                 provenance = replace(work.provenance, gaussians=str(len(gaussians)))
-                write_result(target, gaussians, self.recipe.ply_layout, provenance.facts())
+                write_result(target, gaussians, self.recipe.ply_layout, provenance.facts(), self.recipe.axes)
         result.facts |= {"gaussians": len(gaussians), "bytes": target.stat().st_size}
         if self.film is not None:
             with watch.stage("render", on_device=True):

@@ -15,7 +15,7 @@ from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
+from sharp_cli.cli.values import check_axes, choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.render.settings import FilmSettings
 from sharp_cli.runtime.memory import keep_freed_memory
@@ -33,6 +33,7 @@ def convert(
     out: opt.SplatOut = None,
     format: opt.PhotoFormat = None,
     ply_layout: opt.Layout = PlyLayout.standard,
+    axes: opt.FileAxes = "opencv",
     render: opt.FilmToo = False,
     overwrite: opt.Overwrite = False,
     weights: opt.Weights = "sharp",
@@ -64,7 +65,8 @@ def convert(
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
     recipe = Recipe(choose_focal(focal_px, focal_mm, fov), choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
-    recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
+    check_axes(axes, recipe.suffix, ply_layout.value)
+    recipe = replace(recipe, axes=axes, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
     network = Network(weights, device.value, precision.value, low_vram)
     task = ConvertTask(recipe, network, film=FilmSettings() if render else None, overwrite=overwrite)
     rules: Any = {"record": json_file, "reads": [Path(weights)], "overwrite": overwrite}
