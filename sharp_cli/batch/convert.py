@@ -222,8 +222,9 @@ class ConvertTask:
         if isinstance(item, Gaussians):
             return lambda: item
         predictor, watch = self._loaded(work), Stopwatch(work.result.seconds)
+        work.announce(f"{work.job.source.name} ({item.width * item.height / 1e6:.1f} MP): network")
         with watch.stage("network", on_device=True):
-            ndc = predictor.run_network([item])
+            ndc = predictor.run_network([item], work.progress)
 
         def decompose() -> Gaussians:
             with watch.stage("decompose", on_device=True):

@@ -11,11 +11,13 @@ import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batch_options import BatchOptions
-from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run_batch, show_plan
+from sharp_cli.cli.batches import STDOUT, choose_jobs, finish, is_debug, run_batch, show_plan
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.display.report import Report
+from sharp_cli.cli.elsewhere import bring_here
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.values import choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
+from sharp_cli.cli.view import show
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.runtime.timing import Stopwatch
@@ -36,6 +38,8 @@ def convert(
     format: opt.PhotoFormat = None,
     ply_layout: opt.Layout = PlyLayout.standard,
     render: opt.FilmToo = False,
+    preview_film: opt.PreviewFilm = False,
+    open_viewer: opt.OpenViewer = False,
     overwrite: opt.Overwrite = False,
     weights: opt.Weights = "sharp",
     device: opt.NetworkDevice = Device.auto,
@@ -67,24 +71,49 @@ def convert(
     recipe = Recipe(choose_focal(focal_px, focal_mm, fov), choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
     recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
+    check_words(out, json_file, render, preview_film, open_viewer)
     network = Network(weights, device.value, precision.value, low_vram)
-    task = ConvertTask(recipe, network, film=default_film() if render else None, overwrite=overwrite)
-    jobs = choose_jobs(task, read_words(inputs), out, batch.shard)
-    if not dry_run:
-        network.fetch(fetch)  # before the display of the batch: a download has its own
-        prepare(len(jobs))
-    with Stopwatch(task.setup_seconds).stage("import"):
-        import_torch()
-    if dry_run:
-        show_plan(task, jobs)
-        return
+    film = default_film() if render else look() if preview_film else None
+    task = ConvertTask(recipe, network, film=film, overwrite=overwrite)
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
-    settings |= {"weights": weights, "precision": network.precision, **recipe.settings()}
-    with Report(len(jobs), task, batch) as report:
-        summary = run_batch("convert", task, jobs, report, settings, batch)
-        if "load" in task.setup_seconds and network.predictor.facts.get("name") == PREVIEW.name:
-            report.line(MADE_WITH_PREVIEW)
-    finish(summary)
+    with bring_here(inputs, out, recipe.suffix, dry_run=dry_run) as here:
+        jobs = choose_jobs(task, here.words, here.out, batch.shard) + here.lost
+        if open_viewer and len(jobs) != 1:
+            raise typer.BadParameter(f"there are {len(jobs)} photos (name one)", param_hint="--open")
+        if not dry_run:
+            network.fetch(fetch)  # before the display of the batch: a download has its own
+            prepare(len(jobs))
+        with Stopwatch(task.setup_seconds).stage("import"):
+            import_torch()
+        if dry_run:
+            show_plan(task, jobs)
+            return
+        settings |= {"weights": weights, "precision": network.precision, **recipe.settings()}
+        with Report(len(jobs), task, batch) as report:
+            summary = run_batch("convert", task, jobs, report, settings, batch)
+            if "load" in task.setup_seconds and network.predictor.facts.get("name") == PREVIEW.name:
+                report.line(MADE_WITH_PREVIEW)
+        finish(summary)
+        here.deliver(jobs)
+    if open_viewer:
+        show(jobs[0].target)
+
+
+def check_words(out: Path | None, json_file: Path | None, render: bool, preview_film: bool, open_viewer: bool) -> None:
+    """Refuse options that make no sense together.
+
+    Raises:
+        typer.BadParameter: which they are.
+    """
+    if render and preview_film:
+        raise typer.BadParameter("--render makes the full film (use one of the two)", param_hint="--preview-film")
+    if out is None or str(out) != STDOUT:
+        return
+    if json_file is not None and str(json_file) == STDOUT:
+        raise typer.BadParameter("the splat and the events cannot both go to stdout", param_hint="--json")
+    if render or preview_film or open_viewer:
+        reason = "a splat on stdout has no film and no viewer (name a file)"
+        raise typer.BadParameter(reason, param_hint="--out")
 
 
 def prepare(jobs: int) -> None:
@@ -103,6 +132,11 @@ def default_film() -> FilmSettings:
     from sharp_cli.render.film import FilmSettings
 
     return FilmSettings()
+
+
+def look() -> FilmSettings:
+    """A small film at little cost."""
+    return replace(default_film(), size=384, frames=24, fps=12.0)
 
 
 def fetch(checkpoint: Checkpoint) -> Path:
