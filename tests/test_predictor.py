@@ -50,7 +50,7 @@ def test_the_three_lines(small_weights: Path, data: Path, tmp_path: Path) -> Non
     write_ply(tmp_path / "rocket.ply", gaussians)
     stored = read_ply(tmp_path / "rocket.ply")
     torch.testing.assert_close(stored.means, gaussians.means)
-    assert stored.facts["name"] == "drawn-small"
+    assert stored.facts["name"] == "random-small"
     assert "30 mm" in stored.facts["focal_from"]
 
 

@@ -22,7 +22,9 @@ from sharp_cli.cli import (
     export,
     formats,
     inspect,
+    panorama,
     render,
+    serve,
     train,
     view,
     weights,
@@ -31,6 +33,7 @@ from sharp_cli.cli.bundle import write_bundle
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.group import SharpGroup, variable
 from sharp_cli.cli.remedies import explain
+from sharp_cli.cli.shorthand import with_command
 from sharp_cli.cli.streams import check_stdout, prepare_streams
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.memory import is_out_of_memory
@@ -46,6 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert.convert)
+app.command("panorama")(panorama.panorama)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
@@ -54,6 +58,7 @@ app.command("formats")(formats.formats)
 app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 app.add_typer(batch.app, name="batch")
@@ -97,6 +102,7 @@ def main(words: Sequence[str] | None = None) -> None:
     prepare_streams()
     debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
+        words = with_command(words, _commands())
         try:
             app([DEBUG, *words] if debug else words, prog_name="sharp")
         finally:
@@ -107,6 +113,10 @@ def main(words: Sequence[str] | None = None) -> None:
         if is_out_of_memory(error):
             _fail(explain("not enough memory (close other programs)", "out_of_memory"), error, debug)
         _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
+
+
+def _commands() -> set[str | None]:
+    return {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
 
 
 def _take_debug(words: Sequence[str]) -> tuple[bool, list[str]]:

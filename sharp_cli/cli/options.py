@@ -18,7 +18,7 @@ from sharp_cli.cli.choices import (
     Stereo,
     VideoFormat,
 )
-from sharp_cli.gaussians.axes import Up
+from sharp_cli.gaussians.axes import Axes, Up
 
 OUTPUT, BATCH, NETWORK, PHOTO, CAMERA, PICTURE = "Output", "Batch", "Network", "Photo", "Camera", "Picture"
 FIT = "Fitting"
@@ -113,6 +113,15 @@ Layout = Annotated[
         OUTPUT,
         "standard opens everywhere; full adds normals and harmonics for old viewers, sharp the published tool's "
         "extra elements.",
+    ),
+]
+FileAxes = Annotated[
+    Axes,
+    option(
+        OUTPUT,
+        "Axes of the files: opencv is y down, z forward; opengl is y up, z backward, and the file says so. .glb and "
+        ".usdz are always y up.",
+        "--axes",
     ),
 ]
 PhotoFormat = Annotated[
@@ -221,5 +230,10 @@ StereoLayout = Annotated[Stereo | None, option(PICTURE, "sbs: two eyes side by s
 Ipd = Annotated[float, option(PICTURE, "Distance between the eyes in meters.", min=0, max=1000)]
 FilmDevice = Annotated[
     RenderDevice,
-    option(PICTURE, "Where to render; auto is CUDA with gsplat, else the CPU.", "--device", case_sensitive=False),
+    option(
+        PICTURE,
+        "Where to render; auto is CUDA with gsplat, another GPU by WebGPU, else the CPU.",
+        "--device",
+        case_sensitive=False,
+    ),
 ]

@@ -20,7 +20,7 @@ from sharp_cli.runtime.files import holds
 if TYPE_CHECKING:
     from sharp_cli.batch.render import RenderTask
     from sharp_cli.batch.task import Job
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
 
 
 def render(
@@ -93,7 +93,7 @@ def choose_film(path: dict[str, Any], picture: dict[str, Any], cameras: Path | N
         SharpError: the file of cameras cannot be used: one error, rather than one for every splat.
     """
     from sharp_cli.cameras.camera_file import read_cameras
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
 
     if cameras is None:
         return FilmSettings(**path, **picture)

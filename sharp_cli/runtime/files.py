@@ -70,6 +70,19 @@ def atomic_folder(path: Path, check_replaceable: Callable[[Path], None]) -> Iter
             temporary.rename(path)
 
 
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path as given to a library function, where no shell has replaced ``~`` and ``~name`` by a home folder.
+
+    A file or folder that is really called so comes first; without a home folder the path stays as it is.
+    """
+    path = Path(path)
+    first = path.parts[0] if path.parts else ""
+    if first.startswith("~") and not os.path.lexists(first):
+        with suppress(RuntimeError):
+            return path.expanduser()
+    return path
+
+
 def holds(question: Callable[[], bool]) -> bool:
     """The answer of ``path.is_dir`` and the like; False if they raise, as for names too long or in a closed folder."""
     try:
