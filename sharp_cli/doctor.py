@@ -19,10 +19,21 @@ from sharp_cli.version import __version__
 
 Level = Literal["ok", "note", "problem"]
 
-PACKAGES = ("torch", "timm", "numpy", "numba", "pillow", "plyfile", "av", "safetensors", "huggingface-hub")
+PACKAGES: tuple[str, ...] = (
+    "torch",
+    "timm",
+    "numpy",
+    "numba",
+    "pillow",
+    "plyfile",
+    "av",
+    "safetensors",
+    "huggingface-hub",
+)
+if sys.platform != "darwin":
+    PACKAGES += ("gsplat",)
 EXTRAS = {
     "heic": ("pillow_heif", "HEIC photos"),
-    "cuda": ("gsplat", "rendering on NVIDIA GPUs"),
     "gpu": ("wgpu", "rendering on other GPUs"),
     "eval": ("torchmetrics", "LPIPS and DISTS"),
     "train": ("tensorboard", "training curves"),
@@ -131,8 +142,6 @@ def extras() -> Iterator[Finding]:
     for extra, (module, purpose) in EXTRAS.items():
         if find_spec(module):
             yield Finding(f"extra {extra}", "ok", purpose)
-        elif extra == "cuda" and sys.platform == "darwin":
-            continue
         else:
             yield Finding(f"extra {extra}", "note", f"not installed: {purpose}", f"pip install 'sharp-cli[{extra}]'")
 

@@ -55,9 +55,9 @@ def choose_backend(
 
 
 def _check_cuda() -> None:
-    from sharp_cli.render.backends.cuda import load_gsplat
+    from sharp_cli.render.backends.cuda import check_gsplat
 
-    load_gsplat()
+    check_gsplat()
 
 
 def _cuda_fault() -> str | None:
