@@ -9,7 +9,8 @@ from typing import Any
 
 import typer
 
-from sharp_cli.batch.events import RunSummary
+from sharp_cli.batch.event_lines import EventLines
+from sharp_cli.batch.events import Listener, RunSummary
 from sharp_cli.batch.jobs import find_jobs, plan
 from sharp_cli.batch.lists import parse_list
 from sharp_cli.batch.manifest import Manifest
@@ -40,10 +41,17 @@ def read_words(inputs: list[str]) -> list[str]:
     """
     if "" in inputs:
         raise typer.BadParameter("an input has an empty name", param_hint="INPUT")
-    if STDIN not in inputs:
-        return inputs
+    return names_of(inputs, sys.stdin.buffer.read()) if STDIN in inputs else inputs
+
+
+def names_of(inputs: list[str], data: bytes) -> list[str]:
+    """The inputs with the names in ``data``, a list from standard input, in place of ``-``.
+
+    Raises:
+        typer.BadParameter: it is not a list.
+    """
     try:
-        listed = parse_list(sys.stdin.buffer.read())
+        listed = parse_list(data)
     except SharpError as error:
         raise typer.BadParameter(str(error), param_hint="INPUT") from error
     return [word for given in inputs for word in (listed if given == STDIN else [given])]
@@ -141,12 +149,18 @@ def run_batch(
     if options.shard is not None:
         settings = {**settings, "shard": str(options.shard)}
     to_stdout = file is not None and str(file) == STDOUT
-    manifest = Manifest(None if to_stdout else file, command, settings, jobs)
-    try:
-        return run(jobs, task, [manifest, report], fail_fast=options.fail_fast)
-    finally:
-        if to_stdout:
-            sys.stdout.write(manifest.text())
+    record: Listener
+    if to_stdout:
+        record = EventLines(write_line, command, settings, len(jobs))
+    else:
+        record = Manifest(file, command, settings, jobs)
+    return run(jobs, task, [record, report], fail_fast=options.fail_fast)
+
+
+def write_line(line: str) -> None:
+    """Write a line to stdout at once."""
+    sys.stdout.write(line)
+    sys.stdout.flush()
 
 
 def finish(summary: RunSummary) -> None:
