@@ -31,7 +31,7 @@ from sharp_cli.cameras.frames import (
 from sharp_cli.cameras.lenses import Lens
 from sharp_cli.cameras.views import Size, Views
 from sharp_cli.errors import SharpError
-from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.files import atomic_write, user_path
 
 PERSPECTIVE = ("PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
 FISHEYE = ("OPENCV_FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE")
@@ -125,7 +125,7 @@ def write_transforms(path: str | PathLike[str], views: Sequence[Views], pictures
         for index, pose in enumerate(poses)
     ]
     content = {"camera_model": "PINHOLE", **shared, "frames": frames}
-    with atomic_write(Path(path)) as temporary:
+    with atomic_write(user_path(path)) as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -21,6 +22,7 @@ from sharp_cli.cli import (
     export,
     formats,
     inspect,
+    panorama,
     render,
     serve,
     train,
@@ -28,9 +30,11 @@ from sharp_cli.cli import (
     watch,
     weights,
 )
+from sharp_cli.cli.bundle import write_bundle
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.group import SharpGroup, variable
 from sharp_cli.cli.remedies import explain
+from sharp_cli.cli.shorthand import with_command
 from sharp_cli.cli.streams import check_stdout, prepare_streams
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.memory import is_out_of_memory
@@ -46,6 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("convert")(convert.convert)
+app.command("panorama")(panorama.panorama)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
@@ -76,7 +81,11 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show the traceback of a failure. Works behind the command too.")
+        bool,
+        typer.Option(
+            DEBUG,
+            help="Show the traceback of a failure, and write a file for bug reports. Works behind the command too.",
+        ),
     ] = False,
 ) -> None:
     """Turn photos into metric 3D Gaussian splats, and splats into videos."""
@@ -95,6 +104,7 @@ def main(words: Sequence[str] | None = None) -> None:
     prepare_streams()
     debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
+        words = with_command(words, _commands())
         try:
             app([DEBUG, *words] if debug else words, prog_name="sharp")
         finally:
@@ -105,6 +115,10 @@ def main(words: Sequence[str] | None = None) -> None:
         if is_out_of_memory(error):
             _fail(explain("not enough memory (close other programs)", "out_of_memory"), error, debug)
         _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
+
+
+def _commands() -> set[str | None]:
+    return {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
 
 
 def _take_debug(words: Sequence[str]) -> tuple[bool, list[str]]:
@@ -119,8 +133,10 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _fail(message: str, error: Exception, debug: bool) -> NoReturn:
-    """Print what went wrong in one line and exit with code 1; with ``--debug`` raise the error instead."""
+    """Print what went wrong in one line and exit with code 1; with ``--debug`` all of it, and what a report needs."""
     if debug:
-        raise error
+        trace = "".join(traceback.format_exception(error))
+        typer.echo(trace, err=True)
+        typer.echo(plain(write_bundle([trace])), err=True)
     typer.echo(f"sharp: {plain(message)}", err=True)
     sys.exit(1)

@@ -13,6 +13,7 @@ from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
     from sharp_cli.batch.shards import Shard
+    from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.photo import FocalOverride
     from sharp_cli.render.encode import Format
@@ -119,6 +120,20 @@ def choose_suffix(out: Path | None, format: str | None, default: str) -> str:
     if of_name not in (None, chosen):
         raise typer.BadParameter(f"{out} does not end in {chosen}", param_hint="--format")
     return chosen
+
+
+def check_axes(axes: Axes, suffix: str, layout: str) -> None:
+    """Refuse axes that results of this kind cannot have.
+
+    Raises:
+        typer.BadParameter: pages, or the .ply layout of the published tool, with other axes than OpenCV's.
+    """
+    if axes == "opencv":
+        return
+    if suffix == ".html":
+        raise typer.BadParameter("an HTML page has no axes to choose (use --format)", param_hint="--axes")
+    if suffix == ".ply" and layout == "sharp":
+        raise typer.BadParameter("the .ply layout sharp has OpenCV axes (choose another layout)", param_hint="--axes")
 
 
 def choose_fit(max_gaussians: int | None, min_opacity: float, crop: str | None, max_depth: float | None) -> Fit | None:

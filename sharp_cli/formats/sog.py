@@ -28,6 +28,7 @@ from sharp_cli.formats.columns import Floats, SplatColumns, from_columns, morton
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import largest_first, with_largest
 from sharp_cli.formats.reading import drop_bad_rows, reading
+from sharp_cli.gaussians.fitting import grid_side
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.version import __version__
@@ -62,8 +63,8 @@ def write_sog(path: str | PathLike[str], gaussians: Gaussians, provenance: Mappi
 def sog_bytes(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> bytes:
     """The content of a ``.sog`` file; raises as :func:`write_sog`."""
     columns = to_columns(gaussians)
-    width = _grid_width(gaussians)
-    if width is None:
+    width = grid_side(gaussians)
+    if width is None or width % 4:
         columns = columns.take(morton_order(columns.means))
         width = 4 * math.ceil(math.sqrt(len(columns.means)) / 4)
     width = max(width, 4)
@@ -125,13 +126,6 @@ def _metadata(meta: Mapping[str, Any]) -> dict[str, str]:
     """What we stored beside the Gaussians; nothing in other tools' files."""
     asset = meta.get("asset")
     return parse_metadata(asset.get("sharp") if isinstance(asset, dict) else None)
-
-
-def _grid_width(gaussians: Gaussians) -> int | None:
-    """The width of the predictor's grid if these can be its Gaussians: two layers of a square grid."""
-    side = math.isqrt(len(gaussians) // 2)
-    fits = gaussians.camera is not None and 2 * side * side == len(gaussians) and side % 4 == 0 and side > 0
-    return side if fits else None
 
 
 def _encode(columns: SplatColumns) -> tuple[dict[str, Any], dict[str, Pixels]]:
