@@ -211,12 +211,8 @@ class ConvertTask:
             photo = read_photo(job.source, focal=self.recipe.focal, background=self.recipe.background)
         if self.recipe.focal is None and is_all_around(photo.panorama, photo.width, photo.height):
             raise SharpError(f"cannot convert {job.source}: it is a 360° panorama, not a photo", "panorama")
-        work.result.facts |= {
-            "width": photo.width,
-            "height": photo.height,
-            "focal_px": round(photo.focal_px, 3),
-            "focal_from": photo.focal_source,
-        }
+        facts = {"width": photo.width, "height": photo.height, "focal_px": round(photo.focal_px, 3)}
+        work.result.facts |= {**facts, "focal_from": photo.focal_source}
         if photo.notes:
             work.result.facts["notes"] = list(photo.notes)
         work.result.note = "; ".join((f"focal length {photo.focal_px:.0f} px: {photo.focal_source}", *photo.notes))
@@ -229,8 +225,9 @@ class ConvertTask:
         if isinstance(item, Gaussians):
             return lambda: item
         predictor, watch = self._loaded(work), Stopwatch(work.result.seconds)
+        work.announce(f"{work.job.source.name} ({item.width * item.height / 1e6:.1f} MP): network")
         with watch.stage("network", on_device=True):
-            ndc = predictor.run_network([item])
+            ndc = predictor.run_network([item], work.progress)
 
         def decompose() -> Gaussians:
             with watch.stage("decompose", on_device=True):

@@ -69,7 +69,7 @@ JsonFile = Annotated[
     Path | None,
     option(
         BATCH,
-        "Keep a record of the run: inputs, outputs, timings, errors. - prints it at the end.",
+        "Keep a record of the run: inputs, outputs, timings, errors. - prints events as lines of JSON during the run.",
         "--json",
         metavar="FILE",
     ),
@@ -93,7 +93,9 @@ Quiet = Annotated[bool, option(BATCH, "Print failures only.", "--quiet", "-q")]
 Photos = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...", help="Photos, folders (searched recursively), patterns, or - for a list on stdin."
+        metavar="INPUT...",
+        help="Photos, folders (searched recursively), patterns, https:// addresses, or - for a photo or a list on "
+        "stdin.",
     ),
 ]
 SplatOut = Annotated[
@@ -101,7 +103,7 @@ SplatOut = Annotated[
     option(
         OUTPUT,
         "A file for one photo (.ply, .sog, .spz, …; see `sharp formats`), else a folder that mirrors the inputs'. "
-        "Default: beside each photo.",
+        "- is stdout. Default: beside each photo.",
         *("--out", "-o"),
     ),
 ]
@@ -136,6 +138,10 @@ Crop = Annotated[
 ]
 MaxDepth = Annotated[float | None, option(FIT, "Drop what lies farther along the view [m].", min=1e-6)]
 FilmToo = Annotated[bool, option(OUTPUT, "Also render each splat: the default orbit of `sharp render`.", "--render")]
+PreviewFilm = Annotated[
+    bool, option(OUTPUT, "Also render a small film of 2 seconds at little cost, for a first look.", "--preview-film")
+]
+OpenViewer = Annotated[bool, option(OUTPUT, "Show the splat in the viewer when it is done, for one photo.", "--open")]
 LowVram = Annotated[bool, option(NETWORK, "Run part by part, for devices with little memory.", "--low-vram")]
 FocalPx = Annotated[
     float | None, option(PHOTO, "Focal length in pixels. Default: from EXIF, else 30 mm equivalent.", min=0.001)
