@@ -19,10 +19,22 @@ from sharp_cli.version import __version__
 
 Level = Literal["ok", "note", "problem"]
 
-PACKAGES = ("torch", "timm", "numpy", "numba", "pillow", "plyfile", "av", "safetensors", "huggingface-hub")
+PACKAGES: tuple[str, ...] = (
+    "torch",
+    "timm",
+    "numpy",
+    "numba",
+    "pillow",
+    "plyfile",
+    "av",
+    "safetensors",
+    "huggingface-hub",
+)
+if sys.platform != "darwin":
+    PACKAGES += ("gsplat",)
 EXTRAS = {
     "heic": ("pillow_heif", "HEIC photos"),
-    "cuda": ("gsplat", "rendering on NVIDIA GPUs"),
+    "gpu": ("wgpu", "rendering on other GPUs"),
     "eval": ("torchmetrics", "LPIPS and DISTS"),
     "train": ("tensorboard", "training curves"),
     "usd": ("pxr", ".usdz files"),
@@ -84,6 +96,8 @@ def devices() -> Iterator[Finding]:
     if torch.cuda.device_count() == 0 and shutil.which("nvidia-smi"):
         remedy = "install a torch build for your CUDA version, see pytorch.org/get-started"
         yield Finding("GPU", "note", f"an NVIDIA driver is here, but torch {torch.__version__} finds no GPU", remedy)
+    if find_spec("wgpu"):
+        yield _webgpu()
     device = choose_device("auto")
     precision = str(choose_dtype("auto", device)).removeprefix("torch.")
     yield Finding("device", "ok", f"auto chooses {device.type}, precision {precision}")
@@ -128,8 +142,6 @@ def extras() -> Iterator[Finding]:
     for extra, (module, purpose) in EXTRAS.items():
         if find_spec(module):
             yield Finding(f"extra {extra}", "ok", purpose)
-        elif extra == "cuda" and sys.platform == "darwin":
-            continue
         else:
             yield Finding(f"extra {extra}", "note", f"not installed: {purpose}", f"pip install 'sharp-cli[{extra}]'")
 
@@ -198,6 +210,20 @@ def names() -> Iterator[Finding]:
         yield Finding("command", "note", f"sharp on the PATH is {found[0]}, not this program in {ours}", remedy)
     elif len(found) > 1:
         yield Finding("command", "ok", f"{found[0]}; behind it also {', '.join(found[1:])}")
+
+
+def _webgpu() -> Finding:
+    """The adapter that renders by WebGPU."""
+    from sharp_cli.render.backends.webgpu.device import find_adapter, is_software
+
+    try:
+        adapter = find_adapter()
+    except SharpError as error:
+        return Finding("WebGPU", "note", str(error))
+    name = f"{adapter.info['device']} ({adapter.info['backend_type']})"
+    if is_software(adapter):
+        return Finding("WebGPU", "ok", f"{name}: software, so auto renders on the CPU")
+    return Finding("WebGPU", "ok", name)
 
 
 def _memory() -> str:

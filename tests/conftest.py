@@ -45,7 +45,7 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sharp_cli.weights.write import write_weights
 
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    write_weights(path, random_tensors(SMALL), SMALL, {"name": "drawn-small"}, torch.float32)
+    write_weights(path, random_tensors(SMALL), SMALL, {"name": "random-small"}, torch.float32)
     return path
 
 
@@ -58,7 +58,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     config = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    write_weights(path, random_tensors(config), config, {"name": "drawn-tiny"}, torch.float32)
+    write_weights(path, random_tensors(config), config, {"name": "random-tiny"}, torch.float32)
     return path
 
 

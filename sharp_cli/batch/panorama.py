@@ -17,7 +17,7 @@ from sharp_cli.runtime.timing import Stopwatch
 if TYPE_CHECKING:
     from sharp_cli.gaussians.gaussians import Gaussians
     from sharp_cli.multiview.equirect import Panorama
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
 
     Item: TypeAlias = "Panorama | Gaussians"
     Output: TypeAlias = Callable[[], Gaussians]

@@ -25,17 +25,13 @@ import torch
 from torch import Tensor
 
 from sharp_cli.cameras.framing import SourceView, depth_range, positive_depths, source_view
-from sharp_cli.cameras.names import LookAt, Trajectory
+from sharp_cli.cameras.names import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, LookAt, Trajectory
 from sharp_cli.cameras.published_paths import NEAREST_FOCUS, published_eyes
 from sharp_cli.cameras.views import Size, Views, fit_size, intrinsics, look_at
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
-SAFE_MAX_DISPARITY = 0.08
-"""How far the nearest content may move in the picture, in picture diagonals, before gaps open behind edges."""
-SAFE_MAX_ZOOM = 0.15
-"""How far the eye may go toward the nearest content, as a part of that way."""
 LARGEST_DISPARITY = 10.0
 MOST_FRAMES = 1_000_000
 """Nine hours at 30 frames per second; their cameras take 100 MB."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -27,11 +28,14 @@ from sharp_cli.cli import (
     serve,
     train,
     view,
+    watch,
     weights,
 )
+from sharp_cli.cli.bundle import write_bundle
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.group import SharpGroup, variable
 from sharp_cli.cli.remedies import explain
+from sharp_cli.cli.shorthand import with_command
 from sharp_cli.cli.streams import check_stdout, prepare_streams
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.memory import is_out_of_memory
@@ -58,6 +62,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
+app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 app.add_typer(batch.app, name="batch")
@@ -78,7 +83,11 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show the traceback of a failure. Works behind the command too.")
+        bool,
+        typer.Option(
+            DEBUG,
+            help="Show the traceback of a failure, and write a file for bug reports. Works behind the command too.",
+        ),
     ] = False,
 ) -> None:
     """Turn photos into metric 3D Gaussian splats, and splats into videos."""
@@ -97,6 +106,7 @@ def main(words: Sequence[str] | None = None) -> None:
     prepare_streams()
     debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
+        words = with_command(words, _commands())
         try:
             app([DEBUG, *words] if debug else words, prog_name="sharp")
         finally:
@@ -107,6 +117,10 @@ def main(words: Sequence[str] | None = None) -> None:
         if is_out_of_memory(error):
             _fail(explain("not enough memory (close other programs)", "out_of_memory"), error, debug)
         _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
+
+
+def _commands() -> set[str | None]:
+    return {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
 
 
 def _take_debug(words: Sequence[str]) -> tuple[bool, list[str]]:
@@ -121,8 +135,10 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _fail(message: str, error: Exception, debug: bool) -> NoReturn:
-    """Print what went wrong in one line and exit with code 1; with ``--debug`` raise the error instead."""
+    """Print what went wrong in one line and exit with code 1; with ``--debug`` all of it, and what a report needs."""
     if debug:
-        raise error
+        trace = "".join(traceback.format_exception(error))
+        typer.echo(trace, err=True)
+        typer.echo(plain(write_bundle([trace])), err=True)
     typer.echo(f"sharp: {plain(message)}", err=True)
     sys.exit(1)

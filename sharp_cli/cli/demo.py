@@ -39,7 +39,7 @@ def demo(
     import_torch()
     from sharp_cli.batch.convert import ConvertTask, Network, Recipe, film_target
     from sharp_cli.batch.task import Job
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
 
     photo = copy_photo(out)
     film = FilmSettings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -77,11 +78,12 @@ def panorama(
     film = None
     if render:
         import_torch()
-        from sharp_cli.render.film import FilmSettings
+        from sharp_cli.render.settings import FilmSettings
 
         film = FilmSettings(trajectory="around", frames=360)
     task = PanoramaTask(recipe, network, faces=faces, fov=fov, film=film, overwrite=overwrite)
-    jobs = choose_jobs(task, read_words(inputs), out)
+    rules: Any = {"record": json_file, "reads": [Path(weights)], "overwrite": overwrite}
+    jobs = choose_jobs(task, read_words(inputs), out, **rules)
     if not dry_run:
         network.fetch(fetch)
     with Stopwatch(task.setup_seconds).stage("import"):

@@ -1,4 +1,4 @@
-"""What users have to train on: posed pictures with depth (``transforms.json``), and folders of plain photos."""
+"""Users' own data to train on: posed images with depth (``transforms.json``), and plain photos."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 
 from sharp_cli.cameras.frames import Frame, require_pinholes
 from sharp_cli.cameras.transforms import read_transforms
@@ -65,6 +65,20 @@ def posed_pairs(path: Path, size: int | tuple[int, int], *, farthest: float = 0.
         raise SharpError(f"cannot train on {file}: no two cameras are within {farthest} m and {widest}° of each other")
     pairs = tuple((int(i), int(j)) for i, j in np.argwhere(near))
     return FolderPairs(frames, pairs, (size, size) if isinstance(size, int) else size)
+
+
+def posed_folders(path: Path, size: int) -> Dataset[ViewPair]:
+    """Pairs of a ``transforms.json``, of a folder with one, or of all of those below a folder.
+
+    Raises:
+        SharpError: there is none, or it cannot be used.
+    """
+    if path.is_file() or (path / "transforms.json").is_file():
+        return posed_pairs(path, size)
+    files = sorted(path.rglob("transforms.json"))
+    if not files:
+        raise SharpError(f"no transforms.json in {path} or below")
+    return ConcatDataset([posed_pairs(file, size) for file in files])
 
 
 def load_view(frame: Frame, size: tuple[int, int], viewmat: NDArray[np.float64]) -> View:

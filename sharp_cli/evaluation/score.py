@@ -14,7 +14,9 @@ from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.baselines import median_depth, photo_on_plane, photo_unchanged
 from sharp_cli.evaluation.showing import Shown, place, scaled, show
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.metrics.metrics import Metric, abs_rel, delta_accuracy, depth_scale, has_depth, psnr
+from sharp_cli.metrics.depth import abs_rel, delta_accuracy, depth_scale, has_depth
+from sharp_cli.metrics.image import psnr
+from sharp_cli.metrics.learned import Metric
 from sharp_cli.metrics.visibility import visibility_mask
 from sharp_cli.render.rasterizer import Backend
 

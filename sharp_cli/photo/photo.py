@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sharp_cli.photo.metadata import Metadata
 from sharp_cli.photo.opening import explain_errors, open_picture
 from sharp_cli.photo.orientation import upright_pixels
 from sharp_cli.photo.panorama import PanoramaTags
+from sharp_cli.runtime.files import user_path
 
 WHITE = (255, 255, 255)
 
@@ -91,7 +91,7 @@ def read_photo(
     Raises:
         SharpError: the file is missing, damaged, truncated, too large, or no picture.
     """
-    image, metadata = open_picture(Path(path))
+    image, metadata = open_picture(user_path(path))
     with explain_errors(str(path)):
         return _develop(image, metadata, focal, background)
 

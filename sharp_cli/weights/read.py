@@ -16,6 +16,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import check_tensors, used_names
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.precision import DTYPES
+from sharp_cli.runtime.files import user_path
 from sharp_cli.weights.bounds import check_pickle
 from sharp_cli.weights.catalog import LICENSE_KEY, recognize
 from sharp_cli.weights.store import SUFFIXES
@@ -43,7 +44,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     Raises:
         SharpError: the file is missing, damaged or not a weights file, or its tensors do not fit its config.
     """
-    path = Path(path)
+    path = user_path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise SharpError(f"cannot read {path}: not a weights file, whose name ends in {', '.join(SUFFIXES)}")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sharp_cli.errors import SharpError
+from sharp_cli.runtime.files import user_path
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint
 from sharp_cli.weights.store import SUFFIXES, find
@@ -39,7 +40,7 @@ def resolve(weights: str | os.PathLike[str], download: Callable[[Checkpoint], Pa
 
             return fetch(known)
         return download(known)
-    path = Path(weights).expanduser()
+    path = user_path(weights)
     with suppress(OSError):  # in a folder without permission
         if path.exists():
             return path

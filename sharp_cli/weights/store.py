@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from sharp_cli.errors import SharpError
+from sharp_cli.runtime.files import user_path
 from sharp_cli.weights.catalog import Bundled, Checkpoint
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -19,7 +20,7 @@ BUNDLED_IN = (Path(__file__).parent, Path(__file__).parents[2] / "weights")
 def cache_folder() -> Path:
     """The folder of our own copies: ``SHARP_CACHE`` if set, else a folder in the user's cache."""
     if chosen := os.environ.get("SHARP_CACHE"):
-        return Path(chosen).expanduser()
+        return user_path(chosen)
     return platformdirs.user_cache_path("sharp-cli", appauthor=False) / "weights"
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.runtime.files import atomic_write, sha256_of
+from sharp_cli.runtime.files import atomic_write, sha256_of, user_path
 from sharp_cli.weights.read import read_weights
 
 FORMAT_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
@@ -54,7 +53,7 @@ def write_weights(
     if len(text) > LONGEST_HEADER:
         raise SharpError(f"cannot write {path}: its record has more than {LONGEST_HEADER // 10**6} MB (shorten it)")
     try:
-        with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
+        with atomic_write(user_path(path)) as temporary, temporary.open("wb") as file:
             file.write(struct.pack("<Q", len(text)) + text)
             for name, tensor in tensors.items():
                 values = tensor.detach().cpu().to(dtype)

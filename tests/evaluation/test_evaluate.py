@@ -23,7 +23,7 @@ from sharp_cli.evaluation.showing import place, show
 from sharp_cli.evaluation.synthetic import synthetic_samples
 from sharp_cli.evaluation.table import to_markdown
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.metrics.metrics import MAX_PSNR, psnr, ssim
+from sharp_cli.metrics.image import MAX_PSNR, psnr, ssim
 from sharp_cli.photo import Photo
 from sharp_cli.scenes import SceneConfig, make_pair
 from sharp_cli.scenes.dataset import seeds

@@ -14,7 +14,7 @@ from truths import write_scene
 from typer.testing import CliRunner, Result
 
 from sharp_cli.cli import app
-from sharp_cli.metrics.metrics import psnr, ssim
+from sharp_cli.metrics.image import psnr, ssim
 
 FEW_METRICS = {"psnr": psnr, "ssim": ssim}
 

@@ -20,7 +20,8 @@ from sharp_cli.formats.ply_write import write_ply
 from sharp_cli.formats.registry import read_splat, write_splat
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import SH_C0
-from sharp_cli.render.film import FilmSettings, choose_views, shoot
+from sharp_cli.render.film import choose_views, shoot
+from sharp_cli.render.settings import FilmSettings
 
 WIDTH, HEIGHT = 75, 49
 SETTINGS = FilmSettings(trajectory="still", frames=1, format="png", size=(WIDTH, HEIGHT))
