@@ -14,7 +14,7 @@ from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.convert import fetch
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_fit, choose_focal
+from sharp_cli.cli.values import check_axes, choose_fit, choose_focal
 from sharp_cli.errors import SharpError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def merge(
     precision: opt.NetworkPrecision = Precision.auto,
     low_vram: opt.LowVram = False,
     ply_layout: opt.Layout = PlyLayout.standard,
+    axes: opt.FileAxes = "opencv",
     max_gaussians: opt.MaxGaussians = None,
     min_opacity: opt.MinOpacity = 0.0,
     crop: opt.Crop = None,
@@ -81,6 +82,7 @@ def merge(
     known = format_of(out)
     if known is None or known.writer is None:
         raise typer.BadParameter(f"{out} is not a splat that can be written (see `sharp formats`)", param_hint="--out")
+    check_axes(axes, known.suffix, ply_layout.value)
     if cameras is not None and baseline is not None:
         raise typer.BadParameter("give the cameras or the baseline, not both", param_hint="--baseline")
     if holds(out.exists) and not overwrite:
@@ -106,7 +108,7 @@ def merge(
         note=lambda text: typer.echo(plain(text), err=True),
         progress=lambda done, total: say(f"[{done}/{total}] {posed[done - 1].name}"),
     )
-    write_result(out, fitted(gaussians, fit), ply_layout.value, {})
+    write_result(out, fitted(gaussians, fit), ply_layout.value, {}, axes)
     typer.echo(os.fsencode(out))
 
 
