@@ -74,7 +74,7 @@ def running() -> Iterator[str]:
         port = listener.getsockname()[1]
         child = os.fork()
         if child == 0:
-            settings = ServeSettings(Path(folder), upload_seconds=5)
+            settings = ServeSettings(Path(folder), upload_seconds=40)
             try:
                 serve(listener, settings, Worker(make_steady, 60), Worker(make_steady))
             finally:

@@ -27,6 +27,7 @@ from sharp_cli.cli import (
     serve,
     train,
     view,
+    watch,
     weights,
 )
 from sharp_cli.cli.bundle import write_bundle
@@ -59,6 +60,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
+app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 app.add_typer(batch.app, name="batch")

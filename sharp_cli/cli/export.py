@@ -52,7 +52,7 @@ def export(
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
     task = ExportTask(suffix, fit, ply_layout.value, axes, overwrite=overwrite)
-    jobs = choose_jobs(task, words, out, batch.shard)
+    jobs = choose_jobs(task, words, out, batch.shard, record=json_file, overwrite=overwrite)
     if dry_run:
         show_plan(task, jobs)
         return

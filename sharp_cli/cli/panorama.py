@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -81,7 +82,8 @@ def panorama(
 
         film = FilmSettings(trajectory="around", frames=360)
     task = PanoramaTask(recipe, network, faces=faces, fov=fov, film=film, overwrite=overwrite)
-    jobs = choose_jobs(task, read_words(inputs), out)
+    rules: Any = {"record": json_file, "reads": [Path(weights)], "overwrite": overwrite}
+    jobs = choose_jobs(task, read_words(inputs), out, **rules)
     if not dry_run:
         network.fetch(fetch)
     with Stopwatch(task.setup_seconds).stage("import"):

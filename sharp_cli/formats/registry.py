@@ -139,6 +139,12 @@ def read_metadata(path: str | PathLike[str]) -> Mapping[str, str]:
     return metadata
 
 
+def keeps_record(path: str | PathLike[str]) -> bool:
+    """Whether the format of this name has no room for metadata, so that they are written beside the file."""
+    found = format_of(path)
+    return found is not None and found.writer is not None and found.metadata is None
+
+
 def record_path(path: Path) -> Path:
     """Where the record beside a file lies."""
     return path.with_name(f"{path.name}.json")

@@ -14,9 +14,6 @@ from starlette.requests import ClientDisconnect, Request
 from sharp_cli.photo.size import picture_pixels
 from sharp_cli.serve.settings import PhotoOptions, ServeSettings
 
-DRAIN_SECONDS = 5.0
-"""For the rest of a body that is too large."""
-
 Number = TypeVar("Number", int, float)
 
 
@@ -46,7 +43,8 @@ async def receive(request: Request, path: Path, settings: ServeSettings) -> None
     except ClientDisconnect:
         raise HTTPException(400, "the connection ended") from None
     if size > settings.max_bytes:
-        await _drain(stream, min(settings.upload_seconds, DRAIN_SECONDS))
+        if "expect" not in request.headers:  # else the client waits for this answer before it sends the body
+            await _drain(stream, settings.upload_seconds)
         raise HTTPException(413, f"the photo has more than {settings.max_bytes >> 20} MiB")
     if not size:
         raise HTTPException(400, "the body is empty (it must be the photo)")

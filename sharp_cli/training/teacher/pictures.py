@@ -74,7 +74,7 @@ def draw_into(folder: Path, numbers: range, side: int, scenes: SceneConfig, jobs
         path = folder / f"pictures-{side}-{chunk.start}-{chunk.stop}.npz"
         if not path.exists():
             pictures = draw("train", chunk, side, scenes, jobs)
-            with atomic_write(path) as temporary, temporary.open("wb") as file:
+            with atomic_write(path, durable=False) as temporary, temporary.open("wb") as file:
                 np.savez(file, **{name: value.numpy() for name, value in pictures._asdict().items()})
         parts.append(read_pictures(path))
     return join(parts)
