@@ -29,7 +29,8 @@ from torch.utils.data import Dataset
 
 from sharp_cli.datasets.view_pair import PairBatch, View, ViewPair
 from sharp_cli.errors import SharpError
-from sharp_cli.metrics.metrics import abs_rel, align_depth, psnr, ssim
+from sharp_cli.metrics.depth import abs_rel, align_depth
+from sharp_cli.metrics.image import psnr, ssim
 from sharp_cli.model.base import BaseGaussians, base_gaussians, normalize_depth
 from sharp_cli.model.compose import compose_gaussians
 from sharp_cli.model.config import LAYERS, STRIDE

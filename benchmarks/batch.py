@@ -1,7 +1,6 @@
-"""Batches of `sharp convert`: what overlapping costs and hides, what a run survives, and how fast a rerun is.
+"""Batches of `sharp convert`: what overlapping costs and hides, and how fast a rerun is.
 
 python benchmarks/batch.py overlap   # 20 photos against 20 times the network alone, small random network at 1536 px
-python benchmarks/batch.py kills     # 200 photos, ten of them broken, 20 runs ended by SIGKILL, then one to the end
 python benchmarks/batch.py rerun     # 10,000 photos whose splats are done: how long until "nothing to do"
 """
 
@@ -9,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import subprocess
 import sys
 import tempfile
@@ -29,18 +27,14 @@ TINY = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["overlap", "kills", "rerun"])
-    parser.add_argument("--photos", type=int, help="photos in the batch: 20, 200 or 10,000 by default")
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("what", choices=["overlap", "rerun"])
+    parser.add_argument("--photos", type=int, help="photos in the batch: 20 or 10,000 by default")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.what == "overlap":
             overlap(Path(folder), arguments.photos or 20)
-        elif arguments.what == "rerun":
-            rerun(Path(folder), arguments.photos or 10_000)
         else:
-            kills(Path(folder), arguments.photos or 200, arguments.kills, random.Random(arguments.seed))
+            rerun(Path(folder), arguments.photos or 10_000)
 
 
 def overlap(folder: Path, count: int) -> None:
@@ -84,41 +78,6 @@ def network_alone(predictor, photo) -> float:
     return float(np.median(seconds[2:]))
 
 
-def kills(folder: Path, count: int, kill_count: int, chance: random.Random) -> None:
-    """Kill runs at random moments, run to the end, and look at every file."""
-    weights = folder / "tiny.safetensors"
-    write_weights(weights, random_tensors(TINY), TINY, {}, torch.float32)
-    make_photos(folder / "in", count - 10, (240, 320))
-    broken = break_ten(folder / "in")
-    made: dict[Path, int] = {}
-    redone = 0
-
-    def look() -> None:
-        nonlocal redone
-        for path in (folder / "out").rglob("*.ply"):
-            redone += made.setdefault(path, path.stat().st_mtime_ns) != path.stat().st_mtime_ns
-
-    for index in range(kill_count):
-        with subprocess.Popen(command(folder / "in", folder / "out", weights), stderr=subprocess.DEVNULL) as process:
-            moment = chance.uniform(2, 24)
-            time.sleep(moment)
-            process.kill()
-        look()
-        print(f"kill {index + 1} after {moment:.1f} s: {len(made)} splats", flush=True)
-    record_file = folder / "record.json"
-    run = convert(folder / "in", folder / "out", weights, record_file)
-    look()
-    items = json.loads(record_file.read_text())["items"]
-    failed = [item for item in items if item["status"] == "failed"]
-    stray = [p for p in (folder / "out").rglob("*") if p.is_file() and p not in made]
-    wanted = {(folder / "out" / p.name).with_suffix(".ply") for p in (folder / "in").glob("p*.jpg")}
-    print(f"exit code {run.returncode}, {len(made)} files, {redone} made twice, {len(stray)} stray")
-    print(f"all and only the wanted files: {set(made) == wanted}; {len({i['reason'] for i in failed})} reasons:")
-    for item in failed:
-        print("  " + item["reason"].replace(str(folder), "…"))
-    assert (run.returncode, len(made), redone, stray, len(failed)) == (1, count - 10, 0, [], len(broken))
-
-
 def rerun(folder: Path, count: int) -> None:
     """Wall-clock seconds of a rerun over finished splats, process start included."""
     from dataclasses import replace
@@ -154,29 +113,6 @@ def make_photos(folder: Path, count: int, size: tuple[int, int]) -> None:
     smooth = Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC)
     for index in range(count):
         smooth.rotate(index * 7).save(folder / f"p{index:03}.jpg", quality=92)
-
-
-def break_ten(folder: Path) -> list[Path]:
-    """Ten files that are photos by name alone."""
-    jpeg = (folder / "p000.jpg").read_bytes()
-    Image.new("RGB", (64, 64), "red").save(folder / "whole.png")
-    png = (folder / "whole.png").read_bytes()
-    (folder / "whole.png").unlink()
-    broken = {
-        "empty.jpg": b"",
-        "cut.jpg": jpeg[: len(jpeg) // 3],
-        "text.jpg": b"not a picture",
-        "head.png": png[:20],
-        "bomb.png": png[:16] + (60_000).to_bytes(4, "big") * 2 + png[24:],
-        "garbage.png": png[:45] + bytes(60) + png[105:],
-        "riff.webp": b"RIFF\x10\0\0\0WEBPVP8 \0\0\0\0",
-        "page.tif": b"II*\0\x08\0\0\0\xff\xff",
-    }
-    for name, data in broken.items():
-        (folder / name).write_bytes(data)
-    (folder / "folder.jpg").mkdir()
-    (folder / "link.jpg").symlink_to("nowhere.jpg")
-    return [folder / name for name in (*broken, "folder.jpg", "link.jpg")]
 
 
 def command(photos: Path, out: Path, weights: Path, *more: str) -> list[str]:

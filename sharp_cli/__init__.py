@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from sharp_cli.gaussians.gaussians import Camera, Gaussians
     from sharp_cli.photo import FocalOverride, Photo, read_photo
     from sharp_cli.predictor import Predictor, load_predictor
-    from sharp_cli.render.film import FilmSettings, render_film
+    from sharp_cli.render.film import render_film
+    from sharp_cli.render.settings import FilmSettings
     from sharp_cli.render.views import render_views
 
 _HOMES = {
     "Camera": "gaussians.gaussians",
-    "FilmSettings": "render.film",
+    "FilmSettings": "render.settings",
     "Fit": "gaussians.fit",
     "FocalOverride": "photo",
     "Gaussians": "gaussians.gaussians",
@@ -74,7 +75,14 @@ __all__ = [
 ]
 
 
+def _show(gaussians: _Gaussians, height: int) -> Any:
+    from sharp_cli.viewer.notebook import splat_frame
+
+    return splat_frame(gaussians, height)
+
+
 _Gaussians.writer = _write_splat  # for Gaussians.save: their room lies below the formats
+_Gaussians.viewer = _show  # and below the viewer
 
 
 def __getattr__(name: str) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 Code = Literal[
     "failed",
     "usage",
     "exists",
+    "panorama",
     "no_device",
     "no_weights",
     "not_finite",
@@ -21,6 +23,7 @@ Code = Literal[
 - ``failed``: none of the others; the message says it all.
 - ``usage``: the call itself makes no sense, whatever the files hold.
 - ``exists``: a file or folder stands where a result goes, and it is not a result that may be replaced.
+- ``panorama``: the picture shows all directions, so it is not a photo for the network as a whole.
 - ``no_device``: this machine, or this build of torch, lacks the device.
 - ``no_weights``: known weights that are not on this machine and were not downloaded.
 - ``not_finite``: the network's result holds infinities or NaN.
@@ -49,3 +52,11 @@ class SharpError(Exception):
 def with_remedy(message: str, remedy: str) -> str:
     """The message with a remedy in parentheses, joined to those it has: ``bad (fix)`` → ``bad (fix; remedy)``."""
     return f"{message[:-1]}; {remedy})" if message.endswith(")") else f"{message} ({remedy})"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``, did you mean …?`` after a word that means nothing; nothing if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f", did you mean {near[0]}?" if near else ""

@@ -1,4 +1,4 @@
-"""What several test files share: the data folder and a small drawn network, as a file and as a predictor."""
+"""Shared by several test files: the data folder, and a small network with random weights, as file and predictor."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights file of the drawn small network: real resolution, noise for a result."""
+    """Random weights of the small network: real resolution, noise as result."""
     from sharp_cli.model.random_weights import SMALL, random_tensors
     from sharp_cli.weights.write import write_weights
 
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    write_weights(path, random_tensors(SMALL), SMALL, {"name": "drawn-small"}, torch.float32)
+    write_weights(path, random_tensors(SMALL), SMALL, {"name": "random-small"}, torch.float32)
     return path
 
 
@@ -58,7 +58,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     config = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    write_weights(path, random_tensors(config), config, {"name": "drawn-tiny"}, torch.float32)
+    write_weights(path, random_tensors(config), config, {"name": "random-tiny"}, torch.float32)
     return path
 
 

@@ -11,10 +11,11 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from sharp_cli.batch.provenance import check_place, is_done, is_free, is_marked, make_provenance, settings_text
-from sharp_cli.batch.splats import fit_settings, fitted, write_result
+from sharp_cli.batch.splats import axes_settings, fit_settings, fitted, write_result
 from sharp_cli.batch.task import Job, StopRun, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import can_read, read_splat
+from sharp_cli.photo.panorama import is_all_around
 from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.runtime.files import sha256_of
 from sharp_cli.runtime.timing import Stopwatch
@@ -23,12 +24,13 @@ from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
+    from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
     from sharp_cli.model.precision import Precision
     from sharp_cli.photo import FocalOverride, Photo
     from sharp_cli.predictor import Predictor
-    from sharp_cli.render.film import FilmSettings
+    from sharp_cli.render.settings import FilmSettings
     from sharp_cli.runtime.devices import Device
 
     Item: TypeAlias = "Photo | Gaussians"
@@ -48,6 +50,8 @@ class Recipe:
     """Of the splat: a format of :data:`sharp_cli.formats.registry.FORMATS`."""
     fit: Fit | None = None
     """None: all Gaussians of the network."""
+    axes: Axes = "opencv"
+    """Of the splats' files."""
 
     def settings(self) -> dict[str, object]:
         """As splats record them."""
@@ -57,6 +61,7 @@ class Recipe:
             "background": "#{:02x}{:02x}{:02x}".format(*self.background),
             "layout": self.ply_layout,
             **fit_settings(self.fit),
+            **axes_settings(self.axes),
         }
 
 
@@ -204,12 +209,10 @@ class ConvertTask:
         work.provenance = make_provenance(job.source, self._settings)
         with watch.stage("decode"):
             photo = read_photo(job.source, focal=self.recipe.focal, background=self.recipe.background)
-        work.result.facts |= {
-            "width": photo.width,
-            "height": photo.height,
-            "focal_px": round(photo.focal_px, 3),
-            "focal_from": photo.focal_source,
-        }
+        if self.recipe.focal is None and is_all_around(photo.panorama, photo.width, photo.height):
+            raise SharpError(f"cannot convert {job.source}: it is a 360° panorama, not a photo", "panorama")
+        facts = {"width": photo.width, "height": photo.height, "focal_px": round(photo.focal_px, 3)}
+        work.result.facts |= {**facts, "focal_from": photo.focal_source}
         if photo.notes:
             work.result.facts["notes"] = list(photo.notes)
         work.result.note = "; ".join((f"focal length {photo.focal_px:.0f} px: {photo.focal_source}", *photo.notes))
@@ -222,8 +225,9 @@ class ConvertTask:
         if isinstance(item, Gaussians):
             return lambda: item
         predictor, watch = self._loaded(work), Stopwatch(work.result.seconds)
+        work.announce(f"{work.job.source.name} ({item.width * item.height / 1e6:.1f} MP): network")
         with watch.stage("network", on_device=True):
-            ndc = predictor.run_network([item])
+            ndc = predictor.run_network([item], work.progress)
 
         def decompose() -> Gaussians:
             with watch.stage("decompose", on_device=True):
@@ -244,7 +248,7 @@ class ConvertTask:
             with watch.stage("write"):
                 assert work.provenance is not None
                 provenance = replace(work.provenance, gaussians=str(len(gaussians)))
-                write_result(target, gaussians, self.recipe.ply_layout, provenance.facts())
+                write_result(target, gaussians, self.recipe.ply_layout, provenance.facts(), self.recipe.axes)
         result.facts |= {"gaussians": len(gaussians), "bytes": target.stat().st_size}
         if self.film is not None:
             with watch.stage("render", on_device=True):

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -58,15 +59,23 @@ def find_inputs(
         pass_over: whether to skip a file that was found by searching.
     """
     words = list(dict.fromkeys(words))
-    folders = {_file_id(Path(word)) for word in words if holds(Path(word).is_dir)}
-    left_out = {_file_id(leave_out)} - folders if leave_out and holds(leave_out.is_dir) else set()
+    folders = {word: _file_id(Path(word)) for word in words if os.path.isdir(word)}  # noqa: PTH112  for 100,000 words
+    ids = set(folders.values())
+    left_out = {_file_id(leave_out)} - ids if leave_out and holds(leave_out.is_dir) else set()
     search = _Search(suffixes, what, left_out, pass_over)
-    several = len(folders) > 1
-    found = [each for word in words for each in search.word(word, several)]
-    # A file under its own name comes before a link to it, so the link is dropped.
-    found.sort(key=lambda each: (holds(each.path.is_symlink), each.path))
-    unique = {(_file_id(each.path) if each.problem is None else str(each.path)): each for each in reversed(found)}
-    return sorted(unique.values(), key=lambda each: each.path)
+    found: list[Found] = []
+    for word in words:
+        # With several folders each keeps its own name under the output folder, as with `cp -r`.
+        found += search.folder(word, len(ids) > 1) if word in folders else search.word(word)
+    found.sort(key=lambda each: each.path)
+    real_folder = cache(os.path.realpath)  # most files share theirs
+    unique: dict[FileId, tuple[bool, Found]] = {}
+    for each in found:
+        identity, link = _identify(each.path, real_folder) if each.problem is None else (str(each.path), False)
+        first = unique.setdefault(identity, (link, each))
+        if first[0] and not link:  # a file under its own name comes before a link to it, so the link is dropped
+            unique[identity] = (link, each)
+    return sorted((each for _, each in unique.values()), key=lambda each: each.path)
 
 
 class _Search:
@@ -77,15 +86,15 @@ class _Search:
     ) -> None:
         self.suffixes, self.what, self.seen, self.pass_over = suffixes, what, seen, pass_over
 
-    def word(self, word: str, several_folders: bool) -> Iterator[Found]:
+    def folder(self, word: str, keeps_name: bool) -> Iterator[Found]:
         path = Path(word)
-        if holds(path.is_dir):
-            if _file_id(path) in self.seen:
-                return
-            # With several folders each keeps its own name under the output folder, as with `cp -r`.
-            root = Path(path.resolve().name) if several_folders else Path()
+        if _file_id(path) not in self.seen:
+            root = Path(path.resolve().name) if keeps_name else Path()
             yield from self._or_problem(self._folder(path, root), path, f"no {self.what} in {path}")
-        elif glob.has_magic(word) and not os.path.lexists(word):
+
+    def word(self, word: str) -> Iterator[Found]:
+        path = Path(word)
+        if glob.has_magic(word) and not os.path.lexists(word):
             yield from self._or_problem(self._pattern(word), path, f"no {self.what} match {word}")
         else:
             yield Found(path, Path(path.name))
@@ -159,11 +168,27 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _file_id(path: Path) -> FileId:
     """The same value for all names of a file, on file systems that ignore case too. Hard links are separate files."""
+    return _identify(path, os.path.realpath)[0]
+
+
+def _identify(path: Path, real_folder: Callable[[str], str]) -> tuple[FileId, bool]:
+    """As :func:`_file_id`, and whether the path itself is a link.
+
+    Args:
+        real_folder: ``os.path.realpath``, which may remember its answers.
+    """
+    link = False
     try:
-        status = path.stat()
-        real = path.resolve()
+        status = path.lstat()
+        link = stat.S_ISLNK(status.st_mode)
+        if link:
+            status = path.stat()
+        if stat.S_ISDIR(status.st_mode) and status.st_ino:
+            return (status.st_dev, status.st_ino, ""), link
+        through = link or path.name in ("", "..")
+        real = str(path.resolve() if through else Path(real_folder(str(path.parent)), path.name))
     except (OSError, RuntimeError, ValueError):
-        return os.path.normcase(path.absolute())
-    if stat.S_ISDIR(status.st_mode) and status.st_ino:
-        return (status.st_dev, status.st_ino, "")
-    return (status.st_dev, status.st_ino, str(real).casefold()) if status.st_ino else os.path.normcase(real)
+        return os.path.normcase(path.absolute()), link
+    if not status.st_ino:
+        return os.path.normcase(real), link
+    return (status.st_dev, status.st_ino, real.casefold()), link

@@ -68,6 +68,12 @@ class Manifest(Listener):
             self.record["problem"] = str(summary.problem)
         self._write()
 
+    def text(self) -> str:
+        """The record as JSON, one input a line: a million of them are written by compiled code, and diffs are short."""
+        head = json.dumps({**self.record, "items": []}, indent=1)
+        items = ",\n".join(f"  {json.dumps(item)}" for item in self.record["items"])
+        return head.replace('"items": []', f'"items": [\n{items}\n ]' if items else '"items": []', 1) + "\n"
+
     def _write(self) -> None:
         self._written = time.monotonic()
         self.record["seconds"] = round(self._written - self._start, 3)
@@ -75,7 +81,7 @@ class Manifest(Listener):
             return
         try:
             with atomic_write(self._path) as temporary:
-                temporary.write_text(json.dumps(self.record, indent=1) + "\n", encoding="ascii")
+                temporary.write_text(self.text(), encoding="ascii")
         except OSError as error:
             raise SharpError(f"cannot write {self._path}: {error.strerror or error}") from error
         self._cost = time.monotonic() - self._written

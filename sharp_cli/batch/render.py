@@ -18,8 +18,9 @@ from sharp_cli.cameras.views import Views
 from sharp_cli.formats.registry import read_splat
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.encode import frame_name
-from sharp_cli.render.film import FilmSettings, choose_views, depth_target, open_film
+from sharp_cli.render.film import choose_views, depth_target, open_film
 from sharp_cli.render.rasterizer import Backend
+from sharp_cli.render.settings import FilmSettings
 from sharp_cli.runtime.timing import Stopwatch
 
 FRAMES = "-frames"

@@ -21,6 +21,7 @@ from sharp_cli.cameras.inria import is_inria, parse_inria
 from sharp_cli.cameras.transforms import load_json, parse_transforms
 from sharp_cli.cameras.views import Size, Views
 from sharp_cli.errors import SharpError
+from sharp_cli.runtime.files import user_path
 
 TRANSFORMS = "transforms.json"
 
@@ -34,7 +35,7 @@ def read_cameras(path: str | PathLike[str], size: Size | None = None) -> list[Fr
     Raises:
         SharpError: the file cannot be read, is of no known kind, or describes a camera that cannot be rendered.
     """
-    path = Path(path)
+    path = user_path(path)
     if path.is_dir():
         if model := find_model(path):
             return read_colmap(*model)
@@ -58,7 +59,11 @@ def read_views(path: str | PathLike[str], size: Size | None = None) -> list[View
     Raises:
         SharpError: as :func:`read_cameras`.
     """
-    return to_views(read_cameras(path, size), size)
+    frames = read_cameras(path, size)
+    try:
+        return to_views(frames, size)
+    except SharpError as error:
+        raise SharpError(f"cannot use {path}: {error}", error.code) from error
 
 
 def cameras_digest(path: str | PathLike[str]) -> str:
@@ -67,7 +72,7 @@ def cameras_digest(path: str | PathLike[str]) -> str:
     Raises:
         SharpError: a file cannot be read.
     """
-    path = Path(path)
+    path = user_path(path)
     files: tuple[Path, ...] = (path,)
     if path.is_dir():
         files = find_model(path) or (path / TRANSFORMS,)

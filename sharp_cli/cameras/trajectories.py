@@ -5,6 +5,7 @@
 | orbit          | a circle around the source view, facing the focus point | yes                        |
 | dolly          | straight forward and back                               | yes                        |
 | still          | the source view                                         | yes                        |
+| around         | the source view's eye, swaying, looks all around        | yes                        |
 | swipe          | left to right; each repeat starts at the left again     | no: it jumps back          |
 | shake          | left and right, then up and down, through the middle    | yes, with a turn in place  |
 | rotate         | a circle                                                | yes                        |
@@ -24,17 +25,13 @@ import torch
 from torch import Tensor
 
 from sharp_cli.cameras.framing import SourceView, depth_range, positive_depths, source_view
-from sharp_cli.cameras.names import LookAt, Trajectory
+from sharp_cli.cameras.names import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, LookAt, Trajectory
 from sharp_cli.cameras.published_paths import NEAREST_FOCUS, published_eyes
 from sharp_cli.cameras.views import Size, Views, fit_size, intrinsics, look_at
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
-SAFE_MAX_DISPARITY = 0.08
-"""How far the nearest content may move in the picture, in picture diagonals, before gaps open behind edges."""
-SAFE_MAX_ZOOM = 0.15
-"""How far the eye may go toward the nearest content, as a part of that way."""
 LARGEST_DISPARITY = 10.0
 MOST_FRAMES = 1_000_000
 """Nine hours at 30 frames per second; their cameras take 100 MB."""
@@ -78,6 +75,11 @@ def trajectory(
     _check(name, look_at, frames, repeat, max_disparity, max_zoom)
     source = source_view(gaussians, up)
     camera = fit_size(source.camera, size)
+    if name == "around":
+        sway = _reach(source.camera, _nearest_around(gaussians), 1.0, max_disparity, max_zoom).sideways
+        viewmats = _around(frames, sway).repeat(repeat, 1, 1) @ source.viewmat
+        Ks = intrinsics(camera).float().repeat(len(viewmats), 1, 1)
+        return Views(viewmats.float(), Ks, camera.width, camera.height)
     if name == "orbit" or name == "dolly" or name == "still":
         depths = depth_range(gaussians, source)
         reach = _reach(source.camera, depths.near, depths.focus, max_disparity, max_zoom)
@@ -100,6 +102,26 @@ def _own_eyes(name: Trajectory, frames: int, sideways: float, forward: float) ->
     if name == "dolly":
         return torch.stack([zero, zero, forward * (1 - angle.cos()) / 2], dim=1)
     return torch.stack([zero, zero, zero], dim=1)
+
+
+def _around(frames: int, sway: float) -> Tensor:
+    """(frames, 4, 4) float64 views of one round to the right, in the source view's camera space.
+
+    The eye swings sideways, three times a round, so that what is near moves against what is far in every direction.
+    """
+    angle = torch.arange(frames, dtype=torch.float64) * (2 * math.pi / frames)
+    zero = torch.zeros_like(angle)
+    ahead = torch.stack([angle.sin(), zero, angle.cos()], dim=1)
+    right = torch.stack([angle.cos(), zero, -angle.sin()], dim=1)
+    eyes = sway * (3 * angle).sin()[:, None] * right
+    return look_at(eyes, eyes + ahead)
+
+
+def _nearest_around(gaussians: Gaussians) -> float:
+    """The distance from the origin within which 0.1 % of the Gaussians lie, in any direction."""
+    lengths = gaussians.means.detach().cpu().double().norm(dim=1).numpy()
+    lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
+    return float(np.quantile(lengths, 0.001)) if len(lengths) else 1.0
 
 
 def range_warning(max_disparity: float, max_zoom: float) -> str | None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sharp_cli.batch.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -15,3 +19,5 @@ class BatchOptions:
     fail_fast: bool
     quiet: bool
     debug: bool
+    shard: Shard | None = None
+    """The part of the inputs that this process works on; None: all of them."""

@@ -18,7 +18,7 @@ from sharp_cli.cli.choices import (
     Stereo,
     VideoFormat,
 )
-from sharp_cli.gaussians.axes import Up
+from sharp_cli.gaussians.axes import Axes, Up
 
 OUTPUT, BATCH, NETWORK, PHOTO, CAMERA, PICTURE = "Output", "Batch", "Network", "Photo", "Camera", "Picture"
 FIT = "Fitting"
@@ -32,7 +32,22 @@ def option(panel: str, help: str, *names: str, **limits: Any) -> Any:
 
 # Of several commands
 
-Weights = Annotated[str, option(NETWORK, "Known weights (`sharp weights list`), or a .safetensors or .pt file.")]
+
+def known_weights(incomplete: str) -> list[str]:
+    """Names for shell completion."""
+    from sharp_cli.weights.catalog import KNOWN
+
+    return [name for name in KNOWN if name.startswith(incomplete)]
+
+
+Weights = Annotated[
+    str,
+    option(
+        NETWORK,
+        "Known weights (`sharp weights list`), or a .safetensors or .pt file.",
+        autocompletion=known_weights,
+    ),
+]
 NetworkDevice = Annotated[
     Device, option(NETWORK, "Where to run; auto is CUDA, else MPS, else CPU.", case_sensitive=False)
 ]
@@ -54,13 +69,23 @@ JsonFile = Annotated[
     Path | None,
     option(
         BATCH,
-        "Keep a record of the run: inputs, outputs, timings, errors. - prints it at the end.",
+        "Keep a record of the run: inputs, outputs, timings, errors. - prints events as lines of JSON during the run.",
         "--json",
         metavar="FILE",
     ),
 ]
 Timings = Annotated[bool, option(BATCH, "Print seconds per stage for every input.", "--timings")]
 FailFast = Annotated[bool, option(BATCH, "Stop after the first input that fails.", "--fail-fast")]
+ShardOf = Annotated[
+    str | None,
+    option(
+        BATCH,
+        "Work on one of N equal parts of the inputs, 0/N to N-1/N. auto takes it from Slurm, Kubernetes, AWS Batch or "
+        "torchrun.",
+        "--shard",
+        metavar="I/N|auto",
+    ),
+]
 Quiet = Annotated[bool, option(BATCH, "Print failures only.", "--quiet", "-q")]
 
 # Of convert
@@ -68,7 +93,9 @@ Quiet = Annotated[bool, option(BATCH, "Print failures only.", "--quiet", "-q")]
 Photos = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...", help="Photos, folders (searched recursively), patterns, or - for a list on stdin."
+        metavar="INPUT...",
+        help="Photos, folders (searched recursively), patterns, https:// addresses, or - for a photo or a list on "
+        "stdin.",
     ),
 ]
 SplatOut = Annotated[
@@ -76,7 +103,7 @@ SplatOut = Annotated[
     option(
         OUTPUT,
         "A file for one photo (.ply, .sog, .spz, …; see `sharp formats`), else a folder that mirrors the inputs'. "
-        "Default: beside each photo.",
+        "- is stdout. Default: beside each photo.",
         *("--out", "-o"),
     ),
 ]
@@ -86,6 +113,15 @@ Layout = Annotated[
         OUTPUT,
         "standard opens everywhere; full adds normals and harmonics for old viewers, sharp the published tool's "
         "extra elements.",
+    ),
+]
+FileAxes = Annotated[
+    Axes,
+    option(
+        OUTPUT,
+        "Axes of the files: opencv is y down, z forward; opengl is y up, z backward, and the file says so. .glb and "
+        ".usdz are always y up.",
+        "--axes",
     ),
 ]
 PhotoFormat = Annotated[
@@ -102,6 +138,10 @@ Crop = Annotated[
 ]
 MaxDepth = Annotated[float | None, option(FIT, "Drop what lies farther along the view [m].", min=1e-6)]
 FilmToo = Annotated[bool, option(OUTPUT, "Also render each splat: the default orbit of `sharp render`.", "--render")]
+PreviewFilm = Annotated[
+    bool, option(OUTPUT, "Also render a small film of 2 seconds at little cost, for a first look.", "--preview-film")
+]
+OpenViewer = Annotated[bool, option(OUTPUT, "Show the splat in the viewer when it is done, for one photo.", "--open")]
 LowVram = Annotated[bool, option(NETWORK, "Run part by part, for devices with little memory.", "--low-vram")]
 FocalPx = Annotated[
     float | None, option(PHOTO, "Focal length in pixels. Default: from EXIF, else 30 mm equivalent.", min=0.001)
@@ -190,5 +230,10 @@ StereoLayout = Annotated[Stereo | None, option(PICTURE, "sbs: two eyes side by s
 Ipd = Annotated[float, option(PICTURE, "Distance between the eyes in meters.", min=0, max=1000)]
 FilmDevice = Annotated[
     RenderDevice,
-    option(PICTURE, "Where to render; auto is CUDA with gsplat, else the CPU.", "--device", case_sensitive=False),
+    option(
+        PICTURE,
+        "Where to render; auto is CUDA with gsplat, another GPU by WebGPU, else the CPU.",
+        "--device",
+        case_sensitive=False,
+    ),
 ]

@@ -7,6 +7,8 @@ from sharp_cli.errors import Code, with_remedy
 REMEDIES: dict[Code | str, str] = {
     "exists": "--overwrite replaces it",
     "no_device": "see --device",
+    "panorama": "use `sharp panorama`, or give --fov to take it for a photo all the same",
+    "no_weights": "or use the small model: --weights preview",
     "not_finite": "try --precision fp32",
     "out_of_memory": "try --low-vram",
     "unexpected": "this is a bug: --debug shows where",

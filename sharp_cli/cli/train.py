@@ -38,7 +38,7 @@ def train(
         ),
     ] = None,
     steps: Annotated[int | None, option(TRAINING, "Steps in all.", "--steps", min=1)] = None,
-    device: Annotated[Device, option(TRAINING, "Where to train.", "--device")] = Device.auto,
+    device: Annotated[Device, option(TRAINING, "Where to train.", "--device", case_sensitive=False)] = Device.auto,
     quiet: Annotated[bool, option(OUTPUT, "Print nothing but failures.", "--quiet", "-q")] = False,
 ) -> None:
     """Train the network. Ctrl-C stops after the current step; the same command resumes from there.

@@ -18,6 +18,15 @@ def view(
     no_open: Annotated[bool, typer.Option("--no-open", help="Print the address only; do not open a browser.")] = False,
 ) -> None:
     """Show a splat in the browser, starting with the photo's view, until Ctrl-C."""
+    show(scene, port, open_browser=not no_open)
+
+
+def show(scene: Path, port: int = 0, *, open_browser: bool = True) -> None:
+    """Serve a splat's page until Ctrl-C; the address goes to stdout.
+
+    Raises:
+        SharpError: the splat cannot be read or shown, or the port cannot be used.
+    """
     import_torch()
     from sharp_cli.formats.registry import read_splat
     from sharp_cli.viewer.server import viewer_server
@@ -25,7 +34,7 @@ def view(
     with viewer_server(read_splat(scene), plain(scene.stem), port) as server:
         typer.echo(server.url)
         typer.echo("Press Ctrl-C to stop.", err=True)
-        if not no_open:
+        if open_browser:
             webbrowser.open(server.url)
         try:
             server.serve_forever()

@@ -1,7 +1,8 @@
-"""``sharp weights``: list, fetch, check, convert and remove the files that the network is filled from."""
+"""``sharp weights``: list, download, verify, convert and remove weights files."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.display.live import PLAIN_SECONDS
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import Progress, sha256_of
@@ -17,14 +19,14 @@ from sharp_cli.weights import store
 from sharp_cli.weights.catalog import KNOWN, LICENSE_KEY, Bundled, Checkpoint, known, published_sha256
 from sharp_cli.weights.resolve import resolve
 
-app = typer.Typer(help="List, fetch, check and convert weights.", no_args_is_help=True)
+app = typer.Typer(help="List, download, verify and convert weights.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Known weights, as `sharp weights list` names them.")]
-Weights = Annotated[str, typer.Argument(help="Known weights' name, or a .safetensors, .pt or .pth file.")]
+Name = Annotated[str, typer.Argument(help="Known weights; `sharp weights list` shows them.")]
+Weights = Annotated[str, typer.Argument(help="Known weights, or a .safetensors, .pt or .pth file.")]
 
 
 class Dtype(StrEnum):
-    """What values are stored as."""
+    """Number format of stored values."""
 
     fp32 = "fp32"
     fp16 = "fp16"
@@ -33,13 +35,13 @@ class Dtype(StrEnum):
 
 @app.command("list")
 def list_known() -> None:
-    """Show the known weights, where they are on this machine, and what their licenses allow."""
+    """List the known weights, their files on this machine, and their licenses."""
     from rich.filesize import decimal
 
     for weights in KNOWN.values():
         file = store.find(weights)
         if isinstance(weights, Checkpoint):
-            size, missing = weights.size, f"not on this machine; `sharp weights download {weights.name}` fetches it"
+            size, missing = weights.size, f"not on this machine (run sharp weights download {weights.name})"
         else:
             size, missing = file.stat().st_size if file else 0, "missing from this installation"
         typer.echo(f"{weights.name}: {weights.note}" + (f", {decimal(size)}" if size else ""))
@@ -49,19 +51,19 @@ def list_known() -> None:
 
 @app.command()
 def download(name: Name = "sharp") -> None:
-    """Fetch known weights unless they are on this machine, and print the file's path."""
+    """Download known weights if they are not on this machine, and print the file's path."""
     typer.echo(resolve(known(name).name, download=download_shown))
 
 
 @app.command()
 def path(name: Name = "sharp") -> None:
-    """Print where known weights lie on this machine, and nothing else."""
+    """Print the path of known weights on this machine."""
     typer.echo(resolve(known(name).name, download=absent))
 
 
 @app.command()
 def verify(weights: Weights = "sharp") -> None:
-    """Check downloaded weights' sha256, and any file's tensors against its config."""
+    """Verify the sha256 of downloaded weights, and the tensors of any file against its config."""
     import_torch()
     from sharp_cli.weights.read import read_weights
 
@@ -71,11 +73,11 @@ def verify(weights: Weights = "sharp") -> None:
     published = published_sha256(weights)
     if published and sha256 != published:
         raise SharpError(
-            f"{file} is damaged: its sha256 is {sha256}, not {published}; delete it, then "
-            f"`sharp weights download {weights}` fetches it again."
+            f"{file} is damaged: its sha256 is {sha256}, not {published} "
+            f"(delete it, then run sharp weights download {weights})"
         )
     tensors = read_weights(file).tensors
-    typer.echo(f"{file}: {len(tensors)} tensors that fit its config.")
+    typer.echo(f"{file}: {len(tensors)} tensors, which fit its config.")
     typer.echo(f"sha256 {sha256}: {known_as(sha256)}.")
 
 
@@ -84,19 +86,19 @@ def convert(
     source: Weights,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="A .safetensors file; else SOURCE-DTYPE.safetensors in this folder."),
+        typer.Option("--output", "-o", help="A .safetensors file; default: SOURCE-DTYPE.safetensors in this folder."),
     ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="fp32 loses nothing, the others halve the file.")] = Dtype.fp32,
-    name: Annotated[str | None, typer.Option(help="What the weights are called in all that is made with them.")] = None,
+    dtype: Annotated[Dtype, typer.Option(help="Number format; fp16 and bf16 halve the file size.")] = Dtype.fp32,
+    name: Annotated[str | None, typer.Option(help="Name of the weights, recorded in results.")] = None,
     license: Annotated[
         str | None,
-        typer.Option("--license", "--licence", help="What their license allows, in all that is made with them."),
+        typer.Option("--license", "--licence", help="License of the weights, recorded in results."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT if it exists.")] = False,
 ) -> None:
-    """Turn weights into safetensors, without the parts that the network never uses, and print the path.
+    """Convert weights to safetensors, without the parts that the network never uses, and print the path.
 
-    Known weights are fetched first if they are not on this machine.
+    Known weights are downloaded first if they are not on this machine.
     """
     from rich.console import Console
 
@@ -119,31 +121,30 @@ def convert(
 
 @app.command()
 def remove(name: Name) -> None:
-    """Delete our own cached copy of known weights, complete or not; other programs' copies stay."""
+    """Delete our cached copy of known weights, complete or not; other programs' copies stay."""
     checkpoint, folder = known(name), store.cache_folder()
     if isinstance(checkpoint, Bundled):
-        raise SharpError(f"The weights {name!r} came with sharp-cli and go with it; only downloads can be removed.")
-    typer.echo(f"Removed {name} from {folder}." if store.remove(checkpoint) else f"There is no {name} in {folder}.")
+        raise SharpError(f"cannot remove the weights {name}: they are part of sharp-cli (uninstall it to remove them)")
+    typer.echo(f"Removed {name} from {folder}." if store.remove(checkpoint) else f"No {name} in {folder}.")
     if theirs := store.hub_path(checkpoint):
         typer.echo(
-            f"The model hub's cache has a copy too, {theirs}; "
-            f"`hf cache rm model/{checkpoint.hub_repo}` deletes it if nothing else needs it."
+            f"The model hub's cache has a copy, too: {theirs} (hf cache rm model/{checkpoint.hub_repo} deletes it)"
         )
 
 
 def download_shown(checkpoint: Checkpoint) -> Path:
-    """Download with the license, a bar, the speed and the time left on stderr."""
+    """Download, with the license and a progress bar on stderr."""
     from sharp_cli.weights.download import download
 
-    typer.echo(f"Fetching {checkpoint.name}: {checkpoint.note}. {checkpoint.license}", err=True)
-    with progress_bar("Fetching") as progress:
+    typer.echo(f"Downloading {checkpoint.name}: {checkpoint.note}. {checkpoint.license}", err=True)
+    with progress_bar("Downloading") as progress:
         return download(checkpoint, progress)
 
 
 def absent(checkpoint: Checkpoint) -> Path:
-    """In place of a download, for commands that only look."""
+    """For commands that do not download: raises SharpError."""
     name = checkpoint.name
-    raise SharpError(f"The weights {name!r} are not on this machine; `sharp weights download {name}` fetches them.")
+    raise SharpError(f"the weights {name} are not on this machine (run sharp weights download {name})")
 
 
 def known_as(sha256: str) -> str:
@@ -160,12 +161,22 @@ def known_as(sha256: str) -> str:
 
 @contextmanager
 def progress_bar(doing: str) -> Iterator[Progress]:
-    """A bar on stderr: there from the first byte on, gone when all is done."""
+    """A progress bar on stderr, from the first byte to the last; without a terminal a line every few seconds."""
     from rich import progress as bars
     from rich.console import Console
+    from rich.filesize import decimal
 
     columns = [bars.TextColumn(doing), bars.BarColumn(), bars.DownloadColumn()]
     columns += [bars.TransferSpeedColumn(), bars.TimeRemainingColumn()]
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console, said = Console(stderr=True), time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal said
+        bar.update(task, completed=done, total=total, visible=True)
+        if not console.is_terminal and time.monotonic() - said >= PLAIN_SECONDS:
+            said = time.monotonic()
+            typer.echo(f"{doing}: {decimal(done)} of {decimal(total)}", err=True)
+
+    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(doing, total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+        yield show

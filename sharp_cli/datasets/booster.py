@@ -38,8 +38,8 @@ def booster_samples(folder: Path) -> list[Sample]:
     ]
     if not samples:
         raise SharpError(
-            f"{folder} has no Booster scenes: each is a folder with {CALIBRATION}, {LEFT}/*.png, {RIGHT}/*.png and "
-            'disp_00.npy (the training part\'s "balanced" folder has them).'
+            f"no Booster scenes in {folder}: a scene is a folder with {CALIBRATION}, {LEFT}/*.png, {RIGHT}/*.png and "
+            'disp_00.npy (choose the "balanced" folder of the training part)'
         )
     return samples
 
@@ -66,18 +66,18 @@ def _read_calibration(path: Path) -> tuple[tuple[NDArray[np.float64], NDArray[np
         left, right = (_matrix(root, name) for name in ("proj_matL", "proj_matR"))
         baseline = float(root.findtext("baselineLR") or "nan") / MILLIMETERS
     except OSError as error:
-        raise SharpError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise SharpError(f"cannot read {path}: {error.strerror or error}") from error
     except (ElementTree.ParseError, ValueError) as error:
-        raise SharpError(f"{path} is not a calibration as OpenCV writes it: {error}") from error
+        raise SharpError(f"cannot read {path}: not an OpenCV calibration file: {error}") from error
     if not (0 < baseline < np.inf and min(left[0, 0], right[0, 0]) > 0):
-        raise SharpError(f"{path} needs positive focal lengths and a positive baselineLR.")
+        raise SharpError(f"cannot use {path}: focal lengths and baselineLR must be positive")
     return (left[:, :3], right[:, :3]), baseline
 
 
 def _matrix(root: ElementTree.Element, name: str) -> NDArray[np.float64]:
     values = np.array((root.findtext(f"{name}/data") or "").split(), np.float64)
     if values.size != 12 or not np.isfinite(values).all():
-        raise ValueError(f"{name} needs 3 rows of 4 numbers")
+        raise ValueError(f"{name} must be 3 rows of 4 numbers")
     return values.reshape(3, 4)
 
 
@@ -89,7 +89,7 @@ def _read_disparity(path: Path) -> Map | None:
     try:
         disparity = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise SharpError(f"{path} cannot be read: {error}.") from error
+        raise SharpError(f"cannot read {path}: {error}") from error
     if disparity.ndim != 2 or disparity.dtype.kind not in "fiu":
-        raise SharpError(f"{path} is no map of disparities.")
+        raise SharpError(f"cannot read {path}: not a disparity map")
     return disparity.astype(np.float32)

@@ -54,7 +54,7 @@ def measured_photos(folder: Path, split: str | None = "test") -> list[MeasuredPh
     files = [folder] if folder.name == TRANSFORMS else sorted(folder.rglob(TRANSFORMS))
     photos = [photo for file in files for photo in _from_transforms(file)]
     if not photos:
-        raise SharpError(f"{folder} has neither an {INDEX} nor a {TRANSFORMS} whose frames have depth.")
+        raise SharpError(f"no measured depth in {folder} (neither an {INDEX} nor a {TRANSFORMS} with depth files)")
     return photos
 
 
@@ -69,9 +69,9 @@ def _from_index(folder: Path, split: str | None) -> list[MeasuredPhoto]:
         wanted = [row for row in rows if split is None or row.get("split", split) == split]
         found = [_row(folder, row["name"], float(row["peak_inverse_depth"])) for row in wanted]
     except (KeyError, TypeError, ValueError) as error:
-        raise SharpError(f"{file}: every row needs a name and a peak_inverse_depth ({error})") from error
+        raise SharpError(f"cannot read {file}: every row needs a name and a peak_inverse_depth: {error}") from error
     if not found:
-        raise SharpError(f"{file} has no row" + ("" if split is None else f" with split '{split}'"))
+        raise SharpError(f"cannot use {file}: no row" + ("" if split is None else f" with split '{split}'"))
     return found
 
 
@@ -87,7 +87,7 @@ def _load_row(folder: Path, name: str, peak: float) -> tuple[Photo, NDArray[np.f
     except (OSError, UnidentifiedImageError) as error:
         raise SharpError(f"cannot read {path}: {error}") from error
     if values.ndim != 2 or values.dtype == np.uint8:
-        raise SharpError(f"{path}: inverse depth must be a 16-bit PNG with one channel")
+        raise SharpError(f"cannot read {path}: inverse depth must be a 16-bit PNG with one channel")
     inverse = values.astype(np.float32) * np.float32(peak / LARGEST)
     return read_photo(folder / "photos" / f"{name}.jpg"), inverse
 

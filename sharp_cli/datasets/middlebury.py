@@ -31,7 +31,7 @@ def middlebury_samples(folder: Path) -> list[Sample]:
     scenes = sorted(path.parent for path in folder.rglob(CALIBRATION) if (path.parent / LEFT).is_file())
     if not scenes:
         raise SharpError(
-            f"{folder} has no Middlebury scenes: each is a folder with {CALIBRATION}, {LEFT}, {RIGHT} and disp0.pfm."
+            f"no Middlebury scenes in {folder}: a scene is a folder with {CALIBRATION}, {LEFT}, {RIGHT} and disp0.pfm"
         )
     return [
         Sample(scene.relative_to(folder).as_posix() if scene != folder else folder.name, partial(read_scene, scene))
@@ -55,7 +55,7 @@ def _read_calibration(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, ValueError) as error:
-        raise SharpError(f"{path} cannot be read: {error}.") from error
+        raise SharpError(f"cannot read {path}: {error}") from error
     return {key.strip(): value.strip() for key, equals, value in (line.partition("=") for line in lines) if equals}
 
 
@@ -67,7 +67,7 @@ def _matrix(scene: Path, calibration: dict[str, str], key: str) -> NDArray[np.fl
     except ValueError:
         K = np.zeros(0)
     if K.shape != (3, 3) or not np.isfinite(K).all() or min(K[0, 0], K[1, 1]) <= 0:
-        raise SharpError(f"{scene / CALIBRATION} needs {key} as [f 0 cx; 0 f cy; 0 0 1].")
+        raise SharpError(f"cannot use {scene / CALIBRATION}: {key} must have the form [f 0 cx; 0 f cy; 0 0 1]")
     return K
 
 
@@ -77,7 +77,7 @@ def _number(scene: Path, calibration: dict[str, str], key: str) -> float:
     except (KeyError, ValueError):
         value = np.nan
     if not 0 < value < np.inf:
-        raise SharpError(f"{scene / CALIBRATION} needs a positive number as {key}.")
+        raise SharpError(f"cannot use {scene / CALIBRATION}: {key} must be a positive number")
     return value
 
 

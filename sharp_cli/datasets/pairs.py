@@ -51,11 +51,11 @@ def pair_samples(path: Path, seed: int = 0) -> list[Sample]:
     """
     files = sorted(path.rglob(FILE)) if path.is_dir() else [path]
     if not files:
-        raise SharpError(f"{path} has no {FILE} in it.")
+        raise SharpError(f"no {FILE} in {path}")
     rng = np.random.default_rng(seed)
     samples = [sample for file in files for sample in _pairs_of(file, _scene(file, path), rng)]
     if not samples:
-        raise SharpError(f"{path}: no two views see {LEAST_OVERLAP:.0%} of the same surface.")
+        raise SharpError(f"cannot use {path}: no two views share {LEAST_OVERLAP:.0%} of a surface")
     if len(samples) > MOST_PAIRS:
         chosen = np.sort(rng.choice(len(samples), MOST_PAIRS, replace=False))
         samples = [samples[i] for i in chosen]
@@ -93,7 +93,7 @@ def _pairs_of(file: Path, scene: str, rng: np.random.Generator) -> list[Sample]:
     frames = [frame for frame in read_transforms(file) if frame.picture is not None and frame.depth is not None]
     require_pinholes(file, frames)
     if len(frames) < 2:
-        raise SharpError(f"{file} needs two frames or more with file_path and depth_file_path.")
+        raise SharpError(f"cannot use {file}: it needs at least two frames with file_path and depth_file_path")
     order = rng.permutation(len(frames))
     samples = []
     for start in range(0, len(order), SET_SIZE):

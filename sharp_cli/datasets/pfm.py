@@ -25,16 +25,16 @@ def read_pfm(path: Path) -> NDArray[np.float32]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise SharpError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise SharpError(f"cannot read {path}: {error.strerror or error}") from error
     header = HEADER.match(content)
     if header is None or float(header[4]) == 0:
-        raise SharpError(f"{path} is no PFM file.")
+        raise SharpError(f"cannot read {path}: not a PFM file")
     if header[1] == b"F":
-        raise SharpError(f"{path} is a picture of three channels, not a map of one.")
+        raise SharpError(f"cannot read {path}: it has three channels, and a disparity map has one")
     width, height = int(header[2]), int(header[3])
     values = content[header.end() :]
     if len(values) != 4 * width * height or not values:
-        raise SharpError(f"{path} should hold {width} × {height} values and does not: it may be cut short.")
+        raise SharpError(f"cannot read {path}: it does not hold {width} × {height} values (copy it again)")
     order = "<f4" if header[4].startswith(b"-") else ">f4"
     rows = np.frombuffer(values, order).reshape(height, width)
     return np.ascontiguousarray(rows[::-1], dtype=np.float32)

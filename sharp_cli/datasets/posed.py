@@ -1,4 +1,4 @@
-"""What users have to train on: posed pictures with depth (``transforms.json``), and folders of plain photos."""
+"""Users' own data to train on: posed images with depth (``transforms.json``), and plain photos."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 
 from sharp_cli.cameras.frames import Frame, require_pinholes
 from sharp_cli.cameras.transforms import read_transforms
@@ -55,16 +55,30 @@ def posed_pairs(path: Path, size: int | tuple[int, int], *, farthest: float = 0.
     require_pinholes(file, frames)
     for frame in frames:
         if frame.picture is None or frame.depth is None:
-            raise SharpError(f"{file}: training needs file_path and depth_file_path in every frame.")
+            raise SharpError(f"cannot train on {file}: every frame needs file_path and depth_file_path")
     poses = np.stack([np.linalg.inv(frame.viewmat.double().numpy()) for frame in frames])
     eyes, forward = poses[:, :3, 3], poses[:, :3, 2]
     apart = np.linalg.norm(eyes[:, None] - eyes[None], axis=2)
     turned = np.degrees(np.arccos(np.clip(forward @ forward.T, -1, 1)))
     near = (apart <= farthest) & (turned <= widest) & ~np.eye(len(frames), dtype=bool)
     if not near.any():
-        raise SharpError(f"{file}: no two cameras are within {farthest} m and {widest}° of each other.")
+        raise SharpError(f"cannot train on {file}: no two cameras are within {farthest} m and {widest}° of each other")
     pairs = tuple((int(i), int(j)) for i, j in np.argwhere(near))
     return FolderPairs(frames, pairs, (size, size) if isinstance(size, int) else size)
+
+
+def posed_folders(path: Path, size: int) -> Dataset[ViewPair]:
+    """Pairs of a ``transforms.json``, of a folder with one, or of all of those below a folder.
+
+    Raises:
+        SharpError: there is none, or it cannot be used.
+    """
+    if path.is_file() or (path / "transforms.json").is_file():
+        return posed_pairs(path, size)
+    files = sorted(path.rglob("transforms.json"))
+    if not files:
+        raise SharpError(f"no transforms.json in {path} or below")
+    return ConcatDataset([posed_pairs(file, size) for file in files])
 
 
 def load_view(frame: Frame, size: tuple[int, int], viewmat: NDArray[np.float64]) -> View:
@@ -77,8 +91,8 @@ def load_view(frame: Frame, size: tuple[int, int], viewmat: NDArray[np.float64])
     pixels = read_photo(frame.picture).pixels
     if abs(pixels.shape[1] * frame.height - pixels.shape[0] * frame.width) > 0.01 * frame.height * frame.width:
         raise SharpError(
-            f"{frame.picture}: {pixels.shape[1]} × {pixels.shape[0]} pixels (upright) do not fit the "
-            f"{frame.width} × {frame.height} of its camera; remove the EXIF rotation, or correct the camera."
+            f"cannot use {frame.picture}: its {pixels.shape[1]} × {pixels.shape[0]} pixels (upright) do not fit the "
+            f"{frame.width} × {frame.height} of its camera (remove the EXIF rotation, or correct the camera)"
         )
     K = frame.K.double().numpy().copy()
     K[0] *= size[1] / frame.width
@@ -99,13 +113,13 @@ def read_depth(path: Path) -> NDArray[np.float32]:
             with Image.open(path) as image:
                 values = np.asarray(image)
     except FileNotFoundError:
-        raise SharpError(f"{path}: this depth file does not exist.") from None
+        raise SharpError(f"cannot read {path}: this depth file does not exist") from None
     except (OSError, ValueError, UnidentifiedImageError) as error:
-        raise SharpError(f"{path}: this depth file cannot be read ({error}).") from None
+        raise SharpError(f"cannot read the depth file {path}: {error}") from None
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[..., 0]
     if values.ndim != 2 or 0 in values.shape or (values.dtype.kind == "u" and values.dtype.itemsize < 2):
-        raise SharpError(f"{path}: depth must be one channel of 16-bit millimeters or of floats in meters.")
+        raise SharpError(f"cannot read {path}: depth must have one channel, in 16-bit millimeters or float meters")
     meters = values.astype(np.float32) * (np.float32(1) if values.dtype.kind == "f" else np.float32(1e-3))
     return np.where(np.isfinite(meters) & (meters > 0), meters, np.float32(0))
 

@@ -39,8 +39,8 @@ def stereo_pair(
         image = read_photo(picture).pixels
         if disparity is not None and disparity.shape != image.shape[:2]:
             raise SharpError(
-                f"{picture} has {image.shape[1]} × {image.shape[0]} pixels, its disparities {disparity.shape[1]} × "
-                f"{disparity.shape[0]}; both must be of one resolution."
+                f"cannot use {picture}: it has {image.shape[1]} × {image.shape[0]} pixels, and its disparity map "
+                f"{disparity.shape[1]} × {disparity.shape[0]} (both must have the same size)"
             )
         depth = np.zeros(image.shape[:2], np.float32)
         if disparity is not None:

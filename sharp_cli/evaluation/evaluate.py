@@ -12,7 +12,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.results import Results
 from sharp_cli.evaluation.score import SampleImages, Scores, score_pair
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.metrics.metrics import Metric, load_available
+from sharp_cli.metrics.learned import Metric, load_available
 from sharp_cli.photo import Photo
 from sharp_cli.render.rasterizer import Backend
 from sharp_cli.runtime.timing import Stopwatch

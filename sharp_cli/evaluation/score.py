@@ -14,7 +14,9 @@ from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.baselines import median_depth, photo_on_plane, photo_unchanged
 from sharp_cli.evaluation.showing import Shown, place, scaled, show
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.metrics.metrics import Metric, abs_rel, delta_accuracy, depth_scale, has_depth, psnr
+from sharp_cli.metrics.depth import abs_rel, delta_accuracy, depth_scale, has_depth
+from sharp_cli.metrics.image import psnr
+from sharp_cli.metrics.learned import Metric
 from sharp_cli.metrics.visibility import visibility_mask
 from sharp_cli.render.rasterizer import Backend
 
@@ -69,7 +71,7 @@ def score_pair(
     scale = depth_scale(seen.depth[None, None], true_depth).item()
     if privileged_depth:
         if not has_depth(true_depth).any():
-            raise SharpError("there is no true depth of the input view, which privileged depth needs.")
+            raise SharpError("privileged depth needs the true depth of the input view, which this sample does not have")
         placed = scaled(placed, scale)
     novel = show(placed, pair.novel, backend)
 
@@ -125,7 +127,7 @@ def _visible(pair: ViewPair) -> Tensor:
     )
     mask = visibility_mask(depth, viewmat, K, input_viewmat, input_K, width, height)
     if not mask.any():
-        raise SharpError("no pixel of the novel view has a true depth at which the input camera could see it.")
+        raise SharpError("no pixel of the novel view has a true depth that the input camera can see")
     return mask
 
 

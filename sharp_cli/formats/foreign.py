@@ -16,7 +16,7 @@ SUFFIXES = {
     ".sog": ".sog splat, not a .ply file (rename it to .sog)",
     ".spz": ".spz splat, not a .ply file (rename it to .spz)",
     ".splat": ".splat file, not a .ply file (read it as .splat)",
-    ".ksplat": f".ksplat file, which is not supported ({CONVERT})",
+    ".ksplat": ".ksplat file, not a .ply file (read it as .ksplat)",
 }
 
 

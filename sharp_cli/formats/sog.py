@@ -28,6 +28,7 @@ from sharp_cli.formats.columns import Floats, SplatColumns, from_columns, morton
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import largest_first, with_largest
 from sharp_cli.formats.reading import drop_bad_rows, reading
+from sharp_cli.gaussians.fitting import grid_side
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.version import __version__
@@ -62,8 +63,8 @@ def write_sog(path: str | PathLike[str], gaussians: Gaussians, provenance: Mappi
 def sog_bytes(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> bytes:
     """The content of a ``.sog`` file; raises as :func:`write_sog`."""
     columns = to_columns(gaussians)
-    width = _grid_width(gaussians)
-    if width is None:
+    width = grid_side(gaussians)
+    if width is None or width % 4:
         columns = columns.take(morton_order(columns.means))
         width = 4 * math.ceil(math.sqrt(len(columns.means)) / 4)
     width = max(width, 4)
@@ -90,7 +91,8 @@ def read_sog(path: str | PathLike[str], warn: Callable[[str], None] = lambda tex
     with reading(path) as file, _as_sog_errors(), zipfile.ZipFile(file) as archive:
         meta = _meta(archive, file.stat().st_size)
         if not isinstance(meta, dict) or meta.get("version") != 2:
-            raise SharpError("not a .sog file of version 2")
+            found = meta.get("version", 1) if isinstance(meta, dict) else "unknown"
+            raise SharpError(f"a .sog file of version {found}, and only version 2 is read (save it again)")
         columns = _decode(archive, meta, file.stat().st_size)
         return with_metadata(from_columns(drop_bad_rows(columns, path, warn)), _metadata(meta))
 
@@ -125,13 +127,6 @@ def _metadata(meta: Mapping[str, Any]) -> dict[str, str]:
     """What we stored beside the Gaussians; nothing in other tools' files."""
     asset = meta.get("asset")
     return parse_metadata(asset.get("sharp") if isinstance(asset, dict) else None)
-
-
-def _grid_width(gaussians: Gaussians) -> int | None:
-    """The width of the predictor's grid if these can be its Gaussians: two layers of a square grid."""
-    side = math.isqrt(len(gaussians) // 2)
-    fits = gaussians.camera is not None and 2 * side * side == len(gaussians) and side % 4 == 0 and side > 0
-    return side if fits else None
 
 
 def _encode(columns: SplatColumns) -> tuple[dict[str, Any], dict[str, Pixels]]:
@@ -252,9 +247,20 @@ def _image(archive: zipfile.ZipFile, name: str, channels: int, needed: int, most
     return pixels.reshape(-1, channels)[:needed]
 
 
+def _folder(archive: zipfile.ZipFile) -> str:
+    """Where the members lie: nowhere, or in the one folder that was zipped instead of its content."""
+    names = archive.NameToInfo
+    if META in names:
+        return ""
+    folders = [name.removesuffix(META) for name in names if name.endswith(f"/{META}") and name.count("/") == 1]
+    if len(folders) != 1:
+        raise SharpError(f"not a .sog file: the archive holds no {META}")
+    return folders[0]
+
+
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """A member's content, at most ``most`` bytes whatever its directory entry says."""
-    with archive.open(name) as member:
+    with archive.open(_folder(archive) + name) as member:
         content = member.read(most + 1)
     if len(content) > most:
         raise SharpError(f"damaged .sog file: {name} is larger than {most:,} bytes")

@@ -55,9 +55,16 @@ def used_names(names: Iterable[str]) -> list[str]:
 
 
 def empty_network(config: SharpConfig) -> SharpNetwork:
-    """A network whose tensors have shapes but neither memory nor values (meta device)."""
-    with torch.device("meta"):
-        return SharpNetwork(config)
+    """A network whose tensors have shapes but neither memory nor values (meta device).
+
+    Raises:
+        SharpError: no network has these sizes.
+    """
+    try:
+        with torch.device("meta"):
+            return SharpNetwork(config)
+    except (ValueError, RuntimeError, ZeroDivisionError, OverflowError) as error:  # of torch's own layers
+        raise SharpError(f"no network has the sizes of the config ({error})") from error
 
 
 def expected_shapes(config: SharpConfig) -> dict[str, torch.Size]:
@@ -75,7 +82,10 @@ def check_tensors(config: SharpConfig, shapes: Mapping[str, Iterable[int]], orig
     Raises:
         SharpError: names the missing, unexpected and misshapen tensors, of each kind the first ``LISTED``.
     """
-    expected = expected_shapes(config)
+    try:
+        expected = expected_shapes(config)
+    except SharpError as error:
+        raise SharpError(f"cannot use {origin}: {error}") from error
     found = {name: tuple(shapes[name]) for name in used_names(shapes)}
     wrong = [
         f"{name} has shape {list(found[name])}, not {list(shape)}"
@@ -89,7 +99,7 @@ def check_tensors(config: SharpConfig, shapes: Mapping[str, Iterable[int]], orig
     }
     words = [f"{len(names)} {kind} ({_list(names)})" for kind, names in problems.items() if names]
     if words:
-        raise SharpError(f"{origin} does not fit the network its config describes: tensors {'; '.join(words)}.")
+        raise SharpError(f"cannot use {origin}: its tensors do not fit its config: {'; '.join(words)}")
 
 
 def _list(names: list[str]) -> str:

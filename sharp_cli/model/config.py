@@ -13,11 +13,13 @@ LAYERS = 2
 STRIDE = 2
 """Photo pixels per Gaussian along each axis."""
 
-
 LARGEST = 1 << 14
-"""No size is larger: a damaged file must not ask for a network that no machine can hold."""
+"""Largest size allowed: a damaged file must not ask for a network that no machine can hold."""
+
 MOST_BLOCKS = 256
 """Of a ViT: each block costs milliseconds to set up, before any tensor of the file is looked at."""
+
+INVALID = "invalid network config"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class SharpConfig:
         for name, length in (("latent_blocks", 2), ("encoder_dims", 5)):
             values = getattr(self, name)
             if not isinstance(values, list | tuple) or len(values) != length:
-                raise SharpError(f"Config: {name} needs {length} values, not {values!r}.")
+                raise SharpError(f"{INVALID}: {name} must have {length} values, not {values!r}")
             object.__setattr__(self, name, tuple(values))
         for field in fields(self):
             value = getattr(self, field.name)
@@ -57,16 +59,16 @@ class SharpConfig:
                 smallest = 0 if field.name == "latent_blocks" else 1
                 largest = MOST_BLOCKS if field.name == "depth" else LARGEST
                 if not isinstance(number, int) or not smallest <= number <= largest:
-                    raise SharpError(f"Config: {field.name} cannot be {value!r}.")
+                    raise SharpError(f"{INVALID}: {field.name} cannot be {value!r}")
         if self.window % self.patch_size or self.grid % 8:
             raise SharpError(
-                f"Config: a window of {self.window} px in patches of {self.patch_size} px is no token "
-                "grid divisible by 8, which the pyramid's overlaps need."
+                f"{INVALID}: a window of {self.window} px in patches of {self.patch_size} px "
+                "does not give a token grid divisible by 8, which the pyramid's overlaps need"
             )
         if self.embed_dim % self.num_heads:
-            raise SharpError(f"Config: embed_dim {self.embed_dim} is not divisible by num_heads {self.num_heads}.")
+            raise SharpError(f"{INVALID}: embed_dim {self.embed_dim} is not divisible by num_heads {self.num_heads}")
         if max(self.latent_blocks) >= self.depth:
-            raise SharpError(f"Config: latent_blocks {self.latent_blocks} reach beyond depth {self.depth}.")
+            raise SharpError(f"{INVALID}: latent_blocks {self.latent_blocks} reach beyond depth {self.depth}")
 
     @property
     def window(self) -> int:

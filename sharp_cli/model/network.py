@@ -87,7 +87,7 @@ class SharpNetwork(nn.Module):
         """The encoder's maps, and disparity."""
         size = self.config.resolution
         if image.shape[1:] != (3, size, size):
-            raise ValueError(f"The network needs pictures of shape (B, 3, {size}, {size}), not {tuple(image.shape)}.")
+            raise ValueError(f"image must have shape (B, 3, {size}, {size}), not {tuple(image.shape)}")
         with self._backbone_precision(image):
             maps = self.encoder(2.0 * image - 1.0)
             features = self.depth_decoder(maps)

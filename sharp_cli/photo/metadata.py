@@ -9,6 +9,7 @@ from PIL.ExifTags import Base
 
 from sharp_cli.photo.encoding import ADOBE_RGB, ColorEncoding
 from sharp_cli.photo.exif import read_exif_block, says_adobe_rgb, xmp_orientation
+from sharp_cli.photo.panorama import PanoramaTags, panorama_tags
 
 
 @dataclass
@@ -23,6 +24,8 @@ class Metadata:
     """A color encoding that the file declares in another way, and that counts more than ``icc``."""
     orientation: int = 1
     """EXIF's number for how the decoded pixels must still be turned."""
+    panorama: PanoramaTags | None = None
+    """Which part of the sphere around the camera the picture shows, if it says so."""
     notes: list[str] = field(default_factory=list)
 
     def add_exif(self, data: bytes) -> None:
@@ -35,11 +38,12 @@ class Metadata:
             self.orientation = orientation
 
     def add_xmp(self, xmp: bytes) -> None:
-        """Turn the picture as XMP says if EXIF says nothing.
+        """Take panorama tags, and turn the picture as XMP says if EXIF says nothing.
 
         Programs that write XMP alone turn their pictures that way, as macOS and Pillow do; browsers ignore it. A
         program that turns the pixels and keeps a stale XMP also leaves an EXIF orientation of 1, which counts more.
         """
+        self.panorama = panorama_tags(xmp)
         if Base.Orientation not in self.exif and (orientation := xmp_orientation(xmp)) is not None:
             self.orientation = orientation
             if orientation != 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from sharp_cli.photo.focal import FocalOverride, focal_length
 from sharp_cli.photo.metadata import Metadata
 from sharp_cli.photo.opening import explain_errors, open_picture
 from sharp_cli.photo.orientation import upright_pixels
+from sharp_cli.photo.panorama import PanoramaTags
+from sharp_cli.runtime.files import user_path
 
 WHITE = (255, 255, 255)
 
@@ -41,6 +42,8 @@ class Photo:
     """Where it comes from, for logs and files: "EXIF 35 mm equivalent 26 mm"."""
     notes: tuple[str, ...] = ()
     """What was skipped or decided while reading the file: "its color profile was ignored (…)"."""
+    panorama: PanoramaTags | None = None
+    """Which part of the sphere around the camera it shows, if the file says so."""
 
     @property
     def width(self) -> int:
@@ -88,7 +91,7 @@ def read_photo(
     Raises:
         SharpError: the file is missing, damaged, truncated, too large, or no picture.
     """
-    image, metadata = open_picture(Path(path))
+    image, metadata = open_picture(user_path(path))
     with explain_errors(str(path)):
         return _develop(image, metadata, focal, background)
 
@@ -134,7 +137,7 @@ def _develop(
     pixels = upright_pixels(colors, metadata.orientation)
     height, width, _ = pixels.shape
     found = focal_length(width, height, metadata.exif, focal)
-    return Photo(pixels, found.px, found.source, _few([*metadata.notes, *notes, *found.notes]))
+    return Photo(pixels, found.px, found.source, _few([*metadata.notes, *notes, *found.notes]), metadata.panorama)
 
 
 def _few(notes: list[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from os import PathLike
 from pathlib import Path
@@ -14,50 +14,19 @@ import torch
 
 from sharp_cli.cameras.camera_file import read_views
 from sharp_cli.cameras.framing import positive_depths
-from sharp_cli.cameras.names import LookAt, Trajectory
-from sharp_cli.cameras.trajectories import SAFE_MAX_DISPARITY, SAFE_MAX_ZOOM, trajectory
-from sharp_cli.cameras.views import Size, Views
+from sharp_cli.cameras.trajectories import trajectory
+from sharp_cli.cameras.views import Views
 from sharp_cli.errors import SharpError
-from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
-from sharp_cli.render.encode import Encoder, Format, Frame, open_encoder
+from sharp_cli.render.encode import Encoder, Frame, open_encoder
+from sharp_cli.render.film_path import FilmPath
 from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srgb8
 from sharp_cli.render.rasterizer import Backend, Rendering
+from sharp_cli.render.settings import FilmSettings
 from sharp_cli.render.views import render_views
-
-
-@dataclass(frozen=True)
-class FilmSettings:
-    """What a film shows, and how."""
-
-    trajectory: Trajectory = "orbit"
-    frames: int = 60
-    """Frames of one round."""
-    repeat: int = 1
-    """Rounds."""
-    fps: float = 30.0
-    max_disparity: float = SAFE_MAX_DISPARITY
-    max_zoom: float = SAFE_MAX_ZOOM
-    look_at: LookAt = "point"
-    size: Size | None = None
-    """Long side, or (width, height) [px] of one eye's frames. Default: the photo's, at most 1920 px long."""
-    cameras: Path | None = None
-    """A camera file or folder to use instead of a trajectory."""
-    up: Up | None = None
-    """The world axis that points up, for splats without a camera. Default: as the splat says, else −y."""
-    scale: float = 1.0
-    """Meters per unit of the splat, for 16-bit depth and the distance between eyes."""
-    format: Format = "mp4"
-    depth: bool = False
-    """Whether to write the depth too: in colors, or for "png" as 16-bit millimeters."""
-    alpha: bool = False
-    """Transparent frames, for "png" and "webp"."""
-    eye_distance: float | None = None
-    """Distance between two eyes [m]: two images side by side, the left eye's on the left."""
-    background: tuple[int, int, int] = (0, 0, 0)
-    """sRGB behind the splat, 0 to 255."""
+from sharp_cli.runtime.files import user_path
 
 
 def choose_views(film: FilmSettings, gaussians: Gaussians) -> list[Views]:
@@ -103,7 +72,9 @@ def depth_target(target: Path) -> Path:
     return target.with_name(f"{target.stem}-depth{target.suffix}")
 
 
-def render_film(gaussians: Gaussians, path: str | PathLike[str], *, backend: Backend = "auto", **settings: Any) -> Path:
+def render_film(
+    gaussians: Gaussians, path: str | PathLike[str], *, backend: Backend = "auto", **settings: Any
+) -> FilmPath:
     """Render a splat into a video, or into a folder of PNG frames.
 
     Args:
@@ -112,16 +83,16 @@ def render_film(gaussians: Gaussians, path: str | PathLike[str], *, backend: Bac
         settings: fields of :class:`FilmSettings`, such as ``trajectory="swipe"`` or ``frames=90``.
 
     Returns:
-        The path.
+        The path; its ``show()`` is the film inside a notebook.
 
     Raises:
         SharpError: settings out of range, or something that is not a folder of frames is in the way.
         OSError: a file cannot be written.
         TypeError: a setting that does not exist.
     """
-    target = Path(path)
+    target = FilmPath(user_path(path))
     suffix = target.suffix.lower()[1:]
-    film = FilmSettings(format=suffix if suffix in ("mp4", "gif", "webp") else "png", **settings)  # type: ignore[arg-type]
+    film = FilmSettings(format=suffix if suffix in ("mp4", "gif", "webp") else "png", **settings)
     shoot(film, gaussians, choose_views(film, gaussians), target, gaussians.facts, backend=backend)
     return target
 

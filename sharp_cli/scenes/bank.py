@@ -157,7 +157,7 @@ def folder_crops(folder: Path) -> Iterator[Bytes]:
     from sharp_cli.photo import read_photo
 
     if not folder.is_dir():
-        raise SharpError(f"The textures' folder {folder} does not exist.")
+        raise SharpError(f"cannot read textures: the folder {folder} does not exist")
     rng = np.random.default_rng(1)
     found = 0
     for path in sorted(folder.iterdir()):
@@ -170,7 +170,7 @@ def folder_crops(folder: Path) -> Iterator[Bytes]:
         found += 1
         yield from _crops(rng, picture, 2, 0.3)
     if not found:
-        raise SharpError(f"The textures' folder {folder} holds no photo that can be read.")
+        raise SharpError(f"cannot read textures: no readable photo in {folder}")
 
 
 def _pyramid(pictures: Bytes, linear: Floats) -> Bytes:

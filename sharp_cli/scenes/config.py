@@ -32,15 +32,13 @@ class SceneConfig:
     those given there, relative to each other."""
 
     def __post_init__(self) -> None:
-        """Raises SharpError for a kind of scene that there is not."""
+        """Raises SharpError for an unknown kind of scene."""
         if not self.layouts:
             return
         from sharp_cli.scenes.layouts import LAYOUTS  # registers all layouts
 
         if unknown := [name for name in self.layouts if name not in LAYOUTS]:
-            raise SharpError(
-                f"Scenes: there is no kind {', '.join(map(repr, unknown))}; there are {', '.join(LAYOUTS)}."
-            )
+            raise SharpError(f"unknown kind of scene: {', '.join(unknown)} (choose from {', '.join(LAYOUTS)})")
 
 
 DEFAULTS = SceneConfig()

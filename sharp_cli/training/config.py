@@ -16,6 +16,8 @@ Trainable = Literal["released", "all", "frozen-backbone", "frozen-encoder", "fro
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
 DataKind = Literal["scenes", "posed", "photos"]
 
+INVALID = "invalid training settings"
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -169,22 +171,22 @@ class TrainConfig:
         for table in (self.optimizer, self.depth, self.sight, self.pseudo):
             for name, value in vars(table).items():
                 if isinstance(value, float) and not math.isfinite(value):
-                    raise SharpError(f"Training: {name} must be a number, not {value}.")
+                    raise SharpError(f"{INVALID}: {name} must be a number, not {value}")
         counts = {"data.workers": self.data.workers, "checkpoints.every": self.checkpoints.every}
         counts |= {f"log.{name}": getattr(self.log, name) for name in ("every", "pictures", "validate", "samples")}
         for name, count in counts.items():
             if count < 0:
-                raise SharpError(f"Training: {name} must be 0 or more, not {count}.")
+                raise SharpError(f"{INVALID}: {name} must be 0 or more, not {count}")
         if self.sight.labels and self.phase not in ("full", "depth"):
-            raise SharpError("Training: sight.labels needs pictures of full size: phase 'full' or 'depth'.")
+            raise SharpError(f"{INVALID}: sight.labels needs images of full size (phase 'full' or 'depth')")
         positive: dict[str, float] = {"steps": self.steps, "batch": self.batch, "micro_batch": self.micro_batch}
         positive |= {"checkpoints.keep": self.checkpoints.keep, "optimizer.lr": self.optimizer.lr}
         for name, value in positive.items():
             if value <= 0:
-                raise SharpError(f"Training: {name} must be above 0, not {value}.")
+                raise SharpError(f"{INVALID}: {name} must be above 0, not {value}")
         if self.batch % self.micro_batch:
-            raise SharpError(f"Training: batch {self.batch} is no multiple of micro_batch {self.micro_batch}.")
+            raise SharpError(f"{INVALID}: batch {self.batch} is not a multiple of micro_batch {self.micro_batch}")
         if (self.phase == "self") != (self.data.kind == "photos"):
-            raise SharpError("Training: phase 'self' needs data.kind 'photos', and the other phases cannot use it.")
+            raise SharpError(f"{INVALID}: phase 'self' needs data.kind 'photos', and other phases cannot use it")
         if (self.data.kind == "scenes") == bool(self.data.path):
-            raise SharpError("Training: data.kind 'posed' and 'photos' need a data.path, and 'scenes' takes none.")
+            raise SharpError(f"{INVALID}: data.kind 'posed' and 'photos' need a data.path, and 'scenes' takes none")

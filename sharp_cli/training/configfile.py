@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from sharp_cli.errors import SharpError
-from sharp_cli.training.config import TrainConfig
+from sharp_cli.training.config import INVALID, TrainConfig
 from sharp_cli.training.losses.config import LossConfig
 
 PRESETS = Path(__file__).parent / "presets"
@@ -46,16 +46,20 @@ def read_table(source: str, folder: Path, depth: int = 0) -> Table:
     path = folder / source if source.endswith(".toml") else PRESETS / f"{source}.toml"
     if not path.is_file():
         known = ", ".join(preset_names())
-        raise SharpError(f"There is no configuration {source!r}: give a .toml file, or one of the presets {known}.")
+        raise SharpError(f"unknown training preset: {source} (use {known}, or a .toml file)")
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise SharpError(f"{path} is no TOML that can be read: {error}.") from error
+    except OSError as error:
+        raise SharpError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise SharpError(f"cannot read {path}: not a TOML file: {error}") from error
     base = table.pop("base", None)
     if base is None:
         return table
     if not isinstance(base, str) or depth > 8:
-        raise SharpError(f"{path}: its base must be a preset or a .toml file, and must not come back to itself.")
+        raise SharpError(
+            f"cannot use {path}: its base must be a preset or a .toml file that does not lead back to itself"
+        )
     below = read_table(base, path.parent, depth + 1)
     merge(below, table)
     return below
@@ -65,7 +69,7 @@ def parse_setting(setting: str) -> Table:
     """``a.b=value`` as the table it stands for."""
     key, equals, value = setting.partition("=")
     if not equals or not key.strip():
-        raise SharpError(f"{setting!r} sets nothing: write key=value, such as optimizer.lr=1e-4.")
+        raise SharpError(f"invalid setting: {setting} (use key=value, such as optimizer.lr=1e-4)")
     try:
         return tomllib.loads(f"{key} = {value}")
     except ValueError:
@@ -73,7 +77,7 @@ def parse_setting(setting: str) -> Table:
         try:
             return tomllib.loads(f'{key} = "{word}"')
         except ValueError as error:
-            raise SharpError(f"{setting!r} is no setting: {error}.") from error
+            raise SharpError(f"invalid setting: {setting}: {error}") from error
 
 
 def merge(table: Table, over: Mapping[str, Any]) -> None:
@@ -88,14 +92,14 @@ def merge(table: Table, over: Mapping[str, Any]) -> None:
 def build(kind: type[T], table: Any, where: str) -> T:
     """A dataclass from a table, checked field by field; ``where`` is the table's name with a dot, for messages."""
     if not isinstance(table, Mapping):
-        raise SharpError(f"Training: {where.rstrip('.')} must be a table, not {table!r}.")
+        raise SharpError(f"{INVALID}: {where.rstrip('.')} must be a table, not {table!r}")
     if kind is LossConfig:
         return LossConfig.from_dict(table)  # type: ignore[return-value]
     hints = get_type_hints(kind)
     known = [each.name for each in fields(kind)]  # type: ignore[arg-type]
     if unknown := [key for key in table if key not in known]:
         names = ", ".join(where + key for key in unknown)
-        raise SharpError(f"Training: there is no {names}; there are {', '.join(known)}.")
+        raise SharpError(f"unknown training setting: {names} (known: {', '.join(known)})")
     return kind(**{key: _value(hints[key], value, where + key) for key, value in table.items()})
 
 
@@ -107,15 +111,15 @@ def _value(hint: Any, value: Any, name: str) -> Any:
         return build(kind, value, f"{name}.")  # type: ignore[arg-type]
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise SharpError(f"Training: {name} can be one of {', '.join(get_args(kind))}, not {value!r}.")
+            raise SharpError(f"{INVALID}: {name} cannot be {value!r} (choose {', '.join(get_args(kind))})")
         return value
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise SharpError(f"Training: {name} must be a list, not {value!r}.")
+            raise SharpError(f"{INVALID}: {name} must be a list, not {value!r}")
         return tuple(value)
     accepted = {float: (int, float), Path: (str,)}.get(kind, (kind,))
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-        raise SharpError(f"Training: {name} must be of type {accepted[0].__name__}, not {value!r}.")
+        raise SharpError(f"{INVALID}: {name} must have the type {accepted[0].__name__}, not {value!r}")
     return kind(value)
 
 

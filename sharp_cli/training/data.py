@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
-from sharp_cli.datasets.posed import load_photo, posed_pairs
+from sharp_cli.datasets.photo_folder import Photos, find_photos
+from sharp_cli.datasets.posed import posed_folders
 from sharp_cli.datasets.view_pair import PairBatch, ViewPair, stack_pairs
-from sharp_cli.errors import SharpError
-from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
 from sharp_cli.scenes.dataset import ScenePairs, seeds
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.distributed import World
@@ -31,21 +30,6 @@ class Samples(NamedTuple):
     numbers: Tensor
     """(B,) of the samples within the run."""
     batch: PairBatch
-
-
-@dataclass(frozen=True)
-class Photos(Dataset[ViewPair]):
-    """Plain photos as pairs of which only the input counts."""
-
-    paths: tuple[Path, ...]
-    size: int
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> ViewPair:
-        view = load_photo(self.paths[index], self.size)
-        return ViewPair(view, view, view.image)
 
 
 @dataclass(frozen=True)
@@ -109,24 +93,9 @@ def _spread(count: int, wanted: int) -> list[int]:
 
 def _from_files(config: TrainConfig, size: int) -> Dataset[ViewPair]:
     path = Path(config.data.path)
-    return _photos(path, size) if config.data.kind == "photos" else _posed(path, size)
-
-
-def _photos(folder: Path, size: int) -> Photos:
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not found:
-        raise SharpError(f"There are no photos in {folder}.")
-    return Photos(tuple(found), size)
-
-
-def _posed(path: Path, size: int) -> Dataset[ViewPair]:
-    """A ``transforms.json``, a folder with one, or all of those below a folder."""
-    if path.is_file() or (path / "transforms.json").is_file():
-        return posed_pairs(path, size)
-    files = sorted(path.rglob("transforms.json"))
-    if not files:
-        raise SharpError(f"There is no transforms.json in {path} or below.")
-    return ConcatDataset([posed_pairs(file, size) for file in files])
+    if config.data.kind == "photos":
+        return Photos(tuple(find_photos(path)), size)
+    return posed_folders(path, size)
 
 
 @dataclass(frozen=True)

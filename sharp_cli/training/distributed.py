@@ -66,7 +66,7 @@ def join_world(device: torch.device, batch: int, micro_batch: int) -> Iterator[W
         return
     if (batch // micro_batch) % size:
         raise SharpError(
-            f"Training: a batch of {batch} in micro-batches of {micro_batch} is not even for {size} processes."
+            f"cannot share a batch of {batch} in micro-batches of {micro_batch} evenly among {size} processes"
         )
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

@@ -37,7 +37,7 @@ def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
         return network, {}
     weights = read_weights(resolve(config.init))
     if config.network not in (None, weights.config):
-        raise SharpError(f"{weights.path} holds a network of other sizes than the configuration's table 'network'.")
+        raise SharpError(f"cannot start from {weights.path}: its network sizes differ from the table 'network'")
     network = SharpNetwork(weights.config)
     tensors = {network_name(name): tensor.float() for name, tensor in weights.tensors.items()}
     network.load_state_dict(tensors)

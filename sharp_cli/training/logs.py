@@ -75,6 +75,6 @@ def _open_board(folder: Path, step: int) -> Any:
         board = importlib.import_module("torch.utils.tensorboard")
     except ImportError as error:
         raise SharpError(
-            "log.tensorboard needs TensorBoard: pip install 'sharp-cli[train]', or set log.tensorboard=false."
+            "log.tensorboard needs TensorBoard (pip install 'sharp-cli[train]', or set log.tensorboard=false)"
         ) from error
     return board.SummaryWriter(str(folder), purge_step=step + 1 if step else None)

@@ -84,7 +84,7 @@ def load_features(perceptual_weights: str, device: torch.device | str = "cpu") -
         network.stages.load_state_dict({**counts, **tensors}, strict=True)
     except RuntimeError as error:
         words = " ".join(str(error).split())
-        raise SharpError(f"{path} holds no ResNet-50 for the perceptual loss: {words[:500]}") from error
+        raise SharpError(f"cannot use {path} for the perceptual loss: not a ResNet-50: {words[:500]}") from error
     return network.to(device)
 
 
@@ -127,8 +127,8 @@ def _pretrained_file() -> Path:
         return Path(hf_hub_download(HUB_REPO, HUB_FILE))
     except (httpx.HTTPError, HfHubHTTPError, OSError) as error:
         raise SharpError(
-            f"The perceptual loss's ResNet-50 ({HUB_REPO} on the model hub) could not be fetched: {error}. Set "
-            "perceptual_weights to the file of a ResNet-50 that you have, or to 'random', or the loss's weight to 0."
+            f"cannot download the perceptual loss's ResNet-50, {HUB_REPO} on the model hub: {error} (set "
+            "perceptual_weights to the file of a ResNet-50 or to 'random', or the weight of the loss to 0)"
         ) from error
 
 
@@ -140,9 +140,9 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         stored: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # readers of damaged files have no common error
-        raise SharpError(f"The perceptual loss's weights file {path} cannot be read: {error}") from error
+        raise SharpError(f"cannot read {path} for the perceptual loss: {error}") from error
     if not isinstance(stored, dict):
-        raise SharpError(f"The perceptual loss's weights file {path} holds no tensors by name.")
+        raise SharpError(f"cannot use {path} for the perceptual loss: it must hold tensors by name")
     return stored
 
 

@@ -40,7 +40,7 @@ def load_recipe(source: str, settings: Iterable[str] = ()) -> TrainConfig | Stag
     if recipe is None:
         return build(TrainConfig, table, "")
     if recipe not in RECIPES:
-        raise SharpError(f"Training: recipe can be one of {', '.join(RECIPES)}, not {recipe!r}.")
+        raise SharpError(f"unknown recipe: {recipe} (choose {', '.join(RECIPES)})")
     kind: type[Any] = RECIPES[recipe]
     config: StageConfig = build(kind, table, "")
     return config

@@ -74,7 +74,7 @@ def muon(matrices: Sequence[nn.Parameter], times: float, lr: float, weight_decay
         SharpError: this torch does not have it.
     """
     if not hasattr(torch.optim, "Muon"):
-        raise SharpError(f"optimizer.muon needs torch 2.9 or newer; this is {torch.__version__}.")
+        raise SharpError(f"optimizer.muon needs torch 2.9 or later, and this is {torch.__version__} (or set it to 0)")
     group = {"params": list(matrices), "times": times}
     optimizer: torch.optim.Optimizer = torch.optim.Muon([group], lr=lr, weight_decay=weight_decay)
     return optimizer

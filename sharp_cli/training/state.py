@@ -62,7 +62,7 @@ def save_checkpoint(folder: Path, state: State, config: TrainConfig) -> None:
         for old in find_checkpoints(folder)[: -config.checkpoints.keep]:
             old.unlink(missing_ok=True)
     except OSError as error:
-        raise SharpError(f"The checkpoint {path} cannot be written: {error.strerror or error}.") from error
+        raise SharpError(f"cannot write the checkpoint {path}: {error.strerror or error}") from error
 
 
 def find_checkpoints(folder: Path) -> list[Path]:
@@ -79,14 +79,14 @@ def load_checkpoint(path: Path, state: State, config: TrainConfig) -> None:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
         before = as_table(build(TrainConfig, stored["config"], ""))  # with the defaults of fields that came later
-    except Exception as error:  # what torch raises for a damaged file is anybody's guess
+    except Exception as error:  # torch raises many types for damaged files
         raise SharpError(
-            f"The checkpoint {path} cannot be read ({error}); without it the run starts before."
+            f"cannot read the checkpoint {path}: {error} (delete it to resume from an earlier one)"
         ) from error
     if changed := sorted(_differences(before, as_table(config))):
         raise SharpError(
-            f"{path} is of a run with another {', '.join(changed)}: go on with the old values, or start anew in "
-            "another folder (init=WEIGHTS starts from what this run has learned)."
+            f"cannot resume {path}: it has another {', '.join(changed)} "
+            "(resume with the old values, or start a new run with init=WEIGHTS in another folder)"
         )
     state.network.load_state_dict(stored["network"])
     state.optimizer.load_state_dict(stored["optimizer"])

@@ -79,4 +79,4 @@ def to_device(batch: PairBatch, device: torch.device) -> PairBatch:
 
 def _not_finite(what: str, step: int, terms: dict[str, Tensor], samples: str) -> str:
     values = ", ".join(f"{name} {value.item():.4g}" for name, value in terms.items())
-    return f"Step {step + 1}: the {what} is not finite ({values}), on {samples}. A lower lr or stronger clip may help."
+    return f"step {step + 1}: the {what} is not finite: {values}, on {samples} (try a lower lr or a stronger clip)"

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sharp_cli.datasets.view_pair import ViewPair
-from sharp_cli.metrics.metrics import abs_rel, align_depth, psnr
+from sharp_cli.metrics.depth import abs_rel, align_depth
+from sharp_cli.metrics.image import psnr
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.data import collate
 from sharp_cli.training.distributed import World

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 
 from sharp_cli.formats.sog import sog_bytes
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.files import atomic_write, user_path
 from sharp_cli.viewer.page import page_with
 
 
@@ -24,5 +23,5 @@ def write_html(
         OSError: the file cannot be written.
     """
     pieces = page_with(gaussians, title, sog_bytes(gaussians), provenance)
-    with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
+    with atomic_write(user_path(path)) as temporary, temporary.open("wb") as file:
         file.writelines(pieces)

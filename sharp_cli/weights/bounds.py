@@ -35,7 +35,7 @@ def _check_zip(path: Path) -> None:
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
         raise _damaged(path) from error
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise SharpError(f"{path} is not read: torch saves without compression, and this file is compressed.")
+        raise SharpError(f"cannot read {path}: the file is compressed, and torch saves without compression")
     if sum(member.file_size for member in members) > path.stat().st_size:
         raise _damaged(path)
     if any(member.file_size > MOST_PICKLE_BYTES for member in members if member.filename.endswith("data.pkl")):
@@ -60,8 +60,10 @@ def _check_legacy(path: Path) -> None:
 
 def _too_large(path: Path) -> SharpError:
     limit = MOST_PICKLE_BYTES >> 20
-    return SharpError(f"{path} is not read: its pickle is larger than {limit} MB, more than named tensors need.")
+    return SharpError(f"cannot read {path}: its pickle is larger than {limit} MB, more than named tensors need")
 
 
 def _damaged(path: Path) -> SharpError:
-    return SharpError(f"{path} is cut short, damaged, or not a file that torch saved.")
+    return SharpError(
+        f"cannot read {path}: truncated, damaged or not a file that torch saved (download or copy it again)"
+    )

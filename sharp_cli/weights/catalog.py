@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, did_you_mean
 from sharp_cli.model.config import SharpConfig
 
 LICENSE_KEY = "licence"
-"""Names the license in weights files and results; files made long ago have this spelling."""
+"""Names the license in weights files and results; files made earlier have this spelling."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ PREVIEW = Bundled(
     name="preview",
     filename="preview.safetensors",
     license="MIT; what you make with it is yours.",
-    note="a small model of this project's own training, for a first look",
+    note="a small model that this project trained, for a first look",
 )
 
 KNOWN: dict[str, Checkpoint | Bundled] = {weights.name: weights for weights in (RELEASED, PREVIEW)}
@@ -75,10 +75,10 @@ def known(name: str) -> Checkpoint | Bundled:
     """Look weights up by name.
 
     Raises:
-        SharpError: there are none of that name; lists those there are.
+        SharpError: the name is unknown; the message lists the known ones.
     """
     if name not in KNOWN:
-        raise SharpError(f"No known weights are called {name!r}; there are: {', '.join(KNOWN)}.")
+        raise SharpError(f"unknown weights: {name}{did_you_mean(name, KNOWN)} (use {', '.join(KNOWN)})")
     return KNOWN[name]
 
 

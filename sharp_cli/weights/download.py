@@ -1,4 +1,4 @@
-"""Fetching a known checkpoint: from its first source that works, resumable, its sha256 checked on the way."""
+"""Download a known checkpoint from the first source that works: resumable, with its sha256 checked."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ import httpx
 from rich.filesize import decimal
 
 from sharp_cli.errors import SharpError
-from sharp_cli.runtime.files import Progress, no_progress, sha256_of
+from sharp_cli.runtime.files import Progress, no_progress, sha256_of, sync_file
 from sharp_cli.version import __version__
-from sharp_cli.weights.catalog import PREVIEW, Checkpoint
+from sharp_cli.weights.catalog import Checkpoint
 from sharp_cli.weights.store import cache_folder, cached_path, find, part_path
 
 ANSWER_SECONDS = 20.0
-"""How long all sources together may take to show a first sign of life; without one, there is no network."""
+"""How long all sources together may take to give a first sign of life; after that we assume there is no network."""
 STALL_SECONDS = 30.0
-"""How long a source that has shown life may be silent."""
+"""How long a source may be silent after its first sign of life."""
 TRIES = 3
-"""Attempts in a row on one source that bring nothing new."""
+"""Attempts in a row on one source without new bytes."""
 PAUSE_SECONDS = 0.5
 """Between two attempts."""
 
 SIGNS_OF_LIFE = ("start_tls.complete", "receive_response_headers.complete")
-"""httpx trace events that only somebody at the other end can cause; a mere connection may be a dead proxy's."""
+"""httpx trace events that only a working server causes; a dead proxy may accept a connection, too."""
 
 
 class Source(NamedTuple):
@@ -41,13 +41,13 @@ class Source(NamedTuple):
 
     url: str
     headers: Callable[[], dict[str, str]]
-    """What to send along; a call, because the hub's token may be renewed over the network."""
+    """Headers to send; a callable, because the hub may renew its token over the network."""
     share: float
-    """The part of the time left in which it must show a first sign of life."""
+    """Share of the remaining time in which it must give a first sign of life."""
 
 
 class SourceError(Exception):
-    """What went wrong at one source; ``again``: another attempt there may go better."""
+    """What went wrong at one source; ``again``: another attempt may succeed."""
 
     def __init__(self, message: str, again: bool = False) -> None:
         super().__init__(message)
@@ -55,47 +55,43 @@ class SourceError(Exception):
 
 
 def download(checkpoint: Checkpoint, progress: Progress = no_progress) -> Path:
-    """Fetch a checkpoint into our cache: from the model hub, else from its second source.
+    """Download a checkpoint into our cache: from the model hub, else from its second source.
 
-    An earlier download that broke off is resumed; while another process fetches the same file, this one
+    Resumes an earlier download that was interrupted. While another process downloads the same file, this one
     waits for it. ``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` are respected.
 
     Args:
-        progress: called with the bytes done and the bytes in all.
+        progress: called with the bytes so far and in total.
 
     Returns:
         The file, complete and with the right sha256.
 
     Raises:
-        SharpError: no source answered within :data:`ANSWER_SECONDS` or gave the file, the disk is full, or
-            the folder cannot be written to; names the ways out.
+        SharpError: no source answered within :data:`ANSWER_SECONDS` or had the file, the disk is full, or
+            the folder is not writable.
     """
     from huggingface_hub import constants
 
-    title = f"The weights {checkpoint.name!r}"
-    ways_out = (
-        f"Ways out: take the small model that comes with sharp-cli with --weights {PREVIEW.name}, name a weights file "
-        f"you have with --weights FILE, put {checkpoint.filename} in {cache_folder()} (SHARP_CACHE names another "
-        "folder, HF_HOME the model hub's cache), or try again online."
-    )
+    failed = f"cannot download the weights {checkpoint.name}"
+    remedy = f"try again online; or put {checkpoint.filename} in {cache_folder()}, which SHARP_CACHE changes"
     if constants.HF_HUB_OFFLINE:
-        raise SharpError(f"{title} are not downloaded because HF_HUB_OFFLINE is set. {ways_out}")
+        raise SharpError(f"{failed}: HF_HUB_OFFLINE is set ({remedy})", "no_weights")
     part = part_path(checkpoint)
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         with only_one(checkpoint, progress):
             return find(checkpoint) or fetch_anywhere(checkpoint, progress)
     except SourceError as error:
-        kept = f" {decimal(size_of(part))} are kept: running this again resumes." if size_of(part) else ""
-        raise SharpError(f"{title} could not be downloaded ({error}).{kept} {ways_out}") from None
+        kept = f"run this again to resume after {decimal(size_of(part))}; " if size_of(part) else ""
+        raise SharpError(f"{failed}: {error} ({kept}{remedy})", "no_weights") from None
     except OSError as error:
-        message = f"{title} cannot be stored in {part.parent}: {error.strerror or error}"
-        raise SharpError(f"{message}; SHARP_CACHE names another folder.") from error
+        reason = error.strerror or error
+        raise SharpError(f"{failed} to {part.parent}: {reason} (SHARP_CACHE chooses another folder)") from error
 
 
 @contextmanager
 def only_one(checkpoint: Checkpoint, progress: Progress) -> Iterator[None]:
-    """Wait, showing how far it is, until no other process downloads the same file."""
+    """Wait until no other process downloads the same file; report its progress meanwhile."""
     part = part_path(checkpoint)
     lock = filelock.FileLock(f"{part}.lock")
     while not lock.is_locked:
@@ -123,25 +119,20 @@ def sources(checkpoint: Checkpoint) -> list[Source]:
 
 
 def size_of(part: Path) -> int:
-    """Bytes that are already here."""
+    """Bytes downloaded so far."""
     return part.stat().st_size if part.exists() else 0
 
 
 def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
-    """Fetch from the first source that has the right file; raises one SourceError that names every source's."""
+    """Download from the first source that has the right file; raises one SourceError about all sources."""
     part, target = part_path(checkpoint), cached_path(checkpoint)
     missing, free = checkpoint.size - size_of(part), shutil.disk_usage(part.parent).free
     if missing > free:
-        raise OSError(f"{decimal(missing)} more are needed, {decimal(free)} are free")
+        raise OSError(f"it needs {decimal(missing)} more, and {decimal(free)} are free")
     try:
         client = httpx.Client(timeout=STALL_SECONDS, follow_redirects=True)
-    except (
-        ImportError,
-        OSError,
-        ValueError,
-        httpx.InvalidURL,
-    ) as error:  # a proxy or certificate of the environment that is unfit
-        raise SourceError(f"a proxy or certificate setting cannot be used: {error}{_proxies()}") from error
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:  # the environment's proxy or certificate
+        raise SourceError(f"invalid proxy or certificate setting: {error}{_proxies()}") from error
     failures = []
     with client:
         line = Line(client)
@@ -151,19 +142,20 @@ def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
             except SourceError as error:
                 failures.append(f"{source.url} {error}")
                 continue
+            sync_file(part)  # later only its size is checked
             part.replace(target)
             return target
     raise SourceError("; ".join(failures))
 
 
 def _proxies() -> str:
-    """The proxy settings of the environment that may be at fault, by name."""
+    """Names of the proxy variables in the environment, which may be the cause."""
     names = [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")]
-    return f" (look at {', '.join(sorted(names))})" if names else ""
+    return f", see {', '.join(sorted(names))}" if names else ""
 
 
 def fetch(line: Line, source: Source, checkpoint: Checkpoint, part: Path, progress: Progress) -> None:
-    """Fill the part from one source, resuming as long as that brings something new."""
+    """Download from one source; resume as long as new bytes arrive."""
     best, tries = size_of(part), 0
     while True:
         try:
@@ -178,7 +170,7 @@ def fetch(line: Line, source: Source, checkpoint: Checkpoint, part: Path, progre
 
 
 def attempt(line: Line, source: Source, checkpoint: Checkpoint, part: Path, progress: Progress) -> None:
-    """One request: append what is missing to the part, or write it anew where the source cannot resume."""
+    """One request: append the missing bytes, or start over if the source cannot resume."""
     total = checkpoint.size
     done = size_of(part)
     with closing(line.open(source, done)) as response:
@@ -196,16 +188,16 @@ def attempt(line: Line, source: Source, checkpoint: Checkpoint, part: Path, prog
                     if done > total:
                         break
             except httpx.HTTPError as error:
-                raise SourceError("broke off", again=True) from error
+                raise SourceError("closed the connection", again=True) from error
     if done != total or digest.hexdigest() != checkpoint.sha256:
         part.unlink()
         wrong = f"{done:,} bytes, not {total:,}" if done != total else f"sha256 {digest.hexdigest()}"
-        # The fault may lie in what an earlier run left behind; a part that starts from nothing clears that up.
-        raise SourceError(f"sent another file ({wrong}), now deleted", again=resumed)
+        # The cause may be bytes from an earlier run; an attempt from the start shows.
+        raise SourceError(f"sent a different file ({wrong}), now deleted", again=resumed)
 
 
 def accept(response: httpx.Response, total: int, part: Path) -> bool:
-    """Whether an answer continues the part (else it starts from nothing); raises SourceError for an unfit answer."""
+    """Whether a response resumes the download or starts over; raises SourceError if it is neither."""
     status = f"answered {response.status_code} {response.reason_phrase}".rstrip()
     if response.status_code == 416:
         part.unlink(missing_ok=True)
@@ -215,12 +207,12 @@ def accept(response: httpx.Response, total: int, part: Path) -> bool:
         raise SourceError("answered 206 without a range")
     announced = response.headers.get("Content-Range", response.headers.get("Content-Length", "")).rpartition("/")[2]
     if announced.isdecimal() and int(announced) != total:
-        raise SourceError(f"has another file of {int(announced):,} bytes, not {total:,}")
+        raise SourceError(f"has a different file of {int(announced):,} bytes, not {total:,}")
     return response.status_code == 206
 
 
 class Line:
-    """An HTTP client that gives up soon as long as nothing has shown that there is a network."""
+    """An HTTP client that gives up early until there is a sign that the network works."""
 
     def __init__(self, client: httpx.Client) -> None:
         self.client = client
@@ -228,9 +220,9 @@ class Line:
         self.deadline = time.monotonic() + ANSWER_SECONDS
 
     def open(self, source: Source, offset: int) -> httpx.Response:
-        """Ask for a source's file from a byte on; the answer's body is still to be read.
+        """Request a source's file from a byte offset; the response's body is not read yet.
 
-        The request runs in a thread of its own because looking up a host's address knows no timeout.
+        The request runs in a thread because looking up a host has no timeout.
         """
         news: queue.SimpleQueue[httpx.Response | Exception | None] = queue.SimpleQueue()
 
@@ -262,6 +254,6 @@ class Line:
 
 
 def describe(error: Exception) -> str:
-    """An error of the connection in a few words."""
+    """A connection error in a few words."""
     silent = isinstance(error, httpx.TimeoutException)
     return "does not answer" if silent else f"cannot be reached: {error}"

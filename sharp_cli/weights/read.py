@@ -1,4 +1,4 @@
-"""Reading a weights file: mapped into memory, checked against its config, a pickle never run."""
+"""Reading a weights file: mapped into memory, checked against its config, pickled code never runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.model.checkpoint import check_tensors, used_names
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.precision import DTYPES
+from sharp_cli.runtime.files import user_path
 from sharp_cli.weights.bounds import check_pickle
 from sharp_cli.weights.catalog import LICENSE_KEY, recognize
 from sharp_cli.weights.store import SUFFIXES
@@ -37,28 +38,28 @@ class Weights:
 def read_weights(path: str | os.PathLike[str]) -> Weights:
     """Read a ``.safetensors``, ``.pt`` or ``.pth`` file.
 
-    A file without ``sharp_config`` is taken for the released model. The tensors are views of the file, which
-    must stay as it is while they are in use; only pickles in torch's format before 1.6 are read as a whole.
+    A file without ``sharp_config`` counts as the released model. The tensors are views of the file, which
+    must stay as it is while they are in use; only pickles in the format of torch before 1.6 are read as a whole.
 
     Raises:
-        SharpError: the file is missing, damaged, of another kind, or its tensors do not fit its config.
+        SharpError: the file is missing, damaged or not a weights file, or its tensors do not fit its config.
     """
-    path = Path(path)
+    path = user_path(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise SharpError(f"{path} is not a weights file: those end in {', '.join(SUFFIXES)}.")
+        raise SharpError(f"cannot read {path}: not a weights file, whose name ends in {', '.join(SUFFIXES)}")
     try:
         with path.open("rb") as file:
             start = file.read(4)
         if not start:
-            raise SharpError(f"{path} is empty.")
+            raise SharpError(f"cannot read {path}: file is empty (download or copy it again)")
         tensors, stored = read_safetensors(path) if suffix == ".safetensors" else (read_pickle(path, start), {})
     except OSError as error:
-        raise SharpError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise SharpError(f"cannot read {path}: {error.strerror or error}") from error
     config = read_config(stored, path)
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES.values():
-            raise SharpError(f"{path}: {name} is {tensor.dtype}; only {', '.join(DTYPES)} are understood.")
+            raise SharpError(f"cannot read {path}: {name} is {tensor.dtype} (supported: {', '.join(DTYPES)})")
     check_tensors(config, {name: tensor.shape for name, tensor in tensors.items()}, str(path))
     sizes = {field.name for field in fields(SharpConfig)}
     record = {key: value for key, value in stored.items() if key not in sizes}
@@ -74,13 +75,15 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             text = (file.metadata() or {}).get("sharp_config", "{}")
             tensors = {name: file.get_tensor(name) for name in used_names(file.keys())}
     except SafetensorError as error:
-        raise SharpError(f"{path} is cut short or no safetensors file at all ({error}).") from error
+        raise SharpError(
+            f"cannot read {path}: truncated or not a safetensors file: {error} (download or copy it again)"
+        ) from error
     try:
         stored = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SharpError(f"{path}: the sharp_config in its header is not JSON ({error}).") from error
+        raise SharpError(f"cannot read {path}: the sharp_config in its header is not JSON: {error}") from error
     if not isinstance(stored, dict):
-        raise SharpError(f"{path}: the sharp_config in its header is not a JSON object.")
+        raise SharpError(f"cannot read {path}: the sharp_config in its header is not a JSON object")
     return tensors, stored
 
 
@@ -89,25 +92,27 @@ def read_config(stored: dict[str, Any], path: Path) -> SharpConfig:
     try:
         return SharpConfig.from_dict(stored)
     except (SharpError, TypeError) as error:
-        raise SharpError(f"{path}: the sharp_config in its header makes no sense: {error}") from error
+        raise SharpError(f"cannot read {path}: {error}") from error
 
 
 def read_pickle(path: Path, start: bytes) -> dict[str, Tensor]:
-    """A state dict saved with torch; whatever else a pickle could hold is refused, never run."""
+    """A state dict saved with torch; anything else in the pickle is an error, and is never run."""
     is_zip = start == b"PK\x03\x04"
     if not is_zip and start[:1] != b"\x80":
-        raise SharpError(f"{path} is not a file that torch saved.")
+        raise SharpError(f"cannot read {path}: not a file that torch saved")
     check_pickle(path, is_zip)
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
-    except Exception as error:  # what torch raises for a damaged file is anybody's guess
+    except Exception as error:  # torch raises many types for damaged files
         if "global" in str(error).lower():
             raise SharpError(
-                f"{path} is not read: it is a pickle with more than tensors in it, which could run any program."
+                f"cannot read {path}: its pickle holds more than tensors and could run any program"
             ) from error
-        raise SharpError(f"{path} is cut short, damaged, or not a file that torch saved.") from error
+        raise SharpError(
+            f"cannot read {path}: truncated, damaged or not a file that torch saved (download or copy it again)"
+        ) from error
     if not isinstance(stored, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in stored.items()
     ):
-        raise SharpError(f"{path} holds something else than named tensors.")
+        raise SharpError(f"cannot read {path}: it must hold tensors by name")
     return {name: stored[name] for name in used_names(stored)}

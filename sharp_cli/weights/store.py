@@ -1,4 +1,4 @@
-"""Where weights files lie on this machine: in the package, in our cache or the model hub's, or where the user says."""
+"""Where weights files are on this machine: in the package, in our cache, or in the model hub's cache."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from pathlib import Path
 import platformdirs
 
 from sharp_cli.errors import SharpError
+from sharp_cli.runtime.files import user_path
 from sharp_cli.weights.catalog import Bundled, Checkpoint
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
 
 BUNDLED_IN = (Path(__file__).parent, Path(__file__).parents[2] / "weights")
-"""Where weights that come with the package lie: beside this file once installed, else in the source tree."""
+"""Where bundled weights are: next to this file if installed, else in the source tree."""
 
 
 def cache_folder() -> Path:
-    """The folder of our own copies: ``SHARP_CACHE`` where it is set, else the user's cache folder for this program."""
+    """The folder of our own copies: ``SHARP_CACHE`` if set, else a folder in the user's cache."""
     if chosen := os.environ.get("SHARP_CACHE"):
-        return Path(chosen).expanduser()
+        return user_path(chosen)
     return platformdirs.user_cache_path("sharp-cli", appauthor=False) / "weights"
 
 
 def cached_path(checkpoint: Checkpoint) -> Path:
-    """Where our own copy lies or would lie."""
+    """Path of our own copy, whether it exists or not."""
     return cache_folder() / checkpoint.filename
 
 
 def part_path(checkpoint: Checkpoint) -> Path:
-    """Where a download that is not complete lies or would lie."""
+    """Path of an incomplete download, whether it exists or not."""
     return cache_folder() / f"{checkpoint.filename}.part"
 
 
@@ -42,7 +43,7 @@ def hub_path(checkpoint: Checkpoint) -> Path | None:
 
 
 def find(weights: Checkpoint | Bundled) -> Path | None:
-    """A copy on this machine, ours before the hub's; one of the wrong size is none."""
+    """A copy on this machine, ours before the hub's; copies of the wrong size do not count."""
     if isinstance(weights, Bundled):
         places = (folder / weights.filename for folder in BUNDLED_IN)
         return next((place for place in places if place.is_file()), None)
@@ -54,7 +55,7 @@ def find(weights: Checkpoint | Bundled) -> Path | None:
 
 
 def remove(checkpoint: Checkpoint) -> bool:
-    """Delete our own copy and an unfinished download of it; whether there was anything to delete.
+    """Delete our own copy and an incomplete download; return whether there was anything to delete.
 
     Raises:
         SharpError: they cannot be deleted.
@@ -64,5 +65,5 @@ def remove(checkpoint: Checkpoint) -> bool:
         for path in there:
             path.unlink()
     except OSError as error:
-        raise SharpError(f"{error.filename} cannot be deleted: {error.strerror}.") from error
+        raise SharpError(f"cannot delete {error.filename}: {error.strerror}") from error
     return bool(there)

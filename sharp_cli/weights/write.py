@@ -6,7 +6,6 @@ import json
 import os
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.runtime.files import atomic_write, sha256_of
+from sharp_cli.runtime.files import atomic_write, sha256_of, user_path
 from sharp_cli.weights.read import read_weights
 
 FORMAT_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
@@ -32,8 +31,8 @@ def write_weights(
 ) -> None:
     """Write a safetensors file of ours (docs/network.md §11).
 
-    Tensor by tensor rather than with ``safetensors.torch.save_file``, which wants the whole converted model in
-    memory and leaves a file that only its owner may read.
+    Tensor by tensor rather than with ``safetensors.torch.save_file``, which needs the whole converted model in
+    memory and writes a file that only its owner can read.
 
     Args:
         tensors: by the checkpoint's names, any floating dtype.
@@ -54,15 +53,15 @@ def write_weights(
     if len(text) > LONGEST_HEADER:
         raise SharpError(f"cannot write {path}: its record has more than {LONGEST_HEADER // 10**6} MB (shorten it)")
     try:
-        with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
+        with atomic_write(user_path(path)) as temporary, temporary.open("wb") as file:
             file.write(struct.pack("<Q", len(text)) + text)
             for name, tensor in tensors.items():
                 values = tensor.detach().cpu().to(dtype)
                 if dtype is torch.float16 and values.isinf().any():
-                    raise SharpError(f"{name} has values too large for fp16; bf16 holds them.")
+                    raise SharpError(f"cannot store {name} as fp16: some values are too large (use bf16)")
                 file.write(values.contiguous().flatten().view(torch.uint8).numpy().data)
     except OSError as error:
-        raise SharpError(f"Cannot write {path}: {error.strerror}.") from error
+        raise SharpError(f"cannot write {path}: {error.strerror}") from error
 
 
 def convert(
@@ -71,9 +70,9 @@ def convert(
     dtype: torch.dtype = torch.float32,
     record: Mapping[str, Any] | None = None,
 ) -> None:
-    """Turn any weights file into safetensors without classifier heads.
+    """Convert any weights file to safetensors without classifier heads.
 
-    The record is the source's, with the sha256 of the file that it all comes from.
+    The record is the source's, plus the sha256 of the original file.
 
     Args:
         record: fields that replace the source's: name, license.

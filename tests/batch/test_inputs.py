@@ -28,7 +28,7 @@ def places(found: list[Found]) -> list[str]:
     return [each.place.as_posix() for each in found]
 
 
-def test_a_folder_is_searched_to_the_bottom_for_photos_alone(tmp_path: Path) -> None:
+def test_folders_are_searched_recursively_for_photos_only(tmp_path: Path) -> None:
     touch(*(tmp_path / name for name in ("b.JPG", "a.png", "notes.txt", "2020/x.jpg", "2020/06/y.png", "z.jpgx")))
     touch(*(tmp_path / name for name in (".hidden.jpg", "._b.JPG", ".thumbnails/t.jpg")))
     assert places(find(tmp_path)) == ["2020/06/y.png", "2020/x.jpg", "a.png", "b.JPG"]
@@ -42,7 +42,7 @@ def test_thumbnails_and_trash_of_other_systems_are_skipped(tmp_path: Path) -> No
     assert places(find(tmp_path / "in/$RECYCLE.BIN")) == ["S-1-5/b.jpg"]
 
 
-def test_a_file_that_is_met_several_times_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_found_several_times_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path / "a.jpg", tmp_path / "sub/b.jpg")
     monkeypatch.chdir(tmp_path)
     found = find("a.jpg", ".", "./a.jpg", tmp_path / "a.jpg", "*.jpg", "sub", "sub/../a.jpg")
@@ -78,7 +78,7 @@ def test_what_cannot_be_a_photo_is_found_with_its_problem_or_left_to_its_reader(
 
 @posix
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_a_problem_and_the_rest_is_found(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_reported_and_the_rest_is_found(tmp_path: Path) -> None:
     touch(tmp_path / "a.jpg", tmp_path / "locked/b.jpg")
     (tmp_path / "locked").chmod(0)
     found = find(tmp_path)

@@ -1,58 +1,24 @@
-"""Camera paths: the published four with the published numbers, ours closed and smooth, all around any splat."""
+"""Camera paths: the published four with the published numbers; ours are closed and smooth."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import torch
+from camera_paths import PHOTO, cloud, eyes_of, seen_at, splat_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from sharp_cli import Camera, Gaussians, SharpError
-from sharp_cli.cameras.framing import DEFAULT_CAMERA, depth_range, source_view
+from sharp_cli import Camera, SharpError
+from sharp_cli.cameras.framing import depth_range, source_view
 from sharp_cli.cameras.names import PublishedPath, Trajectory
 from sharp_cli.cameras.trajectories import range_warning, trajectory
-from sharp_cli.cameras.views import Views
-from sharp_cli.gaussians.axes import Up
 
-PHOTO = Camera(640, 427, 550.0)
 LOOPING = sorted({*get_args(Trajectory)} - {"swipe", "still"})
-
-
-def splat(means: Tensor, camera: Camera | None = PHOTO, scale: float = 0.01, opacity: float = 1.0) -> Gaussians:
-    count = len(means)
-    return Gaussians(
-        means=means.float(),
-        scales=torch.full((count, 3), scale),
-        quats=torch.tensor([1.0, 0.0, 0.0, 0.0]).repeat(count, 1),
-        opacities=torch.full((count,), opacity),
-        colors=torch.full((count, 3), 0.5),
-        camera=camera,
-    )
-
-
-def cloud(center: tuple[float, float, float], extent: float = 1.0, count: int = 400) -> Tensor:
-    """Points in a box of the given half extent."""
-    random = torch.Generator().manual_seed(0)
-    return (torch.rand(count, 3, generator=random) * 2 - 1) * extent + torch.tensor(center)
-
-
-def eyes_of(views: Views) -> Tensor:
-    return torch.linalg.inv(views.viewmats.double())[:, :3, 3]
-
-
-def seen_at(views: Views, points: Tensor) -> Tensor:
-    """(views, points, 2) pixels, and all points must be in front."""
-    camera = torch.einsum("nij,pj->npi", views.viewmats[:, :3, :3].double(), points.double())
-    camera = camera + views.viewmats[:, None, :3, 3]
-    assert (camera[..., 2] > 0).all()
-    projected = torch.einsum("nij,npj->npi", views.Ks.double(), camera)
-    return projected[..., :2] / projected[..., 2:]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +53,7 @@ def test_published_cameras(published: dict[str, Any], name: str) -> None:
         frames, repeat, chosen = same_phase(name, case["num_steps"], case["num_repeats"])
         views = trajectory(
             case["type"],
-            splat(torch.tensor(published["means"]), Camera(case["width"], case["height"], case["f_px"])),
+            splat_of(torch.tensor(published["means"]), Camera(case["width"], case["height"], case["f_px"])),
             frames=frames,
             repeat=repeat,
             max_disparity=case["max_disparity"],
@@ -105,7 +71,7 @@ def test_published_cameras(published: dict[str, Any], name: str) -> None:
 @pytest.mark.parametrize("repeat", [1, 3])
 @pytest.mark.parametrize("look_at", ["point", "ahead"])
 def test_loops_have_no_jump_and_no_doubled_frame(name: Trajectory, repeat: int, look_at: Any) -> None:
-    views = trajectory(name, splat(cloud((0, 0, 5))), frames=48, repeat=repeat, look_at=look_at)
+    views = trajectory(name, splat_of(cloud((0, 0, 5))), frames=48, repeat=repeat, look_at=look_at)
     assert len(views) == 48 * repeat
     eyes = eyes_of(views)
     steps = (eyes.roll(-1, 0) - eyes).norm(dim=1)
@@ -118,14 +84,14 @@ def test_loops_have_no_jump_and_no_doubled_frame(name: Trajectory, repeat: int, 
 
 @pytest.mark.parametrize("name", ["orbit", "dolly", "rotate", "rotate_forward"])
 def test_the_motion_is_smooth_over_the_seam(name: Trajectory) -> None:
-    eyes = eyes_of(trajectory(name, splat(cloud((0, 0, 5))), frames=48))
+    eyes = eyes_of(trajectory(name, splat_of(cloud((0, 0, 5))), frames=48))
     bends = (eyes.roll(-1, 0) - 2 * eyes + eyes.roll(1, 0)).norm(dim=1)
     extent = (eyes.amax(0) - eyes.amin(0)).norm()
     assert bends.max() < 0.04 * extent  # 4 (2π / 48)² / 2 at most, from rotate_forward's doubled frequency
 
 
 def test_swipe_jumps_back_and_still_stands() -> None:
-    gaussians = splat(cloud((0, 0, 5)))
+    gaussians = splat_of(cloud((0, 0, 5)))
     x = eyes_of(trajectory("swipe", gaussians, frames=10, repeat=2))[:, 0]
     assert (x[:9] < x[1:10]).all()
     torch.testing.assert_close(x[:10], x[10:])
@@ -135,7 +101,7 @@ def test_swipe_jumps_back_and_still_stands() -> None:
 
 
 def test_orbit_goes_once_around_the_source_view_and_faces_the_focus_point() -> None:
-    gaussians = splat(cloud((0, 0, 5)))
+    gaussians = splat_of(cloud((0, 0, 5)))
     views = trajectory("orbit", gaussians, frames=36)
     depths = depth_range(gaussians, source_view(gaussians))
     eyes = eyes_of(views)
@@ -147,7 +113,7 @@ def test_orbit_goes_once_around_the_source_view_and_faces_the_focus_point() -> N
 
 
 def test_the_nearest_content_moves_by_max_disparity() -> None:
-    gaussians = splat(cloud((0, 0, 5)))
+    gaussians = splat_of(cloud((0, 0, 5)))
     near = depth_range(gaussians, source_view(gaussians)).near
     for name in ("orbit", "swipe"):
         views = trajectory(name, gaussians, frames=36, max_disparity=0.05, look_at="ahead")
@@ -158,14 +124,14 @@ def test_the_nearest_content_moves_by_max_disparity() -> None:
 
 def test_near_and_far_content_move_equally_around_the_focus_point() -> None:
     near, far = torch.tensor([[0.0, 0.0, 2.0]]).repeat(50, 1), torch.tensor([[0.0, 0.0, 60.0]]).repeat(50, 1)
-    views = trajectory("orbit", splat(torch.cat([near, far])), frames=36)
+    views = trajectory("orbit", splat_of(torch.cat([near, far])), frames=36)
     moved = seen_at(views, torch.tensor([[0, 0, 2.0], [0, 0, 60.0]]))[..., 0] - views.width / 2
     torch.testing.assert_close(moved[:, 0], -moved[:, 1], rtol=0.02, atol=0.1)
     assert moved[:, 0].abs().max() > 20
 
 
 def test_dolly_goes_straight_forward_and_back() -> None:
-    gaussians = splat(cloud((0, 0, 5)))
+    gaussians = splat_of(cloud((0, 0, 5)))
     views = trajectory("dolly", gaussians, frames=10, max_zoom=0.3)
     eyes = eyes_of(views)
     near = depth_range(gaussians, source_view(gaussians)).near
@@ -178,7 +144,7 @@ def test_dolly_goes_straight_forward_and_back() -> None:
 
 @pytest.mark.parametrize("name", get_args(Trajectory))
 def test_size_changes_the_picture_but_not_the_path(name: Trajectory) -> None:
-    gaussians = splat(cloud((0, 0, 5)))
+    gaussians = splat_of(cloud((0, 0, 5)))
     default, small = (trajectory(name, gaussians, size=size) for size in (None, (300, 300)))
     torch.testing.assert_close(default.viewmats, small.viewmats)
     assert (small.width, small.height) == (300, 300)
@@ -190,77 +156,9 @@ def test_size_changes_the_picture_but_not_the_path(name: Trajectory) -> None:
 def test_our_paths_work_in_any_unit(name: Trajectory, exponent: float) -> None:
     unit = 10.0**exponent
     for camera, center in ((PHOTO, (0.0, 0.0, 5.0)), (None, (1.0, 2.0, -3.0))):
-        meters = trajectory(name, splat(cloud(center), camera), frames=8, look_at="ahead")
-        other = trajectory(name, splat(cloud(center) * unit, camera, scale=0.01 * unit), frames=8, look_at="ahead")
+        meters = trajectory(name, splat_of(cloud(center), camera), frames=8, look_at="ahead")
+        other = trajectory(name, splat_of(cloud(center) * unit, camera, scale=0.01 * unit), frames=8, look_at="ahead")
         torch.testing.assert_close(eyes_of(other), eyes_of(meters) * unit, rtol=1e-4, atol=1e-4 * unit)
-
-
-# Splats without a camera
-
-
-@pytest.mark.parametrize("center", [(0.0, 0.0, 0.0), (40.0, -7.0, 3.0), (0.0, 0.0, -90.0), (0.0, 0.0, 500.0)])
-@pytest.mark.parametrize("extent", [1e-3, 1.0, 30.0])
-def test_a_splat_without_a_camera_is_framed(center: tuple[float, float, float], extent: float) -> None:
-    means = cloud(center, extent)
-    views = trajectory("still", splat(means, None, scale=extent / 100), frames=1)
-    pixels = seen_at(views, means.float())[0]
-    assert ((pixels >= 0) & (pixels <= torch.tensor([640, 480]))).all()
-    assert (pixels.amax(0) - pixels.amin(0)).max() > 480 / 2
-
-
-def test_strays_and_faint_floaters_do_not_push_the_camera_away() -> None:
-    means = cloud((0, 0, 0))
-    plain = source_view(splat(means, None)).viewmat
-    strays = torch.tensor([[5000.0, 0.0, 0.0], [0.0, 0.0, -9000.0], [float("nan"), 0.0, 0.0]])
-    with_strays = source_view(splat(torch.cat([means, strays]), None)).viewmat
-    torch.testing.assert_close(with_strays, plain, atol=0.1, rtol=0)
-    solid = splat(torch.cat([means, cloud((0, 0, -50), 40.0)]), None)
-    both = replace(solid, opacities=torch.tensor([1.0, 0.02]).repeat_interleave(len(means)))
-    torch.testing.assert_close(source_view(both).viewmat, plain)
-
-
-def test_a_scene_in_front_of_the_origin_is_seen_from_there() -> None:
-    # What the predictor writes, without the photo's camera: everything lies in a cone from the origin.
-    rays = torch.cat([cloud((0, 0, 0))[:, :2] * torch.tensor([0.6, 0.45]), torch.ones(400, 1)], dim=1)
-    depths = torch.linspace(1, 50, 400)[:, None]
-    source = source_view(splat(rays * depths, None))
-    assert source.camera == DEFAULT_CAMERA
-    assert torch.equal(source.viewmat, torch.eye(4).double())
-    elsewhere = source_view(splat(rays * depths + torch.tensor([0, 0, -60.0]), None))
-    assert elsewhere.viewmat[2, 3] > 60
-
-
-@pytest.mark.parametrize("up", get_args(Up))
-def test_the_up_axis_points_up_in_the_picture(up: Up) -> None:
-    means = cloud((40, -7, 3))
-    axis = torch.zeros(3)
-    axis["xyz".index(up[-1])] = -1.0 if up.startswith("-") else 1.0
-    for gaussians, chosen in ((splat(means, None), up), (replace(splat(means, None), up=up), None)):
-        views = trajectory("still", gaussians, frames=1, up=chosen)
-        pixels = seen_at(views, torch.stack([means.mean(0), means.mean(0) + 0.5 * axis]))[0]
-        assert pixels[0].tolist() == pytest.approx([320, 240], abs=10)
-        assert pixels[1, 0] == pytest.approx(pixels[0, 0].item(), abs=1e-3)
-        assert pixels[1, 1] < pixels[0, 1] - 20
-        assert torch.linalg.det(views.viewmats[0]) == pytest.approx(1)
-    asked = trajectory("still", replace(splat(means, None), up="y"), frames=1, up=up)
-    torch.testing.assert_close(asked.viewmats, views.viewmats)
-    with_camera = trajectory("still", splat(means), frames=1, up=up)
-    torch.testing.assert_close(with_camera.viewmats, torch.eye(4)[None])
-
-
-def test_an_unknown_up_axis_is_refused() -> None:
-    with pytest.raises(SharpError, match="unknown up axis: w"):
-        source_view(splat(cloud((0, 0, 9)), None), "w")  # type: ignore[arg-type]
-
-
-def test_paths_go_around_the_framing_view() -> None:
-    gaussians = splat(cloud((40, -7, 3)), None)
-    start = torch.linalg.inv(source_view(gaussians).viewmat)[:3, 3]
-    for name in ("orbit", "rotate"):
-        eyes = eyes_of(trajectory(name, gaussians, frames=24))
-        torch.testing.assert_close(eyes.mean(0), start, atol=1e-3, rtol=0)
-        assert (eyes - start).norm(dim=1).min() > 0.01
-    assert eyes_of(trajectory("dolly", gaussians, frames=24))[:, 2].max() > start[2]
 
 
 @pytest.mark.parametrize("name", get_args(Trajectory))
@@ -280,13 +178,10 @@ def test_paths_go_around_the_framing_view() -> None:
 def test_degenerate_scenes_give_finite_views(
     name: Trajectory, camera: Camera | None, means: Tensor, scale: float
 ) -> None:
-    views = trajectory(name, splat(means, camera, scale), frames=4)
+    views = trajectory(name, splat_of(means, camera, scale), frames=4)
     assert len(views) == 4
     assert views.viewmats.isfinite().all()
     assert views.Ks.isfinite().all()
-
-
-# Wrong use
 
 
 @pytest.mark.parametrize(
@@ -303,14 +198,14 @@ def test_degenerate_scenes_give_finite_views(
     ],
 )
 def test_wrong_use_is_refused(wrong: dict[str, Any], sentence: str) -> None:
-    arguments = {"name": "orbit", "gaussians": splat(cloud((0, 0, 5))), **wrong}
+    arguments = {"name": "orbit", "gaussians": splat_of(cloud((0, 0, 5))), **wrong}
     with pytest.raises(SharpError, match=sentence):
         trajectory(**arguments)
 
 
 def test_the_widest_path_still_looks_at_the_scene() -> None:
     for name in get_args(Trajectory):
-        views = trajectory(name, splat(cloud((0, 0, 5))), max_disparity=10.0, max_zoom=0.999)
+        views = trajectory(name, splat_of(cloud((0, 0, 5))), max_disparity=10.0, max_zoom=0.999)
         assert views.viewmats.isfinite().all()
 
 

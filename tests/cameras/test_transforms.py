@@ -110,7 +110,7 @@ def test_a_frames_own_facts_come_before_the_files(tmp_path: Path) -> None:
         ({"fl_x": 700, "cy": 200.5, "k1": 0.0, "k2": 0, "camera_model": "OPENCV"}, (700, 700, 320, 200.5)),
     ],
 )
-def test_what_is_left_out_has_its_usual_value(tmp_path: Path, facts: Any, K: Any) -> None:
+def test_omitted_properties_have_defaults(tmp_path: Path, facts: Any, K: Any) -> None:
     (frame,) = read_transforms(saved(tmp_path, {"w": 640, "h": 480, **facts, "frames": [FRAME]}))
     torch.testing.assert_close(frame.K, lens(*K))
 
@@ -205,7 +205,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_transforms(binary)
 
 
-def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "transforms.json"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps({**TOP, "frames": [FRAME]}).encode())
     assert len(read_transforms(path)) == 1

@@ -68,7 +68,7 @@ def test_sizes_below_two_pixels_are_refused(size: int | tuple[int, int]) -> None
 
 
 @pytest.mark.parametrize("focal", [0.0, 1e-300, 1e-12, 1e30, float("nan")])
-def test_absurd_focal_lengths_end_in_a_sentence(focal: float) -> None:
+def test_absurd_focal_lengths_are_refused(focal: float) -> None:
     with pytest.raises(SharpError, match="focal length"):
         views_of(Camera(640, 480, focal))
 

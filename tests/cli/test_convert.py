@@ -47,7 +47,7 @@ def test_one_photo_to_a_named_file_in_the_published_layout(data: Path, small_wei
     assert camera.focal_px == 550
 
 
-def test_a_file_that_cannot_be_written_is_one_sentence(data: Path, small_weights: Path, tmp_path: Path) -> None:
+def test_an_unwritable_file_is_explained(data: Path, small_weights: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     run = sharp("convert", data / "china.jpg", "-o", tmp_path / "file" / "x.ply", "--weights", small_weights)
     assert run.returncode == 1
@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(data: Path, small_weights
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["convert"], "INPUT"),
         (["convert", "a.jpg", "--fov", "60", "--focal-mm", "30"], "once"),
@@ -68,14 +68,14 @@ def test_a_file_that_cannot_be_written_is_one_sentence(data: Path, small_weights
         (["unknown"], "unknown"),
     ],
 )
-def test_wrong_use_is_exit_code_2(words: list[str], told: str) -> None:
+def test_wrong_use_is_exit_code_2(words: list[str], message: str) -> None:
     run = sharp(*words)
     assert run.returncode == 2
-    assert told in run.stderr
+    assert message in run.stderr
     assert "Traceback" not in run.stderr
 
 
-def test_failed_work_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
+def test_failed_work_gives_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
     run = sharp("convert", "a.jpg", "--weights", tmp_path / "none.safetensors")
     assert run.returncode == 1
     assert "none.safetensors" in run.stderr

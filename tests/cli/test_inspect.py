@@ -27,12 +27,12 @@ def write(path: Path, **more: Any) -> Path:
     return path
 
 
-def test_the_table_tells_what_is_in_the_file(tmp_path: Path) -> None:
+def test_the_table_shows_what_is_in_the_file(tmp_path: Path) -> None:
     facts = {"weights": "random [bold]small[/bold]", "photo": "Größe\x1b[31m 😀.jpg"}
     path = write(tmp_path / "a.ply", facts=facts)
     run = CliRunner().invoke(app, [str(path)], env={"COLUMNS": "200"})
     assert run.exit_code == 0, run.exception
-    told = " ".join(run.stdout.split())
+    shown = " ".join(run.stdout.split())
     for words in (
         "standard (binary little endian)",
         "Gaussians 50,",
@@ -41,11 +41,11 @@ def test_the_table_tells_what_is_in_the_file(tmp_path: Path) -> None:
         "weights random [bold]small[/bold]",
         r"Größe\x1b[31m 😀.jpg",
     ):
-        assert words in told
+        assert words in shown
     assert "\x1b" not in run.stdout
 
 
-def test_problems_and_a_missing_camera_are_told(tmp_path: Path) -> None:
+def test_problems_and_a_missing_camera_are_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "a.ply", camera=None, quats=torch.zeros(50, 4))
     run = CliRunner().invoke(app, [str(path)], env={"COLUMNS": "200"})
     assert "problems 50 Gaussians (100.0 %) have a zero quaternion" in " ".join(run.stdout.split())
@@ -68,7 +68,7 @@ def test_json_is_strict_and_complete(tmp_path: Path) -> None:
     assert found["facts"] == {"name": "\udc80"}
 
 
-def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+def test_unreadable_files_are_explained(tmp_path: Path) -> None:
     (tmp_path / "a.ply").write_text("hello")
     run = CliRunner().invoke(app, [str(tmp_path / "a.ply")])
     assert isinstance(run.exception, SharpError)

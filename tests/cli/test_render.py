@@ -153,7 +153,7 @@ def test_a_batch_continues_after_failures_and_skips_what_is_done(picture: Path) 
     assert not list(picture.rglob("*.part"))
 
 
-def test_a_strangers_splat_with_harmonics_is_framed(tmp_path: Path, data: Path) -> None:
+def test_a_third_party_splat_with_harmonics_is_framed(tmp_path: Path, data: Path) -> None:
     gaussians = wall(torch.tensor([0.2, 0.9, 0.3]).expand(40, 40, 3), camera=None, depth=50.0)
     strange = Gaussians(
         gaussians.means + torch.tensor([300.0, 20.0, -400.0]), gaussians.scales, gaussians.quats,
@@ -170,7 +170,7 @@ def test_a_strangers_splat_with_harmonics_is_framed(tmp_path: Path, data: Path) 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--size", "0"], "size"),
         (["--size", "12x"], "size"),
@@ -180,13 +180,14 @@ def test_a_strangers_splat_with_harmonics_is_framed(tmp_path: Path, data: Path) 
         (["--background", "no"], "background"),
         (["-o", "film.avi"], "film.avi"),
         (["--format", "gif", "--fps", "60"], "GIF"),
+        (["--format", "webp", "--fps", "120"], "WEBP"),
         ([""], "empty"),
     ],
 )
-def test_wrong_use_is_exit_code_2(flat: Path, words: list[str], told: str) -> None:
+def test_wrong_use_is_exit_code_2(flat: Path, words: list[str], message: str) -> None:
     run = sharp("render", "flat.ply", *words, cwd=flat)
     assert run.returncode == 2
-    assert told in run.stderr
+    assert message in run.stderr
     assert not list(flat.glob("*.mp4"))
 
 

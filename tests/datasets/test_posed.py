@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sharp_cli.datasets.posed import load_photo, posed_pairs, read_depth
+from sharp_cli.datasets.posed import load_photo, posed_folders, posed_pairs, read_depth
 from sharp_cli.datasets.view_pair import View
 from sharp_cli.errors import SharpError
 
@@ -17,7 +17,7 @@ OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 HEIGHT, WIDTH = 24, 32
 
 
-def drawn_view(x: float, yaw: float = 0.0) -> View:
+def wall_view(x: float, yaw: float = 0.0) -> View:
     rng = np.random.default_rng(int(100 * x) + 7)
     viewmat = np.eye(4)
     viewmat[:3, :3] = [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]
@@ -49,7 +49,7 @@ def write_scene(folder: Path, views: list[View], suffix: str) -> Path:
 
 @pytest.mark.parametrize("suffix", [".npy", ".png", ".tiff"])
 def test_posed_pictures_come_back(tmp_path: Path, suffix: str) -> None:
-    views = [drawn_view(0.1, 0.02), drawn_view(0.4, -0.1)]
+    views = [wall_view(0.1, 0.02), wall_view(0.4, -0.1)]
     write_scene(tmp_path, views, suffix)
     pairs = posed_pairs(tmp_path, (HEIGHT, WIDTH))
     assert pairs.pairs == ((0, 1), (1, 0))
@@ -63,7 +63,7 @@ def test_posed_pictures_come_back(tmp_path: Path, suffix: str) -> None:
 
 
 def test_resizing_scales_the_camera_and_picks_depth(tmp_path: Path) -> None:
-    views = [drawn_view(0.0), drawn_view(0.2)]
+    views = [wall_view(0.0), wall_view(0.2)]
     pair = posed_pairs(write_scene(tmp_path, views, ".npy"), (12, 16))[0]
     np.testing.assert_allclose(pair.input.K[:2], views[0].K[:2] / 2, rtol=1e-6)
     assert pair.input.image.shape == (12, 16, 3)
@@ -71,7 +71,7 @@ def test_resizing_scales_the_camera_and_picks_depth(tmp_path: Path) -> None:
 
 
 def test_only_cameras_near_each_other_are_paired(tmp_path: Path) -> None:
-    views = [drawn_view(0.0), drawn_view(0.5), drawn_view(1.0), drawn_view(0.1, yaw=1.5)]
+    views = [wall_view(0.0), wall_view(0.5), wall_view(1.0), wall_view(0.1, yaw=1.5)]
     file = write_scene(tmp_path, views, ".npy")
     assert posed_pairs(file, 16).pairs == ((0, 1), (1, 0), (1, 2), (2, 1))
     with pytest.raises(SharpError, match="no two cameras"):
@@ -79,7 +79,7 @@ def test_only_cameras_near_each_other_are_paired(tmp_path: Path) -> None:
 
 
 def test_a_frame_without_depth_is_refused(tmp_path: Path) -> None:
-    file = write_scene(tmp_path, [drawn_view(0.0), drawn_view(0.2)], ".npy")
+    file = write_scene(tmp_path, [wall_view(0.0), wall_view(0.2)], ".npy")
     content = json.loads(file.read_text())
     del content["frames"][1]["depth_file_path"]
     file.write_text(json.dumps(content))
@@ -88,7 +88,7 @@ def test_a_frame_without_depth_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_not_its_cameras_is_refused(tmp_path: Path) -> None:
-    file = write_scene(tmp_path, [drawn_view(0.0), drawn_view(0.2)], ".npy")
+    file = write_scene(tmp_path, [wall_view(0.0), wall_view(0.2)], ".npy")
     Image.new("RGB", (HEIGHT, WIDTH)).save(tmp_path / "0.png")
     with pytest.raises(SharpError, match="do not fit"):
         posed_pairs(file, 16)[0]
@@ -102,7 +102,7 @@ def test_unknown_depth_is_zero(tmp_path: Path) -> None:
 def test_depth_of_another_kind_is_refused(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "eight.png")
     (tmp_path / "broken.npy").write_bytes(b"nothing")
-    for name, message in (("eight.png", "16-bit"), ("broken.npy", "cannot be read"), ("none.npy", "does not exist")):
+    for name, message in (("eight.png", "16-bit"), ("broken.npy", "cannot read"), ("none.npy", "does not exist")):
         with pytest.raises(SharpError, match=message):
             read_depth(tmp_path / name)
 
@@ -112,3 +112,14 @@ def test_a_plain_photo_has_no_depth(data: Path) -> None:
     assert view.image.shape == (60, 90, 3) and not view.depth.any()
     assert view.K[0, 2] == 45 and view.K[1, 2] == 30
     assert view.K[0, 0] == pytest.approx(view.K[1, 1], rel=0.01)
+
+
+def test_a_folder_of_scenes_gives_the_pairs_of_all(tmp_path: Path) -> None:
+    for name in ("a", "b/c"):
+        (tmp_path / name).mkdir(parents=True)
+        write_scene(tmp_path / name, [wall_view(0.0), wall_view(0.2)], ".npy")
+    assert len(posed_folders(tmp_path / "a", 16)) == 2  # type: ignore[arg-type]
+    assert len(posed_folders(tmp_path, 16)) == 4  # type: ignore[arg-type]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(SharpError, match=r"no transforms\.json"):
+        posed_folders(tmp_path / "none", 16)

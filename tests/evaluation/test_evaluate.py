@@ -23,7 +23,7 @@ from sharp_cli.evaluation.showing import place, show
 from sharp_cli.evaluation.synthetic import synthetic_samples
 from sharp_cli.evaluation.table import to_markdown
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.metrics.metrics import MAX_PSNR, psnr, ssim
+from sharp_cli.metrics.image import MAX_PSNR, psnr, ssim
 from sharp_cli.photo import Photo
 from sharp_cli.scenes import SceneConfig, make_pair
 from sharp_cli.scenes.dataset import seeds
@@ -73,7 +73,7 @@ def half_as_large(gaussians: Gaussians) -> Gaussians:
     return replace(gaussians, means=0.5 * gaussians.means, scales=0.5 * gaussians.scales)
 
 
-def test_privileged_depth_mends_a_wrong_scale_and_nothing_else_does() -> None:
+def test_only_privileged_depth_corrects_a_wrong_scale() -> None:
     gaussians = some_gaussians()
     pair = own_truth(gaussians, CAMERAS[1], ASIDE)
     plain, _ = score_pair(pair, half_as_large(gaussians), METRICS)
@@ -123,30 +123,30 @@ def test_without_true_depth_there_are_pictures_alone() -> None:
             score_pair(blind, gaussians, METRICS, **{option: True})
 
 
-def test_a_sample_that_fails_is_told_and_counted_and_the_others_go_on() -> None:
+def test_a_failed_sample_is_reported_and_the_others_continue() -> None:
     gaussians = some_gaussians()
     pair = own_truth(gaussians, CAMERAS[0], ASIDE)
 
     def missing() -> ViewPair:
         raise SharpError("im0.png does not exist.")
 
-    told: list[tuple[SampleResult, SampleImages | None]] = []
+    reported: list[tuple[SampleResult, SampleImages | None]] = []
     calls = iter([gaussians, None])
     samples = [Sample("a", missing), Sample("b", lambda: pair), Sample("c", lambda: pair)]
     results = evaluate(
         lambda photo: next(calls),  # type: ignore[arg-type, return-value]
         samples,
         metrics=METRICS,
-        ended=lambda outcome, pictures: told.append((outcome, pictures)),
+        ended=lambda outcome, pictures: reported.append((outcome, pictures)),
     )
     assert (results.scored, results.failed) == (1, 2)
     assert results.means["novel"]["psnr"] == MAX_PSNR
-    reasons = [outcome.reason for outcome, _ in told]
+    reasons = [outcome.reason for outcome, _ in reported]
     assert reasons[0] == "a: im0.png does not exist."
     assert reasons[1] is None
     assert reasons[2] is not None and reasons[2].startswith("c: AttributeError: ") and "bug" in reasons[2]
-    assert [pictures is not None for _, pictures in told] == [False, True, False]
-    record = json.loads(to_json([outcome for outcome, _ in told], results, {"data": "made"}, "finished"))
+    assert [pictures is not None for _, pictures in reported] == [False, True, False]
+    record = json.loads(to_json([outcome for outcome, _ in reported], results, {"data": "made"}, "finished"))
     assert [item["status"] for item in record["samples"]] == ["failed", "scored", "failed"]
     assert record["failed"] == 2
     assert set(record["samples"][1]["seconds"]) == {"load", "predict", "score"}
@@ -162,7 +162,7 @@ def test_means_and_comparisons_by_hand() -> None:
     assert (results.scored, results.failed) == (4, 1)
     assert results.means["novel"]["psnr"] == 25.0
     assert results.means["plane"]["psnr"] == 23.0
-    assert results.means["photo"]["psnr"] == 20.0  # what is no number does not count
+    assert results.means["photo"]["psnr"] == 20.0  # NaN does not count
     assert results.against["plane"] == Against(3, pytest.approx(2 / 3), pytest.approx(8 / 3))  # a tie is not better
     assert results.against["photo"] == Against(3, pytest.approx(2 / 3), pytest.approx(3.0))
     assert to_markdown(results) == (
@@ -230,16 +230,16 @@ def test_a_sheet_shows_the_pictures(known: bool, tmp_path: Path) -> None:
         x = left + column * (WIDTH + 8)
         np.testing.assert_array_equal(sheet[top : top + HEIGHT, x : x + WIDTH], shown)  # no error: black
     (tmp_path / "file").write_text("")
-    with pytest.raises(SharpError, match="cannot be written"):
+    with pytest.raises(SharpError, match="cannot write"):
         write_sheet(tmp_path / "file" / "a.png", pictures)
 
 
-def test_drawn_scenes_are_of_the_test_split_and_open_to_the_sky() -> None:
+def test_evaluation_scenes_are_of_the_test_split_and_open_to_the_sky() -> None:
     samples = synthetic_samples(32, 3)
     assert [sample.name for sample in samples] == ["test-0", "test-1", "test-2"]
-    pair, drawn = samples[1].load(), make_pair(seeds("test")[1], 32)
-    np.testing.assert_array_equal(pair.photo, drawn.photo)
-    for view, made in ((pair.input, drawn.input), (pair.novel, drawn.novel)):
+    pair, expected = samples[1].load(), make_pair(seeds("test")[1], 32)
+    np.testing.assert_array_equal(pair.photo, expected.photo)
+    for view, made in ((pair.input, expected.input), (pair.novel, expected.novel)):
         sky = made.depth >= SceneConfig().far
         assert sky.any() and not sky.all()
         np.testing.assert_array_equal(np.isinf(view.depth), sky)

@@ -1,4 +1,4 @@
-"""`sharp evaluate` with the drawn tiny network; what it measures is noise, but all of it is there."""
+"""`sharp evaluate` with random weights: it measures noise, but the output is complete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from truths import write_scene
 from typer.testing import CliRunner, Result
 
 from sharp_cli.cli import app
-from sharp_cli.metrics.metrics import psnr, ssim
+from sharp_cli.metrics.image import psnr, ssim
 
 FEW_METRICS = {"psnr": psnr, "ssim": ssim}
 
@@ -29,7 +29,7 @@ def sharp(*words: object) -> Result:
     return CliRunner().invoke(app, ["evaluate", *map(str, words)])
 
 
-def test_a_drawn_scene_end_to_end(tiny_weights: Path, tmp_path: Path) -> None:
+def test_a_synthetic_scene_end_to_end(tiny_weights: Path, tmp_path: Path) -> None:
     run = sharp(
         "synthetic", "--limit", 1, "--weights", tiny_weights, "--device", "cpu", "--precision", "fp32",
         "--json", tmp_path / "new" / "r.json", "--sheets", tmp_path / "sheets",
@@ -104,7 +104,7 @@ def test_ctrl_c_keeps_what_is_done(tiny_weights: Path, tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ([], "DATA"),
         (["kitti"], "kitti"),
@@ -114,21 +114,21 @@ def test_ctrl_c_keeps_what_is_done(tiny_weights: Path, tmp_path: Path, monkeypat
         (["synthetic", "--device", "tpu"], "tpu"),
     ],
 )
-def test_wrong_use_is_exit_code_2(words: list[str], told: str) -> None:
+def test_wrong_use_is_exit_code_2(words: list[str], message: str) -> None:
     run = sharp(*words)
     assert run.exit_code == 2
-    assert told in run.stderr.replace("\n", " ")
+    assert message in run.stderr.replace("\n", " ")
 
 
-def test_failed_work_is_one_sentence_and_exit_code_1(tiny_weights: Path, tmp_path: Path) -> None:
-    for words, told in (
+def test_failed_work_gives_one_sentence_and_exit_code_1(tiny_weights: Path, tmp_path: Path) -> None:
+    for words, message in (
         (["middlebury", tmp_path / "none"], "does not exist"),
-        (["middlebury", tmp_path, "--weights", tiny_weights], "has no Middlebury scenes"),
+        (["middlebury", tmp_path, "--weights", tiny_weights], "no Middlebury scenes in"),
         (["synthetic", "--weights", tmp_path / "none.safetensors"], "none.safetensors"),
     ):
         command = [sys.executable, "-m", "sharp_cli", "evaluate", *map(str, words)]
         run = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert run.returncode == 1
-        assert told in run.stderr
+        assert message in run.stderr
         assert "Traceback" not in run.stderr
         assert run.stdout == ""

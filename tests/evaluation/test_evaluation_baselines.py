@@ -10,7 +10,7 @@ import torch
 from truths import HEIGHT, WIDTH, camera, plane_pair, plane_view, pose
 
 from sharp_cli.evaluation.baselines import homography_to_input, median_depth, photo_on_plane, photo_unchanged
-from sharp_cli.metrics.metrics import psnr
+from sharp_cli.metrics.image import psnr
 
 
 def quality(found: np.ndarray, true: np.ndarray, border: int = 0) -> float:

@@ -104,7 +104,7 @@ def test_a_compressed_file_of_another_writer(cases: Path) -> None:
     "name",
     ["ascii", "bigendian", "crlf", "double", "shuffled62", "extra_int", "badutf8_comment", "nonascii_comment"],
 )
-def test_the_same_splat_in_other_clothes(cases: Path, name: str) -> None:
+def test_the_same_splat_in_other_encodings(cases: Path, name: str) -> None:
     found, expected = read_ply(cases / f"{name}.ply"), read_ply(cases / "base62.ply")
     for part in ("means", "scales", "quats", "opacities", "colors", "sh"):
         torch.testing.assert_close(getattr(found, part), getattr(expected, part), rtol=1e-5, atol=1e-6)

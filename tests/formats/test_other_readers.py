@@ -79,7 +79,7 @@ def seen(columns: SplatColumns, opacity: float) -> SplatColumns:
 
 def check_same(found: SplatColumns, expected: SplatColumns, steps: dict[str, float]) -> None:
     """Match by nearest position, then compare field by field."""
-    # Compressed .ply fills up chunks with what cannot be seen, and leaves out what is never drawn.
+    # Compressed .ply pads chunks with invisible Gaussians, and leaves out those that are never rendered.
     assert abs(len(found.means) - len(expected.means)) <= 16 * 256
     found, expected = seen(found, 0.02), seen(expected, 0.04)
     apart = np.linalg.norm(found.means[None].astype(np.float64) - expected.means[:, None], axis=2)

@@ -89,7 +89,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_file_that_is_no_splat_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_without_a_splat_is_refused(tmp_path: Path, name: str) -> None:
     content, words = CASES[name]
     path = tmp_path / "scene.ply"
     path.write_bytes(content)
@@ -106,7 +106,7 @@ def test_the_base_of_the_cases_reads(tmp_path: Path) -> None:
     assert len(read_ply(tmp_path / "scene.ply")) == 1
 
 
-def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     for path, words in (
         (tmp_path, "folder, not a .ply file"),
         (tmp_path / "missing.ply", "No such file"),

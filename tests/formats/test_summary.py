@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 from plyfile import PlyData, PlyElement
+from splats import random_splat
 
 from sharp_cli import Camera, Gaussians, SharpError, write_ply
+from sharp_cli.formats.registry import write_splat
 from sharp_cli.formats.summary import field_of_view, summarize
 
 
@@ -140,3 +143,17 @@ def test_no_gaussians_and_no_splat(tmp_path: Path) -> None:
 
 def test_field_of_view() -> None:
     assert field_of_view(800, 400.0) == pytest.approx(90)
+
+
+@pytest.mark.parametrize("suffix", [".splat", ".ply"])
+def test_dropped_rows_of_any_format_are_counted(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_splat(path, random_splat(20))
+    content = bytearray(path.read_bytes())
+    size = 32 if suffix == ".splat" else 56
+    start = len(content) - 20 * size
+    content[start : start + 4] = content[start + 5 * size + 4 : start + 5 * size + 8] = struct.pack("<f", float("nan"))
+    path.write_bytes(content)
+    summary = summarize(path)
+    assert (summary.gaussians, summary.dropped) == (18, 2)
+    assert any("2 Gaussians (10.0 %) have NaN or infinite means" in problem for problem in summary.problems)

@@ -70,7 +70,7 @@ def test_columns_too_short_for_their_squares(short: float) -> None:
 
 
 def test_zero_quaternions_stay_zero() -> None:
-    """Their Gaussians are not drawn, before a map or after it."""
+    """Their Gaussians are not rendered, before a map or after it."""
     shapes = torch.ones(2, 3), torch.ones(2, 3), torch.tensor([[0.0, 0, 0, 0], [1, 0, 0, 0]])
     for moved in (
         cpu.transform(*shapes, torch.eye(3)),

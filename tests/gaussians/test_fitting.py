@@ -77,7 +77,7 @@ def test_crops_keep_exactly_what_lies_within(most: float) -> None:
     assert len(crop_box(splat, -corner, corner)) == int((splat.means.abs() <= most).all(dim=1).sum())
 
 
-def test_what_cannot_be_drawn_goes() -> None:
+def test_gaussians_that_cannot_be_rendered_are_dropped() -> None:
     splat = hostile_splat()
     splat.means[9] = float("nan")
     splat.scales[10, 1] = float("inf")

@@ -23,4 +23,4 @@ def write_measured(folder: Path, names: dict[str, str], size: tuple[int, int] = 
         values = np.rint(inverse / PEAK * 65535).astype(np.uint16)
         Image.fromarray(values).save(folder / "inverse_depth" / f"{name}.png")
     rows = [f"{name},{split},MIT,1/m,{PEAK}" for name, split in names.items()]
-    (folder / "index.csv").write_text("\n".join(["name,split,licence,unit,peak_inverse_depth", *rows]) + "\n")
+    (folder / "index.csv").write_text("\n".join(["name,split,license,unit,peak_inverse_depth", *rows]) + "\n")

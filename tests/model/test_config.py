@@ -42,5 +42,5 @@ def test_json_round_trip_ignores_further_fields() -> None:
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, object]) -> None:
-    with pytest.raises(SharpError, match="Config"):
+    with pytest.raises(SharpError, match="invalid network config"):
         SharpConfig.from_dict(sizes)

@@ -154,7 +154,7 @@ def test_impossible_words(kind: str, value: float) -> None:
         FocalOverride(**{kind: value})
 
 
-def test_a_half_turn_is_no_field_of_view() -> None:
+def test_a_field_of_view_of_180_degrees_is_refused() -> None:
     with pytest.raises(SharpError, match="below 180"):
         FocalOverride(fov=180.0)
 

@@ -297,7 +297,7 @@ def test_from_an_array_of_odd_layout() -> None:
     ],
     ids=["gray", "channels first", "empty", "int64", "0..255 floats", "negative", "nan"],
 )
-def test_arrays_that_are_no_picture(array: np.ndarray) -> None:
+def test_arrays_that_are_not_images(array: np.ndarray) -> None:
     with pytest.raises(SharpError, match="picture"):
         photo_from_array(array)
 

@@ -174,7 +174,7 @@ def test_raw_photo_that_begins_with_a_preview(tmp_path: Path) -> None:
 
 
 def test_float_rgb_tiff_is_refused_clearly(tmp_path: Path) -> None:
-    """Pillow cannot read them; the sentence must not claim that the file is no picture."""
+    """Pillow cannot read them; the message must not claim that the file is not an image."""
     path = tmp_path / "photo.tiff"
     path.write_bytes(handmade.tiff(2, 2, bytes(48), (32, 32, 32), photometric=2, tag_339=3))
     refused(path, "unknown pixel mode")
@@ -192,7 +192,7 @@ def test_bomb_is_refused_unread(tmp_path: Path) -> None:
     refused(path, "30000 × 30000", "300 megapixels", "decompression bombs")
 
 
-def test_200_megapixels_are_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_200_megapixels_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow's own limit, 179 megapixels, must not get in the way of phones' photos."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     monkeypatch.setattr(orientation, "STRIP_PIXELS", 60)
@@ -255,7 +255,7 @@ def test_a_tiff_with_too_few_strips(tmp_path: Path) -> None:
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=6))
 @example(edits=[(0.0, 0)])
-def test_damaged_bytes_give_a_photo_or_a_sentence(tmp_path: Path, kind: str, edits: list[tuple[float, int]]) -> None:
+def test_damaged_bytes_give_a_photo_or_a_clear_error(tmp_path: Path, kind: str, edits: list[tuple[float, int]]) -> None:
     data = bytearray(encoded(kind))
     for place, value in edits:
         data[int(place * (len(data) - 1))] = value

@@ -225,5 +225,5 @@ def test_missing_frames_are_noticed(tmp_path: Path) -> None:
     (folder / "frame_00002.png").unlink()
     with pytest.raises(SharpError, match="1 of its 4 frames"):
         read_facts(folder, "png")
-    write(folder, "png", sample_frames(4))  # and it can be mended
+    write(folder, "png", sample_frames(4))  # and writing it again repairs it
     assert read_facts(folder, "png")

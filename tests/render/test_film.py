@@ -20,7 +20,8 @@ from sharp_cli.formats.ply_write import write_ply
 from sharp_cli.formats.registry import read_splat, write_splat
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import SH_C0
-from sharp_cli.render.film import FilmSettings, choose_views, shoot
+from sharp_cli.render.film import choose_views, shoot
+from sharp_cli.render.settings import FilmSettings
 
 WIDTH, HEIGHT = 75, 49
 SETTINGS = FilmSettings(trajectory="still", frames=1, format="png", size=(WIDTH, HEIGHT))
@@ -139,7 +140,7 @@ def test_the_length_of_a_film_is_checked_before_memory_is_taken(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("scale", [1e-45, 1e-30, 1e30])
-def test_depths_that_no_camera_can_show_end_in_a_sentence(tmp_path: Path, scale: float) -> None:
+def test_depths_that_no_camera_can_show_are_refused(tmp_path: Path, scale: float) -> None:
     foreign_ply(tmp_path / "foreign.ply")
     gaussians = read_ply(tmp_path / "foreign.ply")
     tiny = replace(gaussians, means=gaussians.means * scale, camera=Camera(64, 48, 60.0))

@@ -187,7 +187,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_gaussians_are_not_drawn(name: str) -> None:
+def test_broken_gaussians_are_not_rendered(name: str) -> None:
     scene = random_gaussians(9, 12)
     field, value = BROKEN[name]
     scene[field][4] = torch.tensor(value)

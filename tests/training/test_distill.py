@@ -32,9 +32,9 @@ from sharp_cli.weights.read import read_weights
 
 
 def run(config: StageConfig, folder: Path) -> Path:
-    told: list[str] = []
-    finished = run_recipe(config, folder, told.append)
-    assert finished.complete and told
+    reported: list[str] = []
+    finished = run_recipe(config, folder, reported.append)
+    assert finished.complete and reported
     return finished.result
 
 
@@ -47,8 +47,8 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
     for name in ("varied-1", "plain-2"):
         Image.fromarray(rng.integers(0, 255, (40, 60, 3), np.uint8)).save(photos / f"{name}.jpg")
     write_measured(tmp_path / "measured", {f"room-{i}": "train" for i in range(6)})
-    drawn = DrawnConfig(pairs=1, side=64, folder=str(tmp_path / "drawn"), workers=0)
-    teacher = TeacherConfig(features=str(features), drawn=drawn, steps=1, batch=2, measured_batch=0)
+    synthetic = DrawnConfig(pairs=1, side=64, folder=str(tmp_path / "drawn"), workers=0)
+    teacher = TeacherConfig(features=str(features), drawn=synthetic, steps=1, batch=2, measured_batch=0)
     run(teacher, tmp_path / "teacher")
 
     seen = LabelsConfig(
@@ -65,8 +65,8 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
 
     measured = MeasuredConfig(str(tmp_path / "measured"))
     taught = DistillConfig(
-        init=str(tiny_weights), labels=str(file), drawn=drawn, measured=measured, steps=2, batch=2, synthetic_batch=1,
-        measured_batch=1, warmup=1,
+        init=str(tiny_weights), labels=str(file), drawn=synthetic, measured=measured, steps=2, batch=2,
+        synthetic_batch=1, measured_batch=1, warmup=1,
     )  # fmt: skip
     weights = read_weights(run(taught, tmp_path / "distilled"))
     before = read_weights(tiny_weights)
@@ -78,12 +78,12 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
     assert entry["config"]["init"] == tiny_weights.name
     assert str(tmp_path) not in str(entry)
     sight = SightConfig(
-        init=str(tmp_path / "distilled" / "weights.safetensors"), labels=str(file), drawn=drawn, steps=1, batch=1,
+        init=str(tmp_path / "distilled" / "weights.safetensors"), labels=str(file), drawn=synthetic, steps=1, batch=1,
         synthetic_batch=1, vit_lr=0.1,
     )  # fmt: skip
     recorded = read_weights(run(sight, tmp_path / "sight")).record["training"]
     assert [entry["config"]["recipe"] for entry in recorded] == ["distill", "sight"]
-    alone = DistillConfig(init=str(tiny_weights), drawn=drawn, steps=1, synthetic_batch=2, encoder="patch")
+    alone = DistillConfig(init=str(tiny_weights), drawn=synthetic, steps=1, synthetic_batch=2, encoder="patch")
     assert run(alone, tmp_path / "alone").is_file()
 
 

@@ -40,7 +40,7 @@ def test_splat_charges_the_larger_variance_above_and_the_smaller_below() -> None
     assert loss.item() == pytest.approx(125.06 / 3, rel=1e-5)
 
 
-def test_splat_does_not_judge_what_is_not_drawn() -> None:
+def test_splat_ignores_gaussians_that_are_not_rendered() -> None:
     means = torch.tensor([[[0.0, 0, -1], [0, 0, 0.005], [0, 0, 1]]]).requires_grad_()
     covars = (torch.eye(3) * 0.01).expand(1, 3, 3, 3).clone().requires_grad_()
     loss = splat_loss(means, covars, IDENTITY, K, 100, 100)
@@ -61,7 +61,7 @@ def test_principal_variances_of_a_turned_ellipse() -> None:
     assert [entry.grad.item() for entry in entries] == pytest.approx([1.0, 0.0, 1.0])
 
 
-def drawn_scene(count: int = 40) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def random_scene(count: int = 40) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Means (some far outside the picture), scales and quaternions of float64."""
     draw = torch.Generator().manual_seed(5)
     means = torch.randn(count, 3, generator=draw, dtype=torch.float64) * torch.tensor([3.0, 3.0, 0.5])
@@ -78,7 +78,7 @@ def turned_camera() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_the_projection_is_the_rasterizers() -> None:
-    means, scales, quats = drawn_scene()
+    means, scales, quats = random_scene()
     covars = covariances(scales, quats)
     viewmat, intrinsics = turned_camera()
     found = torch.stack(projected_covariances(means[None], covars[None], viewmat[None], intrinsics[None], 90, 60))
@@ -93,7 +93,7 @@ def test_the_projection_is_the_rasterizers() -> None:
 
 
 def test_the_normalized_space_gives_the_same_picture_as_camera_space() -> None:
-    means, scales, quats = drawn_scene()
+    means, scales, quats = random_scene()
     covars = covariances(scales, quats)
     width, height, focal = 90, 60, 70.0
     matrix = torch.diag(torch.tensor([width / 2 / focal, height / 2 / focal, 1.0], dtype=torch.float64))
@@ -106,7 +106,7 @@ def test_the_normalized_space_gives_the_same_picture_as_camera_space() -> None:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    means, scales, quats = drawn_scene(6)
+    means, scales, quats = random_scene(6)
     viewmat, intrinsics = turned_camera()
 
     def loss(means: torch.Tensor, scales: torch.Tensor, quats: torch.Tensor) -> torch.Tensor:

@@ -23,14 +23,14 @@ def test_color_is_the_mean_absolute_difference() -> None:
     assert color_loss(rendered, target, left).item() == pytest.approx(0.25)
 
 
-def test_pictures_weigh_alike_however_many_of_their_pixels_count() -> None:
+def test_images_weigh_the_same_whatever_their_masks() -> None:
     rendered = torch.zeros(2, 3, 1, 4)
     target = torch.stack([torch.full((3, 1, 4), 0.2), torch.full((3, 1, 4), 0.6)])
     mask = torch.tensor([[1, 0, 0, 0], [1, 1, 1, 1]], dtype=torch.bool).view(2, 1, 1, 4)
     assert color_loss(rendered, target, mask).item() == pytest.approx(0.4)
 
 
-def test_a_picture_in_which_nothing_counts_adds_nothing() -> None:
+def test_an_image_with_an_empty_mask_adds_nothing() -> None:
     rendered = torch.rand(1, 3, 4, 4, requires_grad=True)
     loss = color_loss(rendered, torch.rand(1, 3, 4, 4), torch.zeros(1, 1, 4, 4, dtype=torch.bool))
     loss.backward()
@@ -117,7 +117,7 @@ def test_infinitely_far_pixels_are_judged_by_direction_and_unknown_ones_do_not_c
     assert mask.sum() == SIZE * SIZE - 3
 
 
-def test_what_lies_behind_the_input_camera_does_not_count() -> None:
+def test_points_behind_the_input_camera_do_not_count() -> None:
     assert not see(torch.full((1, 1, SIZE, SIZE), 1.0), moved(), moved(z=2.0)).any()
 
 

@@ -24,7 +24,7 @@ PAPER = {
 
 
 class TwoMaps(nn.Module):
-    """Stands in for the feature network: the picture, and its horizontal differences."""
+    """Replaces the feature network: the image, and its horizontal differences."""
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         return [image, image.diff(dim=3)]
@@ -83,7 +83,7 @@ def test_every_term_is_there_and_reaches_what_it_should(leaves: dict[str, torch.
     assert terms["depth"].item() == pytest.approx(depth_loss(prediction.depth, true_depth).item())
 
 
-def test_views_are_chosen_and_what_is_missing_is_left_out(leaves: dict[str, torch.Tensor]) -> None:
+def test_views_are_chosen_and_missing_ones_skipped(leaves: dict[str, torch.Tensor]) -> None:
     prediction = predict(**leaves, image=torch.rand(2, 3, R, R))
     gray = torch.full((2, 3, R, R), 0.5)
     first = RenderedView(gray, torch.full((2, 1, R, R), 0.5), gray + 0.1)
@@ -131,22 +131,22 @@ def test_the_papers_weights_are_the_default_and_tables_change_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
-        ({"weights": {"tint": 1}}, "no 'tint'; there are color"),
-        ({"weights": {"color": -1}}, "color must be a number of at least 0"),
-        ({"weights": {"color": "1"}}, "color must be a number"),
-        ({"weights": {"color": float("nan")}}, "color must be a number"),
+        ({"weights": {"tint": 1}}, r"unknown loss setting: tint \(known: color"),
+        ({"weights": {"color": -1}}, "color must be 0 or more"),
+        ({"weights": {"color": "1"}}, "color must be 0 or more"),
+        ({"weights": {"color": float("nan")}}, "color must be 0 or more"),
         ({"weights": 3}, "must be a table"),
-        ({"grad_layer": "second"}, "grad_layer can be one of own, first"),
-        ({"lambda": 3}, "no 'lambda'"),
+        ({"grad_layer": "second"}, r"grad_layer cannot be 'second' \(choose own, first\)"),
+        ({"lambda": 3}, "unknown loss setting: lambda"),
     ],
 )
-def test_tables_that_do_not_fit_are_told(table: dict[str, object], told: str) -> None:
-    with pytest.raises(SharpError, match=told):
+def test_invalid_tables_are_refused(table: dict[str, object], message: str) -> None:
+    with pytest.raises(SharpError, match=message):
         LossConfig.from_dict(table)
 
 
-def test_no_terms_are_no_total() -> None:
-    with pytest.raises(ValueError, match="no loss"):
+def test_a_total_needs_a_term() -> None:
+    with pytest.raises(ValueError, match="no loss term"):
         weighted_sum({}, LossWeights())

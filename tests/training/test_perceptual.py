@@ -54,7 +54,7 @@ def test_the_four_stages_of_a_resnet_50(features: FeatureNetwork, views: tuple[t
     with torch.no_grad():
         maps = features(views[0])
     assert [tuple(m.shape) for m in maps] == [(2, 256, 8, 8), (2, 512, 4, 4), (2, 1024, 2, 2), (2, 2048, 1, 1)]
-    # Drawn features must neither vanish nor grow from stage to stage: the Gram term has their fourth power.
+    # Random features must neither vanish nor grow from stage to stage: the Gram term has their fourth power.
     assert all(0.1 < m.square().mean().sqrt() < 10 for m in maps)
 
 
@@ -167,18 +167,18 @@ def test_weights_from_a_file(features: FeatureNetwork, tmp_path: Path, name: str
     assert all(torch.equal(loaded[key], tensor) for key, tensor in tensors.items())
 
 
-def test_files_that_do_not_fit_are_told(tmp_path: Path) -> None:
-    with pytest.raises(SharpError, match="cannot be read"):
+def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SharpError, match="cannot read"):
         load_features(str(tmp_path / "missing.safetensors"))
     save_file({"conv1.weight": torch.zeros(64, 3, 7, 7)}, tmp_path / "part.safetensors")
-    with pytest.raises(SharpError, match=r"no ResNet-50.*bn1\.weight"):
+    with pytest.raises(SharpError, match=r"not a ResNet-50.*bn1\.weight"):
         load_features(str(tmp_path / "part.safetensors"))
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(SharpError, match="no tensors by name"):
+    with pytest.raises(SharpError, match="tensors by name"):
         load_features(str(tmp_path / "list.pth"))
 
 
-def test_pretrained_weights_that_cannot_be_fetched_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failed_download_of_pretrained_weights_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import httpx
     import huggingface_hub.constants
 

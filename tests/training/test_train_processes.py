@@ -84,7 +84,7 @@ def test_two_processes_learn_what_one_does(config: Path, tmp_path: Path):
 def test_an_uneven_batch_is_refused(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     result = CliRunner().invoke(app, ["train", str(config), "--out", str(tmp_path / "out"), "--device", "cpu"])
-    assert result.exit_code == 1 and "not even for 3 processes" in str(result.exception)
+    assert result.exit_code == 1 and "evenly among 3 processes" in str(result.exception)
 
 
 def test_the_command_prints_the_weights_and_goes_on(config: Path, tmp_path: Path):

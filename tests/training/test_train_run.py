@@ -46,7 +46,7 @@ def log_of(folder: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("phase", ["full", "coarsest", "coarse", "depth"])
-def test_a_run_stopped_anywhere_goes_on_to_the_last_bit(phase: str, posed: Path, tmp_path: Path):
+def test_a_run_stopped_anywhere_resumes_bit_for_bit(phase: str, posed: Path, tmp_path: Path):
     muon = {"muon": 20.0 if phase == "coarsest" else 0.0}
     config = tiny_config(posed, phase=phase, log={"validate": 3}, optimizer=muon)
     whole = train(config, tmp_path / "whole", CPU)
@@ -60,11 +60,11 @@ def test_a_run_stopped_anywhere_goes_on_to_the_last_bit(phase: str, posed: Path,
     assert whole.mean and same(whole.mean, parts.mean)
 
     names = ("loss", "gradient", "lr")
-    told = [
+    lines = [
         [(line["kind"], line["step"], [line.get(name) for name in names]) for line in log_of(tmp_path / each)]
         for each in ("whole", "parts")
     ]
-    assert told[0] == told[1]
+    assert lines[0] == lines[1]
     assert [path.name for path in find_checkpoints(tmp_path / "parts")] == ["step-00000002.pt", "step-00000003.pt"]
 
 
@@ -96,21 +96,21 @@ def test_full_phase_starts_from_a_depth_phase(posed: Path, tmp_path: Path):
     assert not [name for name in changed if "patch_encoder" in name]
     record = read_weights(tmp_path / "full" / "weights.safetensors").record
     assert [each["config"]["phase"] for each in record["training"]] == ["depth", "full"]
-    assert record["training"][1]["config"]["init"] == "weights.safetensors", "no folder is told"
+    assert record["training"][1]["config"]["init"] == "weights.safetensors", "no folder is recorded"
     assert str(tmp_path) not in json.dumps(record)
     assert state.origin["name"] == "depth"
-    with pytest.raises(SharpError, match="other sizes"):
+    with pytest.raises(SharpError, match="network sizes differ"):
         train(tiny_config(posed, init=str(learned), network={"embed_dim": 32}), tmp_path / "no", CPU)
 
 
-def test_another_configuration_does_not_go_on(posed: Path, tmp_path: Path):
+def test_another_configuration_does_not_resume(posed: Path, tmp_path: Path):
     train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU)
     with pytest.raises(SharpError, match=r"another optimizer\.lr, seed"):
         train(tiny_config(posed, phase="depth", steps=1, seed=1, optimizer={"lr": 2e-3}), tmp_path, CPU)
     assert train(tiny_config(posed, phase="depth", steps=2, log={"every": 2}), tmp_path, CPU).step == 2
 
 
-def test_a_checkpoint_from_before_a_field_existed_goes_on(posed: Path, tmp_path: Path):
+def test_a_checkpoint_without_a_newer_field_resumes(posed: Path, tmp_path: Path):
     train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU)
     (path,) = find_checkpoints(tmp_path)
     stored = torch.load(path, weights_only=True)
@@ -145,7 +145,7 @@ def test_a_signal_ends_after_the_step_with_a_checkpoint(name: str, posed: Path, 
 def test_a_loss_that_is_not_finite_names_its_samples(posed: Path, tmp_path: Path):
     config = tiny_config(posed, phase="depth", optimizer={"lr": 1e30, "clip": 0.0})
     with pytest.raises(
-        SharpError, match=r"Step \d: the (loss|gradient) is not finite .* on pairs number \d+ of the data"
+        SharpError, match=r"step \d: the (loss|gradient) is not finite: .* on pairs number \d+ of the data"
     ):
         train(config, tmp_path, CPU)
 
@@ -243,7 +243,7 @@ def test_tensorboard_has_numbers_and_pictures(posed: Path, tmp_path: Path):
     assert all(any(tag.startswith(name) for tag in events.Tags()["images"]) for name in wanted)
 
 
-def test_tensorboard_missing_is_said(posed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_tensorboard_is_reported(posed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(SharpError, match=r"sharp-cli\[train\]"):
         train(tiny_config(posed, steps=1, log={"tensorboard": True}), tmp_path, CPU)

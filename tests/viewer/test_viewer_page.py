@@ -45,7 +45,7 @@ def test_without_a_camera_the_viewer_frames_the_splat(relief: Gaussians) -> None
     assert found["settings"]["cameras"] == found["settings"]["animTracks"] == []
 
 
-def test_a_scene_wholly_behind_the_camera_has_a_target_all_the_same(relief: Gaussians) -> None:
+def test_a_scene_wholly_behind_the_camera_still_has_a_target(relief: Gaussians) -> None:
     found = describe(replace(relief, means=relief.means * torch.tensor([1, 1, -1])))
     assert found["settings"]["cameras"][0]["initial"]["target"] == [0, 0, 1.0]
 
@@ -57,7 +57,7 @@ def test_an_empty_splat_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_words_of_a_splat_never_become_markup(relief: Gaussians) -> None:
+def test_text_in_a_splat_never_becomes_markup(relief: Gaussians) -> None:
     evil = "</script></title><script>alert(1)</script>&$css"
     page = page_around(replace(relief, facts={"licence": evil}), evil, f"{evil}.ply").decode()
     assert "alert(1)</script>" not in page

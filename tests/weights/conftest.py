@@ -127,7 +127,7 @@ def use_hub(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 
 @pytest.fixture
 def checkpoint_at(monkeypatch: pytest.MonkeyPatch):
-    """A checkpoint of a payload, to be had from one or two servers."""
+    """A checkpoint with this payload on one or two servers."""
 
     def make(hub: str, second: str = "http://127.0.0.1:9", payload: bytes = PAYLOAD) -> Checkpoint:
         use_hub(monkeypatch, hub)

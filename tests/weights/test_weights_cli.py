@@ -40,14 +40,14 @@ def test_list(offered):
     shown = run("list").stdout
     assert "sharp: the model released with the SHARP paper" in shown and "2.8 GB" in shown
     assert "research use only" in shown
-    assert "file: not on this machine; `sharp weights download test` fetches it" in shown
+    assert "file: not on this machine (run sharp weights download test)" in shown
     path = resolve("test")
     assert f"file: {path}" in run("list").stdout
 
 
 def test_download_and_path(offered):
     with pytest.raises(
-        SharpError, match="The weights 'test' are not on this machine; `sharp weights download test` fetches them"
+        SharpError, match=r"the weights test are not on this machine \(run sharp weights download test\)"
     ):
         run("path", "test")
     first = run("download", "test")
@@ -60,7 +60,7 @@ def test_download_and_path(offered):
 
 def test_unknown_names_and_wrong_use():
     for command in ("download", "path", "remove"):
-        with pytest.raises(SharpError, match="No known weights are called 'blunt'; there are: sharp"):
+        with pytest.raises(SharpError, match="unknown weights: blunt"):
             run(command, "blunt")
     assert run("remove").exit_code == 2
     assert run("convert", "a.pt", "--dtype", "fp8").exit_code == 2
@@ -68,12 +68,12 @@ def test_unknown_names_and_wrong_use():
 
 
 def test_verify(offered, small_pt, tmp_path):
-    with pytest.raises(SharpError, match="The weights 'test' are not on this machine"):
+    with pytest.raises(SharpError, match="the weights test are not on this machine"):
         run("verify", "test")
     path = resolve("test")
     for source in ("test", small_pt):
         shown = run("verify", source).stdout
-        assert "473 tensors that fit its config" in shown
+        assert "473 tensors, which fit its config" in shown
         assert f"sha256 {offered.sha256}: the known weights 'test'" in shown
 
     path.write_bytes(b"x" * offered.size)
@@ -102,7 +102,7 @@ def test_convert(offered, small_pt, tmp_path, monkeypatch):
     run("convert", small_pt, "--overwrite")
     run("convert", small_pt, "-o", "folder/mine.safetensors")
     assert run("verify", "folder/mine.safetensors").stdout.endswith("not of any known weights.\n")
-    with pytest.raises(SharpError, match="'blunt' is neither a file"):
+    with pytest.raises(SharpError, match="unknown weights: blunt"):
         run("convert", "blunt")
 
 
@@ -129,10 +129,10 @@ def test_bundled_weights(small_tensors, tmp_path, monkeypatch):
     assert "the known weights 'preview'" in run("verify", "preview").stdout
     run("convert", "preview", "-o", tmp_path / "small.safetensors", "--dtype", "bf16")
     assert "not of any known weights" in run("verify", tmp_path / "small.safetensors").stdout
-    with pytest.raises(SharpError, match="came with sharp-cli and go with it"):
+    with pytest.raises(SharpError, match="part of sharp-cli"):
         run("remove", "preview")
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(SharpError, match="is cut short"):
+    with pytest.raises(SharpError, match="truncated"):
         run("verify", "preview")
 
 
@@ -143,7 +143,7 @@ def test_remove(offered, hub_copy):
     assert f"Removed test from {store.cache_folder()}" in shown
     assert str(theirs) in shown and f"hf cache rm model/{offered.hub_repo}" in shown
     assert theirs.exists()
-    assert "There is no test in" in run("remove", "test").stdout
+    assert "No test in" in run("remove", "test").stdout
 
 
 def test_nothing_heavy_is_imported():

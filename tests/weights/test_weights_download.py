@@ -29,17 +29,17 @@ PATIENCE = (module.ANSWER_SECONDS, module.STALL_SECONDS)
 def test_first_source(serve, checkpoint_at):
     hub, second = serve(), serve()
     checkpoint = checkpoint_at(hub.url, second.url)
-    told = []
-    path = download(checkpoint, lambda done, total: told.append((done, total)))
+    calls = []
+    path = download(checkpoint, lambda done, total: calls.append((done, total)))
     assert path == cached_path(checkpoint) == find(checkpoint)
     assert path.read_bytes() == hub.payload
     assert [request[0] for request in hub.requests] == ["/somebody/Something/resolve/main/something.pt"]
     assert second.requests == []
-    assert told[0] == (0, SIZE) and told[-1] == (SIZE, SIZE) and told == sorted(told)
+    assert calls[0] == (0, SIZE) and calls[-1] == (SIZE, SIZE) and calls == sorted(calls)
     assert not part_path(checkpoint).exists()
 
 
-def test_what_is_here_is_not_fetched_again(serve, checkpoint_at):
+def test_existing_weights_are_not_downloaded_again(serve, checkpoint_at):
     hub = serve()
     checkpoint = checkpoint_at(hub.url)
     assert download(checkpoint) == download(checkpoint)
@@ -83,7 +83,7 @@ def test_a_broken_download_is_resumed_at_once(serve, checkpoint_at, fault):
     assert second.requests == []
 
 
-def test_many_breaks_are_no_obstacle_while_there_is_progress(serve, checkpoint_at):
+def test_interruptions_do_not_matter_while_there_is_progress(serve, checkpoint_at):
     hub = serve(*["cut 30000"] * 9)
     assert download(checkpoint_at(hub.url)).read_bytes() == hub.payload
     assert hub.served == [30_000] * 10
@@ -91,7 +91,7 @@ def test_many_breaks_are_no_obstacle_while_there_is_progress(serve, checkpoint_a
 
 def test_running_again_resumes(serve, checkpoint_at):
     hub = serve("cut 100000", *["cut 0"] * 9)
-    with pytest.raises(SharpError, match=r"broke off.*100\.0 kB are kept: running this again resumes.*--weights"):
+    with pytest.raises(SharpError, match=r"closed the connection.*run this again to resume after 100\.0 kB"):
         download(checkpoint_at(hub.url))
     again = serve()
     assert download(checkpoint_at(again.url)).read_bytes() == again.payload
@@ -111,7 +111,7 @@ def test_a_server_without_range_starts_over(serve, checkpoint_at):
 
 
 @pytest.mark.parametrize("length", [1000, SIZE, SIZE + 1000])
-def test_a_spoilt_part_is_dropped(serve, checkpoint_at, length):
+def test_a_damaged_part_is_dropped(serve, checkpoint_at, length):
     hub = serve()
     checkpoint = checkpoint_at(hub.url)
     part_path(checkpoint).parent.mkdir()
@@ -121,37 +121,38 @@ def test_a_spoilt_part_is_dropped(serve, checkpoint_at, length):
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
-        ("wrong", r"sent another file \(sha256 [0-9a-f]{64}\), now deleted"),
-        ("short", "has another file of 299,993 bytes, not 300,000"),
-        ("endless", r"sent another file \(300,004 bytes, not 300,000\), now deleted"),
+        ("wrong", r"sent a different file \(sha256 [0-9a-f]{64}\), now deleted"),
+        ("short", "has a different file of 299,993 bytes, not 300,000"),
+        ("endless", r"sent a different file \(300,004 bytes, not 300,000\), now deleted"),
     ],
 )
-def test_another_file_is_refused(serve, checkpoint_at, fault, told):
+def test_another_file_is_refused(serve, checkpoint_at, fault, message):
     hub, second = serve(fault), serve("404")
     checkpoint = checkpoint_at(hub.url, second.url)
-    with pytest.raises(SharpError, match=f"{told}.*answered 404 Not Found"):
+    with pytest.raises(SharpError, match=f"{message}.*answered 404 Not Found"):
         download(checkpoint)
     assert find(checkpoint) is None
     assert not part_path(checkpoint).exists()
 
 
-def test_a_page_in_between_does_not_spoil_a_part(serve, checkpoint_at):
+def test_a_login_page_does_not_damage_a_part(serve, checkpoint_at):
     portal = serve("no-range", payload=b"<html>Please log in</html>")
     checkpoint = checkpoint_at(portal.url)
     part_path(checkpoint).parent.mkdir()
     part_path(checkpoint).write_bytes(serve().payload[:1000])
-    with pytest.raises(SharpError, match="has another file of 26 bytes"):
+    with pytest.raises(SharpError, match="has a different file of 26 bytes"):
         download(checkpoint)
     assert part_path(checkpoint).stat().st_size == 1000
 
 
 def test_no_server(checkpoint_at):
-    with pytest.raises(SharpError, match="The weights 'test' could not be downloaded") as caught:
+    with pytest.raises(SharpError, match="cannot download the weights test") as caught:
         download(checkpoint_at("http://127.0.0.1:9"))
-    for way_out in ("--weights preview", "--weights FILE", "SHARP_CACHE", "HF_HOME", "try again online"):
-        assert way_out in str(caught.value)
+    for remedy in ("SHARP_CACHE", "try again online"):
+        assert remedy in str(caught.value)
+    assert caught.value.code == "no_weights" and "--" not in str(caught.value)
 
 
 def test_servers_that_never_answer(checkpoint_at, monkeypatch):
@@ -173,7 +174,7 @@ def test_a_name_server_that_never_answers(checkpoint_at, monkeypatch):
     over.set()
 
 
-def test_a_slow_network_is_waited_for_once_it_shows_life(serve):
+def test_a_slow_network_gets_more_time_after_a_sign_of_life(serve):
     server = serve()
     with module.httpx.Client() as client:
         line = module.Line(client)
@@ -202,10 +203,10 @@ def test_a_part_without_its_range_falls_to_the_next_source(serve, checkpoint_at)
     assert download(checkpoint_at(hub.url, second.url)).read_bytes() == second.payload
 
 
-def test_an_unfit_exception_from_the_proxy_is_one_sentence(serve, checkpoint_at, monkeypatch):
+def test_an_odd_exception_from_the_proxy_is_explained(serve, checkpoint_at, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "[::1]")
-    with pytest.raises(SharpError, match=r"could not be downloaded.*NO_PROXY"):
+    with pytest.raises(SharpError, match=r"cannot download.*NO_PROXY"):
         download(checkpoint_at(serve().url))
 
 
@@ -214,29 +215,27 @@ def test_offline_means_no_request(serve, checkpoint_at, monkeypatch):
 
     hub = serve()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(SharpError, match=r"HF_HUB_OFFLINE is set.*--weights FILE"):
+    with pytest.raises(SharpError, match="HF_HUB_OFFLINE is set"):
         download(checkpoint_at(hub.url, hub.url))
     assert hub.requests == []
 
 
-def test_an_unfit_proxy_setting_is_told(serve, checkpoint_at, monkeypatch):
+def test_an_invalid_proxy_setting_is_reported(serve, checkpoint_at, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:9")
     with pytest.raises(SharpError, match="Unknown scheme for proxy"):
         download(checkpoint_at(serve().url))
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(serve, checkpoint_at, monkeypatch):
+def test_a_full_disk_is_reported_before_the_download(serve, checkpoint_at, monkeypatch):
     hub = serve()
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1000))
-    with pytest.raises(
-        SharpError, match=r"cannot be stored in .*300\.0 kB more are needed, 1\.0 kB are free; SHARP_CACHE"
-    ):
+    with pytest.raises(SharpError, match=r"cannot download .*needs 300\.0 kB more, and 1\.0 kB are free .*SHARP_CACHE"):
         download(checkpoint_at(hub.url))
     assert hub.requests == []
 
 
-def test_a_disk_that_fills_up_is_told(serve, checkpoint_at, monkeypatch):
+def test_a_disk_that_fills_up_is_reported(serve, checkpoint_at, monkeypatch):
     class FullDisk:
         def __init__(self, *_):
             self.update = self.hexdigest = self.fail
@@ -245,14 +244,14 @@ def test_a_disk_that_fills_up_is_told(serve, checkpoint_at, monkeypatch):
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "sha256", FullDisk)
-    with pytest.raises(SharpError, match=r"cannot be stored in .*No space left on device; SHARP_CACHE"):
+    with pytest.raises(SharpError, match=r"cannot download .*No space left on device .*SHARP_CACHE"):
         download(checkpoint_at(serve().url))
 
 
-def test_a_cache_that_cannot_be_written_is_told(serve, checkpoint_at, monkeypatch, tmp_path):
+def test_an_unwritable_cache_is_reported(serve, checkpoint_at, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SHARP_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(SharpError, match=r"cannot be stored in .*SHARP_CACHE"):
+    with pytest.raises(SharpError, match=r"cannot download .*SHARP_CACHE"):
         download(checkpoint_at(serve().url))
 
 
@@ -263,16 +262,16 @@ def test_two_processes_fetch_once(serve, checkpoint_at):
     part_path(checkpoint).write_bytes(hub.payload[:1000])
     other = filelock.FileLock(f"{part_path(checkpoint)}.lock")
     other.acquire()
-    told = []
+    calls = []
 
     def the_other_one_is_done(done: int, total: int) -> None:
-        told.append((done, total))
+        calls.append((done, total))
         part_path(checkpoint).unlink()
         cached_path(checkpoint).write_bytes(hub.payload)
         other.release()
 
     assert download(checkpoint, the_other_one_is_done) == cached_path(checkpoint)
-    assert told == [(1000, SIZE)]
+    assert calls == [(1000, SIZE)]
     assert hub.requests == []
 
 

@@ -34,7 +34,7 @@ def test_it_says_what_it_is(preview: Weights) -> None:
     assert preview.record["training"]
 
 
-def test_it_tells_nothing_of_the_machine_it_was_made_on(preview: Weights) -> None:
+def test_it_reveals_nothing_about_the_machine_it_was_made_on(preview: Weights) -> None:
     assert not re.findall(r'"(?:/|~|[A-Za-z]:)[^"]*"', json.dumps(preview.record))
 
 

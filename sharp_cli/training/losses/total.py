@@ -60,7 +60,7 @@ def loss_terms(
 
     def percep(view: RenderedView) -> Tensor:
         if features is None:
-            raise ValueError("the percep loss has a weight, so it needs a feature network")
+            raise ValueError("the perceptual loss has a weight and needs a feature network")
         rendered = fill_masked(view.color, view.target, view.mask)
         return perceptual_loss(rendered, view.target, features, gram=config.gram)
 
@@ -102,5 +102,5 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: LossWeights) -> Tensor:
         ValueError: there are no terms.
     """
     if not terms:
-        raise ValueError("no loss has both a weight and what it needs")
+        raise ValueError("no loss term has both a weight and its inputs")
     return torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()

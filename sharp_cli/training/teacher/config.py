@@ -65,7 +65,7 @@ class TeacherConfig:
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.save_every) <= 0 or self.measured_batch < 0:
-            raise SharpError("Teacher: steps, batch and save_every must be above 0.")
+            raise SharpError("invalid teacher settings: steps, batch and save_every must be above 0")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class LabelsConfig:
 
     def __post_init__(self) -> None:
         if not self.teachers or min(self.views, self.views_of_varied) < 1:
-            raise SharpError("Labels: there must be a teacher, and a view or more of each photo.")
+            raise SharpError("invalid label settings: there must be at least one teacher, and one view of each photo")
 
 
 @dataclass(frozen=True)

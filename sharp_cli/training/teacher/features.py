@@ -127,5 +127,5 @@ def read_features(folder: Path, kind: FeatureKind) -> Features:
         raise SharpError(f"cannot read {path}: {error}") from error
     needed = "stage3.unit6.conv3.weight" if kind == "resnet" else "block12.pw.weight"
     if needed not in tensors:
-        raise SharpError(f"{path} does not hold the features of {kind}: {needed} is missing")
+        raise SharpError(f"cannot use {path}: not the features of {kind}: {needed} is missing")
     return ResNetFeatures(tensors) if kind == "resnet" else MobileNetFeatures(tensors)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sharp_cli.errors import SharpError
-from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
+from sharp_cli.datasets.photo_folder import find_photos
 from sharp_cli.training.teacher.config import LabelsConfig
 from sharp_cli.training.teacher.labels import label_photos, write_labels
 from sharp_cli.training.teacher.train import load_teacher
@@ -24,9 +23,7 @@ def label_folder(config: LabelsConfig, folder: Path, log: Callable[[str], None])
     Raises:
         SharpError: there is no photo, or a teacher or a photo cannot be read.
     """
-    paths = sorted(path for path in Path(config.photos).glob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not paths:
-        raise SharpError(f"There are no photos in {config.photos}.")
+    paths = find_photos(Path(config.photos), "*")
     teachers = [load_teacher(Path(teacher), Path(config.features)) for teacher in config.teachers]
 
     def views(path: Path) -> int:

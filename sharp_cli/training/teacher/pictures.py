@@ -77,7 +77,7 @@ def draw_into(
         path = folder / f"{name}-{side}-{chunk.start}-{chunk.stop}.npz"
         if not path.exists():
             pictures = draw(split, chunk, side, scenes, jobs)
-            with atomic_write(path) as temporary, temporary.open("wb") as file:
+            with atomic_write(path, durable=False) as temporary, temporary.open("wb") as file:
                 np.savez(file, **{name: value.numpy() for name, value in pictures._asdict().items()})
         parts.append(read_pictures(path))
     return join(parts)
@@ -93,7 +93,7 @@ def read_pictures(path: Path) -> Pictures:
         with np.load(path) as stored:
             return Pictures(*(torch.from_numpy(stored[name]) for name in Pictures._fields))
     except (OSError, ValueError, KeyError) as error:
-        raise SharpError(f"cannot read {path}: {error} (delete it to draw it again)") from error
+        raise SharpError(f"cannot read {path}: {error} (delete it to generate it again)") from error
 
 
 def read_measured(folder: Path, split: str, side: int, focal: float) -> Pictures:

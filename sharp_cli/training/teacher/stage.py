@@ -78,7 +78,9 @@ def run_stage(
         terms = losses(stage.model)
         loss = torch.stack(list(terms.values())).sum()
         if not loss.isfinite():
-            raise SharpError(f"The loss is not finite at step {stage.step}: {_numbers(terms)}.")
+            raise SharpError(
+                f"step {stage.step + 1}: the loss is not finite: {_in_words(_numbers(terms))} (try a lower lr)"
+            )
         stage.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, clip)
@@ -132,7 +134,7 @@ def load_stage(folder: Path, stage: Stage) -> None:
     )
     if settings != before:
         changed = sorted(key for key in settings.keys() | before.keys() if settings.get(key) != before.get(key))
-        raise SharpError(f"{path} is of a run with another {', '.join(changed)}: choose another folder")
+        raise SharpError(f"cannot resume {path}: it has another {', '.join(changed)} (choose another folder)")
     stage.model.load_state_dict(stored["model"])
     stage.mean.load_state_dict(stored["mean"])
     stage.optimizer.load_state_dict(stored["optimizer"])
@@ -148,7 +150,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         stored: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what torch raises for a damaged file is anybody's guess
+    except Exception as error:  # torch raises many types for damaged files
         raise SharpError(f"cannot read the checkpoint {path}: {error}") from error
     return stored
 

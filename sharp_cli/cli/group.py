@@ -1,0 +1,155 @@
+"""What all commands have in common: options from variables and files, and errors that suggest what was meant."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sharp_cli.cli.config_files import FILE, Commands, key_of, read_layers, values_for
+from sharp_cli.errors import SharpError, did_you_mean
+
+PREFIX = "SHARP"
+SHARED = frozenset({"weights", "device", "precision", "quiet", "low-vram", "profile", "debug"})
+"""Options that mean the same in all commands: ``SHARP_DEVICE`` counts where ``SHARP_CONVERT_DEVICE`` is not set."""
+NOT_CONFIGURED = frozenset({"help", "version", "install-completion", "show-completion", "profile"})
+ORIGINS = "sharp.origins"
+"""In a context's ``meta``: option → where its value stands, for those from files."""
+
+PROFILE = "sharp.profile"
+"""In a context's ``meta``: the profile of the command that runs."""
+
+UsageError: Any = typer.BadParameter.__base__  # Typer brings its own click, or uses the public one
+
+
+class SharpGroup(TyperGroup):
+    """The group of all commands."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command, with its variables and ``--profile``."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            prepare(command, (cmd_name,), self)
+        return command
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; its refusals say what may be meant, and where a value comes from."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            error.message = _improve(error)
+            raise
+
+
+def prepare(command: Any, path: tuple[str, ...], root: Any) -> None:
+    """Give a command and those below it the variables of their options, and ``--profile``. Again changes nothing."""
+    for name, below in getattr(command, "commands", {}).items():
+        prepare(below, (*path, name), root)
+    if hasattr(command, "commands") or any(parameter.name == "profile" for parameter in command.params):
+        return
+    for key, option in options_of(command):
+        option.envvar = [variable(*path, key), *([variable(key)] if key in SHARED else [])]
+        option.show_envvar = False  # the help would be twice as long
+
+    command.params.append(_profile_option(path, command, root))
+
+
+def _profile_option(path: tuple[str, ...], command: Any, root: Any) -> Any:
+    """``--profile`` for a command. Its callback comes before all other options and reads the files."""
+
+    def configure(context: typer.Context, profile: str | None) -> None:
+        try:
+            load_config(context, path, command, root, profile)
+        except SharpError as error:
+            if not context.resilient_parsing:  # completion goes on
+                hint = "--profile" if profile else FILE
+                raise typer.BadParameter(str(error), ctx=context, param_hint=hint) from error
+
+    option = typer.Option(
+        "--profile",
+        envvar=variable("profile"),
+        show_envvar=False,
+        is_eager=True,
+        expose_value=False,
+        callback=configure,
+        metavar="NAME",
+        help="Use the options of this profile in sharp.toml; see `sharp config show`.",
+    )
+
+    def carrier(profile: Any = None) -> None: ...
+
+    carrier.__annotations__["profile"] = Annotated[str | None, option]
+    # Typer makes the option: its own class for options takes other arguments in every version.
+    maker = typer.Typer(add_completion=False)
+    maker.command()(carrier)
+    made: Any = typer.main.get_command(maker)
+    return next(parameter for parameter in made.params if parameter.name == "profile")
+
+
+def load_config(context: Any, path: tuple[str, ...], command: Any, root: Any, profile: str | None) -> None:
+    """Put a command's options from files under its context's defaults.
+
+    Raises:
+        SharpError: a file that cannot be used.
+    """
+    options = dict(options_of(command))
+    found = values_for(path, read_layers(profile, commands_of(root)), frozenset(options))
+    context.default_map = {options[key].name: value for key, (value, _) in found.items()}
+    context.meta[ORIGINS] = {options[key].name: origin for key, (_, origin) in found.items()}
+    context.meta[PROFILE] = profile
+
+
+def commands_of(root: Any) -> Commands:
+    """All commands below a group, with their options."""
+
+    def walk(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from walk(command, (*path, name))
+            else:
+                yield (*path, name), command
+
+    return {path: frozenset(key for key, _ in options_of(command)) for path, command in walk(root, ())}
+
+
+def options_of(command: Any) -> Iterator[tuple[str, Any]]:
+    """A command's options, each with its key: the longest of its names."""
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            key = key_of(max(parameter.opts, key=len))
+            if key not in NOT_CONFIGURED:
+                yield key, parameter
+
+
+def variable(*words: str) -> str:
+    """The environment variable of an option: ``SHARP_CONVERT_MAX_GAUSSIANS``."""
+    return "_".join((PREFIX, *words)).upper().replace("-", "_").replace(" ", "_")
+
+
+def origin_of(context: Any, parameter: Any, source: Any) -> str:
+    """Where a value comes from, for people."""
+    kind = source.name if source is not None else "DEFAULT"
+    if kind == "ENVIRONMENT":
+        names = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or ()
+        return next((name for name in names if os.environ.get(name)), "environment")
+    if kind == "DEFAULT_MAP":
+        return str(context.meta.get(ORIGINS, {}).get(parameter.name, FILE))
+    return {"COMMANDLINE": "command line"}.get(kind, "default")
+
+
+def _improve(error: Any) -> str:
+    """The message with the nearest choice, and the variable or file that holds the bad value."""
+    message, parameter, context = error.message, getattr(error, "param", None), error.ctx
+    message = message.replace("Value error, ", "")  # of Typer's checks, and no help
+    if choice := re.search(r"'(.*?)' is not one of (.*)", message):
+        near = did_you_mean(choice[1], re.findall(r"'(.*?)'", choice[2]))
+        message = f"{message.rstrip('.')}{near}" if near else message
+    if parameter is not None and context is not None:
+        source = context.get_parameter_source(parameter.name)
+        if source is not None and source.name in ("ENVIRONMENT", "DEFAULT_MAP"):
+            message = f"{message.rstrip('.')} (set by {origin_of(context, parameter, source)})"
+    return str(message)

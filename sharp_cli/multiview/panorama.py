@@ -1,0 +1,122 @@
+"""From a panorama to one splat around the place it was taken from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.fitting import TENSORS, keep
+from sharp_cli.gaussians.gaussians import Camera, Gaussians
+from sharp_cli.gaussians.transform import transform
+from sharp_cli.multiview.align import Alignment, align
+from sharp_cli.multiview.equirect import Panorama, look, to_angles
+from sharp_cli.multiview.faces import COUNT, Ring, choose_faces
+from sharp_cli.multiview.seams import surface
+from sharp_cli.photo import Photo
+
+Predict = Callable[[Photo], Gaussians]
+"""Such as :meth:`sharp_cli.predictor.Predictor.predict`."""
+
+FILM_CAMERA = Camera(1920, 1080, 960.0)
+"""What a film of a panorama sees at a time: 90° × 59°."""
+FLAT = 1.5
+"""A face whose pixels' standard deviation is smaller [of 255] shows nothing that depth could come from."""
+FLAT_WEIGHT = 1e-3
+PROJECTION = "projection"
+"""The key of what a splat records about its source's projection."""
+
+
+@dataclass(frozen=True)
+class FaceSplat:
+    """A face and what the network made of it."""
+
+    gaussians: Gaussians
+    """In the face's own axes."""
+    is_flat: bool
+    """Whether the face shows nothing but one color."""
+
+
+def predict_faces(panorama: Panorama, ring: Ring, predict: Predict, side: int) -> Iterator[FaceSplat]:
+    """Predict each face alone.
+
+    Args:
+        side: shorter side of the faces' pictures [px]: what the network sees.
+    """
+    for face in ring.faces:
+        width, height, focal = face.size(side)
+        pixels = look(panorama, face.rotation, width, height, focal)
+        photo = Photo(np.require(pixels, requirements=["C", "W"]), focal, "panorama")
+        yield FaceSplat(predict(photo), float(pixels.std(axis=(0, 1)).max()) < FLAT)
+
+
+def join_faces(panorama: Panorama, ring: Ring, splats: Sequence[FaceSplat], *, aligned: bool = True) -> Gaussians:
+    """Align the faces' splats, cut each to its cell, and put them together.
+
+    Args:
+        aligned: False leaves every face as the network made it, for comparisons.
+
+    Returns:
+        Gaussians around the panorama's center, x right, y down, z toward its middle.
+
+    Raises:
+        SharpError: no face shows anything, or nothing is left.
+    """
+    if all(splat.is_flat for splat in splats):
+        raise SharpError("the panorama shows nothing but one color")
+    surfaces = [surface(each.gaussians, face.rotation) for each, face in zip(splats, ring.faces, strict=True)]
+    weights = [FLAT_WEIGHT if splat.is_flat else 1.0 for splat in splats]
+    alignment = align(ring, surfaces, weights) if aligned else None
+    parts = [_part(panorama, ring, alignment, index, each.gaussians) for index, each in enumerate(splats)]
+    values: dict[str, Any] = {
+        name: torch.cat([getattr(part, name) for part in parts])
+        for name in TENSORS
+        if getattr(parts[0], name) is not None
+    }
+    facts = {**parts[0].facts, PROJECTION: "panorama"}
+    return replace(parts[0], **values, camera=FILM_CAMERA, facts=facts)
+
+
+def notes_on(ring: Ring, splats: Sequence[FaceSplat]) -> list[str]:
+    """What a user should know about the faces, one sentence each."""
+    return [
+        f"{face.name} shows one color, so its depth is a guess"
+        for face, splat in zip(ring.faces, splats, strict=True)
+        if splat.is_flat
+    ]
+
+
+def panorama_to_gaussians(panorama: Panorama, predict: Predict, side: int, *, faces: int = COUNT) -> Gaussians:
+    """Turn a panorama into one splat.
+
+    Args:
+        side: the network's input size [px].
+        faces: of a full ring.
+
+    Raises:
+        SharpError: as :func:`join_faces`, or what ``predict`` raises.
+    """
+    ring = choose_faces(panorama, faces)
+    return join_faces(panorama, ring, list(predict_faces(panorama, ring, predict, side)))
+
+
+def _part(panorama: Panorama, ring: Ring, alignment: Alignment | None, index: int, gaussians: Gaussians) -> Gaussians:
+    """A face's Gaussians in its cell, in the panorama's axes, aligned."""
+    rotation = torch.from_numpy(ring.faces[index].rotation).to(gaussians.means)
+    turned = (gaussians.means @ rotation.T).detach().cpu().double().numpy()
+    yaw, pitch = to_angles(turned)
+    own = ring.cells(yaw, pitch) == index
+    if not panorama.is_closed:
+        middle = panorama.left + panorama.span / 2
+        own &= np.abs(np.mod(yaw - middle + np.pi, 2 * np.pi) - np.pi) <= panorama.span / 2
+    own &= (pitch <= panorama.top) & (pitch >= panorama.bottom)
+    kept = keep(gaussians, torch.from_numpy(own).to(gaussians.means.device))
+    means, scales, quats = transform(kept.means, kept.scales, kept.quats, rotation)
+    if alignment is not None:
+        factor = torch.from_numpy(np.exp(alignment.correction(index, turned[own]))).to(means)[:, None]
+        means, scales = means * factor, scales * factor
+    return replace(kept, means=means, scales=scales, quats=quats)

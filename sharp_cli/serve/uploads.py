@@ -1,0 +1,91 @@
+"""Receiving a photo: bounded in bytes, time, number and pixels."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from sharp_cli.photo.size import picture_pixels
+from sharp_cli.serve.settings import PhotoOptions, ServeSettings
+
+Number = TypeVar("Number", int, float)
+
+
+async def receive(request: Request, path: Path, settings: ServeSettings) -> None:
+    """Write a request's body to a file.
+
+    Raises:
+        HTTPException: 400, 408, 413 or 415: nothing came, or it came too slowly, is too large, or is a form.
+    """
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise HTTPException(415, "send the photo as the body itself, not as a form (curl --data-binary @photo.jpg)")
+    size = 0
+    stream = request.stream()
+    try:
+        async with asyncio.timeout(settings.upload_seconds):
+            with path.open("wb") as file:
+                if int(request.headers.get("content-length", "0")) > settings.max_bytes:
+                    size = settings.max_bytes + 1
+                else:
+                    async for piece in stream:
+                        size += len(piece)
+                        if size > settings.max_bytes:
+                            break
+                        file.write(piece)
+    except TimeoutError:
+        raise HTTPException(408, "the photo came too slowly") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the connection ended") from None
+    if size > settings.max_bytes:
+        if "expect" not in request.headers:  # else the client waits for this answer before it sends the body
+            await _drain(stream, settings.upload_seconds)
+        raise HTTPException(413, f"the photo has more than {settings.max_bytes >> 20} MiB")
+    if not size:
+        raise HTTPException(400, "the body is empty (it must be the photo)")
+    pixels = await asyncio.to_thread(picture_pixels, path)
+    if pixels is not None and pixels > settings.max_pixels:
+        raise HTTPException(413, f"the photo has more than {settings.max_pixels:,} pixels")
+
+
+async def _drain(stream: AsyncIterator[bytes], seconds: float) -> None:
+    """Discard what still comes: a connection that is closed while its client sends loses the answer, too."""
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(seconds):
+            async for _ in stream:
+                pass
+
+
+def photo_options(request: Request) -> PhotoOptions:
+    """The options in a request's query.
+
+    Raises:
+        HTTPException: 400: a value out of range.
+    """
+    options = PhotoOptions(
+        focal_px=_number(request, "focal_px", float, 0.001, 1e9),
+        focal_mm=_number(request, "focal_mm", float, 0.001, 1e9),
+        fov=_number(request, "fov", float, 0.001, 179.9),
+        max_gaussians=_number(request, "max_gaussians", int, 1, 1 << 31),
+    )
+    if sum(value is not None for value in (options.focal_px, options.focal_mm, options.fov)) > 1:
+        raise HTTPException(400, "give one of focal_px, focal_mm and fov")
+    return options
+
+
+def _number(request: Request, name: str, kind: Callable[[str], Number], low: Number, high: Number) -> Number | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not low <= value <= high:
+        raise HTTPException(400, f"invalid {name} (use {low} to {high})")
+    return value

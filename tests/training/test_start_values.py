@@ -1,0 +1,80 @@
+"""Random start values, and how finer parts start on top of coarser ones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from training_runs import SIZES
+
+from sharp_cli.model.checkpoint import empty_network
+from sharp_cli.model.depth import depth_from_disparity
+from sharp_cli.model.network import SharpNetwork
+from sharp_cli.training.configfile import load_config
+from sharp_cli.training.initial import draw_start
+
+
+def test_coarse_maps_are_the_two_coarsest_of_all_maps():
+    network = empty_network(SIZES)
+    network.load_state_dict(draw_start(SIZES, 0), assign=True)
+    side = SIZES.resolution
+    half = torch.rand(1, 3, side // 2, side // 2, generator=torch.Generator().manual_seed(1))
+    whole = torch.nn.functional.interpolate(half, scale_factor=2, mode="nearest")  # its half is the picture itself
+    with torch.no_grad():
+        found, expected = network.encoder.forward_coarse(half), network.encoder(whole)[3:]
+        small = torch.nn.functional.interpolate(half, scale_factor=0.5, mode="bilinear")
+        (coarsest,) = network.encoder.forward_coarse(small)
+    # Only the smallest picture differs: the mean of four pixels there is the mean of other four here.
+    assert [each.shape for each in found] == [each.shape for each in expected]
+    torch.testing.assert_close(found[0], expected[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(coarsest, found[1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def untrained_preview() -> SharpNetwork:
+    """The preview's network before any training."""
+    sizes = load_config("preview").network
+    assert sizes is not None
+    network = empty_network(sizes)
+    network.load_state_dict(draw_start(sizes, 0), assign=True)
+    return network
+
+
+@pytest.fixture(scope="module")
+def noise() -> torch.Tensor:
+    return torch.rand(1, 3, 512, 512, generator=torch.Generator().manual_seed(1))
+
+
+def test_random_start_values_keep_signals_alive(untrained_preview: SharpNetwork, noise: torch.Tensor) -> None:
+    with torch.no_grad():
+        maps = untrained_preview.encoder(2 * noise - 1)
+        prediction = untrained_preview.predict(noise, torch.tensor([0.8]))
+    assert all(0.1 < each.std() < 10 for each in maps), [each.std().item() for each in maps]
+    disparity = 0.8 / prediction.depth
+    assert (disparity > 1e-3).float().mean() > 0.95, "the last ReLU must not cut off much of the start"
+    assert not prediction.delta.any(), "base Gaussians at first"
+
+
+def test_finer_maps_change_little_of_what_coarser_ones_have_learned(
+    untrained_preview: SharpNetwork, noise: torch.Tensor
+) -> None:
+    with torch.no_grad():
+        maps = untrained_preview.encoder(2 * noise - 1)
+        coarse, fine = untrained_preview.depth_decoder(maps[3:]), untrained_preview.depth_decoder(maps)
+    change = fine - torch.nn.functional.interpolate(coarse, size=fine.shape[2:], mode="nearest")
+    assert 0 < change.std() < 0.5 * fine.std(), (change.std(), fine.std())
+
+
+def test_sunken_disparity_finds_its_way_back_in_training_only():
+    head = empty_network(SIZES).depth_head.to_empty(device="cpu")
+    for value in head.parameters():
+        torch.nn.init.constant_(value, 0.01)
+    torch.nn.init.constant_(head[4].bias, -1.0)
+    features = torch.ones(1, SIZES.depth_decoder_dim, 4, 4)
+
+    def gradient(sign: float) -> torch.Tensor:
+        far = depth_from_disparity(head.train()(features), torch.ones(1)).log().sum()
+        return torch.autograd.grad(sign * far, head[4].bias)[0]
+
+    rising, sinking = gradient(1.0), gradient(-1.0)
+    assert (rising < 0).all() and not sinking.any()
+    assert not head.eval()(features).any()
