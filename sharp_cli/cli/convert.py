@@ -121,7 +121,8 @@ def work_through(
     network = task.network
     with bring_here(inputs, out, task.ending, dry_run=dry_run) as here:
         rules: Any = {"record": batch.json_file, "reads": [Path(network.weights)], "overwrite": task.overwrite}
-        jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) + here.lost
+        jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) if here.words else []
+        jobs += here.lost
         if single and len(jobs) != 1 and not dry_run:
             raise typer.BadParameter(f"there are {len(jobs)} photos (name one)", param_hint="--open")
         if not dry_run:

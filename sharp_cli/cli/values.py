@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from sharp_cli.photo import FocalOverride
     from sharp_cli.render.encode import Format
 
-MAX_GIF_FPS = 50
+MAX_FPS = {"gif": 50, "webp": 90}
+"""Browsers show faster frames ten times as slowly."""
 
 
 def choose_color(name: str) -> tuple[int, int, int]:
@@ -82,8 +84,10 @@ def choose_format(out: Path | None, format: VideoFormat | None, alpha: bool, fps
         raise typer.BadParameter(f"{out} does not end in .{chosen}", param_hint="--format")
     if alpha and chosen not in ("png", "webp"):
         raise typer.BadParameter(f"{chosen} has no transparency (use png or webp)", param_hint="--alpha")
-    if chosen == "gif" and fps > MAX_GIF_FPS:
-        raise typer.BadParameter(f"a GIF shows at most {MAX_GIF_FPS} frames per second", param_hint="--fps")
+    if fps > (fastest := MAX_FPS.get(chosen, math.inf)):
+        raise typer.BadParameter(
+            f"browsers show a {chosen.upper()} at {fastest:g} frames per second at most", param_hint="--fps"
+        )
     return chosen  # type: ignore[return-value]
 
 
