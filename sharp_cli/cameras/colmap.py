@@ -176,6 +176,8 @@ def _text_images(path: Path) -> Iterator[Image]:
         if not line:
             continue
         _, *pose, camera, name = line.split(maxsplit=9)
+        if len(pose) != 7:
+            raise ValueError(f"an image with {len(pose)} numbers for its pose")
         next(lines, "")  # its 2D points
         yield Image(name, tuple(float(value) for value in pose), int(camera))
 

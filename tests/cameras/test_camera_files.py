@@ -225,3 +225,18 @@ def test_one_angle_of_view_is_enough(cases: Path, tmp_path: Path, angle: dict) -
     side = 200 if "x_fov" in angle else 150
     expected = side / 2 / math.tan(0.25)
     assert frame.K[0, 0].item() == frame.K[1, 1].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", [["perspective"], {"a": 1}, None, 3])
+def test_a_camera_type_that_is_no_word_is_refused(cases: Path, tmp_path: Path, kind: object) -> None:
+    content = json.loads((cases / "cam_camera_path.json").read_text()) | {"camera_type": kind}
+    (tmp_path / "path.json").write_text(json.dumps(content))
+    with pytest.raises(SharpError, match=r"camera_type .* is not supported"):
+        read_cameras(tmp_path / "path.json")
+
+
+def test_a_colmap_text_row_that_lacks_numbers_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 200 150 150 150 100 75\n")
+    (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 0 1 a.png\n\n2 1 0 0 0 0 1 b.png\n\n")
+    with pytest.raises(SharpError, match=r"damaged .*5 numbers for its pose"):
+        read_cameras(tmp_path)
