@@ -17,7 +17,15 @@ from sharp_cli.cli.clips import convert_clip, is_video
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.elsewhere import bring_here
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import check_axes, choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
+from sharp_cli.cli.values import (
+    check_axes,
+    choose_color,
+    choose_fit,
+    choose_focal,
+    choose_ray,
+    choose_shard,
+    choose_suffix,
+)
 from sharp_cli.cli.view import show
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.render.settings import FilmSettings
@@ -66,6 +74,9 @@ def convert(
     fail_fast: opt.FailFast = False,
     quiet: opt.Quiet = False,
     shard: opt.ShardOf = None,
+    ray: opt.RayAddress = None,
+    ray_cpus: opt.RayCpus = None,
+    ray_gpus: opt.RayGpus = None,
 ) -> None:
     """Convert photos to 3D Gaussian splats.
 
@@ -77,6 +88,7 @@ def convert(
     from sharp_cli.batch.convert import ConvertTask, Network, Recipe
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
+    batch = replace(batch, ray=choose_ray(ray, ray_cpus, ray_gpus))
     recipe = Recipe(choose_focal(focal_px, focal_mm, fov), choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
     check_axes(axes, recipe.suffix, ply_layout.value)
@@ -117,7 +129,8 @@ def work_through(
     network = task.network
     with bring_here(inputs, out, task.ending, dry_run=dry_run) as here:
         rules: Any = {"record": batch.json_file, "reads": [Path(network.weights)], "overwrite": task.overwrite}
-        jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) + here.lost
+        jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) if here.words else []
+        jobs += here.lost
         if single and len(jobs) != 1 and not dry_run:
             raise typer.BadParameter(f"there are {len(jobs)} photos (name one)", param_hint="--open")
         if not dry_run:

@@ -86,6 +86,23 @@ ShardOf = Annotated[
         metavar="I/N|auto",
     ),
 ]
+RayAddress = Annotated[
+    str | None,
+    option(
+        BATCH,
+        "Work on a Ray cluster that sees the same files: local (this machine), auto (the cluster running here), or its "
+        "address.",
+        "--ray",
+        metavar="local|auto|ADDRESS",
+    ),
+]
+RayCpus = Annotated[
+    float | None, option(BATCH, "Cores of each Ray worker. Default: up to 4, or 1 beside a GPU.", "--ray-cpus", min=0.1)
+]
+RayGpus = Annotated[
+    float | None,
+    option(BATCH, "GPUs of each Ray worker; 0.5 puts two on one. Default: 1 if there are any.", "--ray-gpus", min=0),
+]
 Quiet = Annotated[bool, option(BATCH, "Print failures only.", "--quiet", "-q")]
 
 # Of convert
