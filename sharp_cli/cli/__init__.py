@@ -22,6 +22,7 @@ from sharp_cli.cli import (
     export,
     formats,
     inspect,
+    merge,
     panorama,
     render,
     serve,
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert.convert)
 app.command("panorama")(panorama.panorama)
+app.command("merge")(merge.merge)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
