@@ -38,6 +38,10 @@ EXTRAS = {
     "eval": ("torchmetrics", "LPIPS and DISTS"),
     "train": ("tensorboard", "training curves"),
     "usd": ("pxr", ".usdz files"),
+    "serve": ("starlette", "sharp serve"),
+    "watch": ("watchfiles", "sharp watch"),
+    "ray": ("ray", "batches on Ray clusters"),
+    "cloud": ("fsspec", "object stores"),
 }
 OFFLINE = ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HOME", "SHARP_CACHE")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")

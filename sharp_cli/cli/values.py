@@ -13,6 +13,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
+    from sharp_cli.batch.ray_pool import RayOptions
     from sharp_cli.batch.shards import Shard
     from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
@@ -104,6 +105,23 @@ def choose_shard(text: str | None) -> Shard | None:
         return parse_shard(text)
     except SharpError as error:
         raise typer.BadParameter(str(error), param_hint="--shard") from error
+
+
+def choose_ray(address: str | None, cpus: float | None, gpus: float | None) -> RayOptions | None:
+    """The cluster that was asked for, if any.
+
+    Raises:
+        typer.BadParameter: the size of workers without a cluster.
+    """
+    if address is None:
+        if cpus is not None or gpus is not None:
+            raise typer.BadParameter(
+                "it sizes the workers of a cluster (add --ray)", param_hint="--ray-cpus, --ray-gpus"
+            )
+        return None
+    from sharp_cli.batch.ray_pool import RayOptions
+
+    return RayOptions(address, cpus, gpus)
 
 
 def choose_suffix(out: Path | None, format: str | None, default: str) -> str:
