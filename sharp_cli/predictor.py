@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -29,6 +30,7 @@ from sharp_cli.model.precision import (
     has_native_bf16,
     place_tensors,
 )
+from sharp_cli.model.progress import follow
 from sharp_cli.photo import FocalOverride, Photo, as_photo
 from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.runtime.files import Progress, no_progress
@@ -84,6 +86,7 @@ class Predictor:
         *,
         focal_mm: float | None = None,
         fov: float | None = None,
+        progress: Progress = no_progress,
     ) -> Gaussians:
         """Turn one photo into Gaussians.
 
@@ -94,6 +97,7 @@ class Predictor:
                 comes from EXIF, else it is 30 mm equivalent.
             focal_mm: focal length in mm, 35 mm equivalent.
             fov: horizontal field of view in degrees.
+            progress: called while the network runs, with the parts done and their total.
 
         Returns:
             ``network.config.num_gaussians`` Gaussians on the predictor's device, in meters.
@@ -101,7 +105,7 @@ class Predictor:
         Raises:
             SharpError: an unreadable photo, or a result that is not finite.
         """
-        return self.predict_batch([photo], focal_px, focal_mm=focal_mm, fov=fov)[0]
+        return self.predict_batch([photo], focal_px, focal_mm=focal_mm, fov=fov, progress=progress)[0]
 
     def predict_batch(
         self,
@@ -110,12 +114,14 @@ class Predictor:
         *,
         focal_mm: float | None = None,
         fov: float | None = None,
+        progress: Progress = no_progress,
     ) -> list[Gaussians]:
         """Turn several photos into Gaussians in one pass through the network: faster than one by one on a GPU.
 
         Args:
             photos: as for :meth:`predict`. For focal lengths of their own, use ``read_photo(path, focal=...)``.
             focal_px, focal_mm, fov: as for :meth:`predict`, for all photos.
+            progress: as for :meth:`predict`.
 
         Raises:
             SharpError: as for :meth:`predict`.
@@ -123,10 +129,10 @@ class Predictor:
         given = focal_px is not None or focal_mm is not None or fov is not None
         focal = FocalOverride(focal_px, focal_mm, fov) if given else None
         found = [as_photo(photo, focal) for photo in photos]
-        return self.to_camera_space(self.run_network(found), found) if found else []
+        return self.to_camera_space(self.run_network(found, progress), found) if found else []
 
     @torch.inference_mode()
-    def run_network(self, photos: list[Photo]) -> NdcGaussians:
+    def run_network(self, photos: list[Photo], progress: Progress = no_progress) -> NdcGaussians:
         """Run the network alone; :meth:`to_camera_space` does the rest.
 
         If memory is exhausted, the network runs part by part from then on. If ``precision`` is "auto" and a result in
@@ -135,7 +141,8 @@ class Predictor:
         Raises:
             SharpError: not enough memory.
         """
-        ndc = self._run_within_memory(photos)
+        with nullcontext() if progress is no_progress else follow(self.network, progress, len(photos)):
+            ndc = self._run_within_memory(photos)
         if self._wider_dtype is not None and not all(map(all_finite, ndc)):
             warnings.warn("values too large for fp16: continuing in another precision", stacklevel=3)
             change_backbone_dtype(self.network, self._wider_dtype)

@@ -189,3 +189,15 @@ def test_the_focal_length_is_given_in_any_of_three_ways(tiny_weights: Path, data
     assert predictor.predict_batch([]) == []
     one, two = predictor.predict_batch([photo, sharp_cli.read_photo(photo)])
     torch.testing.assert_close(one.means, two.means, rtol=1e-4, atol=1e-4)
+
+
+def test_the_network_reports_its_parts(small_predictor: Predictor) -> None:
+    parts: list[tuple[int, int]] = []
+    photo = np.zeros((8, 8, 3), np.uint8)
+    with_parts = small_predictor.predict(photo, progress=lambda done, total: parts.append((done, total)))
+    done = [each for each, _ in parts]
+    assert done == sorted(done) and len(done) > 5
+    assert parts[-1] == (1000, 1000)
+    count = len(parts)
+    assert small_predictor.predict(photo) == with_parts
+    assert len(parts) == count, "it goes on listening"

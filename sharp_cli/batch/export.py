@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sharp_cli.batch.provenance import check_place, is_done, is_free, make_provenance, settings_text
-from sharp_cli.batch.splats import SPLAT_SUFFIXES, fit_settings, fitted, is_export, write_result
+from sharp_cli.batch.splats import SPLAT_SUFFIXES, axes_settings, fit_settings, fitted, is_export, write_result
 from sharp_cli.batch.task import Job, Work
 from sharp_cli.formats.registry import read_splat
 from sharp_cli.runtime.timing import Stopwatch
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
+    from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
 
@@ -28,6 +29,7 @@ class ExportTask:
         suffix: of the results: a format of :data:`sharp_cli.formats.registry.FORMATS`, or ``.html``.
         fit: what to keep; None keeps everything.
         ply_layout: of .ply results.
+        axes: of the results; pages and formats with axes of their own do not follow.
         overwrite: make again what is done, and replace files that sharp has not made.
     """
 
@@ -35,9 +37,15 @@ class ExportTask:
     suffixes = SPLAT_SUFFIXES
 
     def __init__(
-        self, suffix: str, fit: Fit | None = None, ply_layout: PlyLayout = "standard", *, overwrite: bool = False
+        self,
+        suffix: str,
+        fit: Fit | None = None,
+        ply_layout: PlyLayout = "standard",
+        axes: Axes = "opencv",
+        *,
+        overwrite: bool = False,
     ) -> None:
-        self.ending, self.fit, self.ply_layout, self.overwrite = suffix, fit, ply_layout, overwrite
+        self.ending, self.fit, self.ply_layout, self.axes, self.overwrite = suffix, fit, ply_layout, axes, overwrite
         self.setup_seconds: dict[str, float] = {}
 
     def outputs(self, target: Path) -> list[Path]:
@@ -81,12 +89,18 @@ class ExportTask:
 
                 write_html(target, output, work.job.source.stem, provenance)
             else:
-                write_result(target, output, self.ply_layout, provenance)
+                write_result(target, output, self.ply_layout, provenance, self.axes)
         before, after = work.job.source.stat().st_size, target.stat().st_size
         result.facts |= {"gaussians": len(output), "bytes": after}
         kept = "" if len(output) == len(item) else f", {len(output):,} of {len(item):,} Gaussians"
         result.note = f"{after / 1e6:.1f} MB, was {before / 1e6:.1f} MB{kept}"
 
+    @property
+    def fingerprint(self) -> str:
+        """All settings that decide the results."""
+        return self._settings
+
     @cached_property
     def _settings(self) -> str:
-        return settings_text({"format": self.ending, "layout": self.ply_layout, **fit_settings(self.fit)})
+        settings = {"format": self.ending, "layout": self.ply_layout}
+        return settings_text({**settings, **fit_settings(self.fit), **axes_settings(self.axes)})

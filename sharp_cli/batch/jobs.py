@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -79,26 +78,6 @@ def plan(
             yield "fail", job, error
 
 
-def check_side_output(path: Path, task: Task[Any, Any], jobs: Sequence[Job], *, overwrite: bool) -> None:
-    """Refuse to write a record or cameras over an input, a result, or a file of another kind.
-
-    An older file that is JSON with this program's fields is replaced; ``overwrite`` allows other files too, but never
-    inputs and results.
-
-    Raises:
-        SharpError: ``usage`` or ``exists``.
-    """
-    absolute = path.absolute()
-    for job in jobs:
-        outputs = [output.absolute() for output in task.outputs(job.target)]
-        if absolute in outputs or absolute.parent in outputs:
-            raise SharpError(f"cannot write {path}: a result goes there", "usage")
-        if absolute == job.source.absolute() or _is_same(path, job.source):
-            raise SharpError(f"cannot write {path}: it is an input", "usage")
-    if holds(path.exists) and not overwrite and not _is_record(path):
-        raise SharpError(f"{path} exists and is not a record of an earlier run", "exists")
-
-
 def _is_result(task: Task[Any, Any], words: Sequence[str], out: Path) -> bool:
     """Whether OUT is the result itself: a file of its suffix, or the folder for the frames of a single named file."""
     if task.ending.startswith("."):
@@ -108,12 +87,3 @@ def _is_result(task: Task[Any, Any], words: Sequence[str], out: Path) -> bool:
 
 def _is_same(one: Path, other: Path) -> bool:
     return holds(lambda: one.samefile(other))
-
-
-def _is_record(path: Path) -> bool:
-    """Whether a file is the record of a run, or empty."""
-    try:
-        content = path.read_bytes() if path.is_file() else b"x"
-        return not content or "items" in json.loads(content)
-    except (OSError, ValueError, TypeError, RecursionError):
-        return False

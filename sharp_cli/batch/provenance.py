@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.registry import format_of, read_metadata, record_path
+from sharp_cli.formats.registry import format_of, keeps_record, read_metadata, record_path
 from sharp_cli.runtime.files import holds, sha256_of
 from sharp_cli.viewer.metadata import page_metadata
 
@@ -118,6 +118,7 @@ def is_done(path: Path, source: Path, settings: str) -> bool:
         SharpError: something else is there that must not be replaced (``exists``). Nothing, an empty file, older
             results and incomplete ones may be.
     """
+    _check_record(path)
     if _is_nothing(path):
         return False
     try:
@@ -129,6 +130,13 @@ def is_done(path: Path, source: Path, settings: str) -> bool:
     if recorded is None:
         raise SharpError(f"{path} exists and was not made by sharp", "exists")
     return recorded.is_of(source, settings)
+
+
+def _check_record(path: Path) -> None:
+    """Refuse to replace a file that stands where the record of a result goes."""
+    record = record_path(path)
+    if keeps_record(path) and not _is_nothing(record) and not _holds_mark(record):
+        raise SharpError(f"{record} exists and was not made by sharp", "exists")
 
 
 def check_place(path: Path) -> None:

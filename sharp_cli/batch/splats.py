@@ -13,6 +13,7 @@ from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
+    from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
 
@@ -27,6 +28,11 @@ def fit_settings(fit: Fit | None) -> dict[str, object]:
     return {key: str(value).replace(" ", "") for key, value in vars(fit).items() if value}
 
 
+def axes_settings(axes: Axes) -> dict[str, object]:
+    """Axes as results record them; nothing for OpenCV's, so that results from before there was a choice stay done."""
+    return {} if axes == "opencv" else {"axes": axes}
+
+
 def fitted(gaussians: Gaussians, wanted: Fit | None) -> Gaussians:
     """The Gaussians that are wanted; raises as :func:`sharp_cli.gaussians.fitting.fit`."""
     if wanted is None:
@@ -36,7 +42,9 @@ def fitted(gaussians: Gaussians, wanted: Fit | None) -> Gaussians:
     return fit(gaussians, wanted)
 
 
-def write_result(path: Path, gaussians: Gaussians, layout: PlyLayout, provenance: Mapping[str, str]) -> None:
+def write_result(
+    path: Path, gaussians: Gaussians, layout: PlyLayout, provenance: Mapping[str, str], axes: Axes
+) -> None:
     """Write a splat in the format of its suffix; ``layout`` is that of a .ply file.
 
     Raises:
@@ -47,9 +55,9 @@ def write_result(path: Path, gaussians: Gaussians, layout: PlyLayout, provenance
     if name.endswith(".ply") and not name.endswith(".compressed.ply"):
         from sharp_cli.formats.ply import write_ply
 
-        write_ply(path, gaussians, layout, provenance)
+        write_ply(path, gaussians, layout, provenance, axes=axes)
     else:
-        write_splat(path, gaussians, provenance)
+        write_splat(path, gaussians, provenance, axes=axes)
 
 
 def is_export(path: Path) -> bool:

@@ -35,11 +35,11 @@ def choose_targets(found: Sequence[Found], out: Path | None, task: Task[Any, Any
     room = max(len(path.name) for path in task.outputs(Path(f"x{ending}"))) - 1
     for each in found:
         folder = out / each.place.parent if out is not None else each.path.parent
-        rival = taken.get(_comparable(folder / _fitting(each.place.stem, ending, room)))
+        rival = taken.get(comparable(folder / _fitting(each.place.stem, ending, room)))
         namesake = rival is not None and rival.path.name == each.path.name
         for stem in _stems(each, namesake, numbers, folder):
             target = folder / _fitting(stem, ending, room)
-            keys = [_comparable(path) for path in task.outputs(target)]
+            keys = [comparable(path) for path in task.outputs(target)]
             if not any(key in taken for key in keys) and task.is_free(target, each.path):
                 break
         taken |= dict.fromkeys(keys, each)
@@ -56,7 +56,7 @@ def _stems(each: Found, namesake: bool, numbers: Counter[str], folder: Path) -> 
     """
     stem, name, of_folder = each.place.stem, each.place.name, f"{each.path.absolute().parent.name}-{each.place.stem}"
     yield from (stem, of_folder, name) if namesake else (stem, name, of_folder)
-    key = _comparable(folder / name)
+    key = comparable(folder / name)
     numbers[key] = max(numbers[key], 1)
     while True:
         numbers[key] += 1
@@ -76,7 +76,7 @@ def _fitting(stem: str, suffix: str, room: int) -> str:
     return start.decode("utf-8", "ignore") + mark + suffix
 
 
-def _comparable(path: Path) -> str:
+def comparable(path: Path) -> str:
     """The same text for paths that any file system takes for the same."""
     text = str(path if path.is_absolute() else Path.cwd() / path)
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()

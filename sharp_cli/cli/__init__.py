@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -21,13 +22,16 @@ from sharp_cli.cli import (
     export,
     formats,
     inspect,
+    merge,
     panorama,
     render,
     serve,
     train,
     view,
+    watch,
     weights,
 )
+from sharp_cli.cli.bundle import write_bundle
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.group import SharpGroup, variable
 from sharp_cli.cli.remedies import explain
@@ -48,6 +52,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert.convert)
 app.command("panorama")(panorama.panorama)
+app.command("merge")(merge.merge)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
@@ -57,6 +62,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
+app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 app.add_typer(batch.app, name="batch")
@@ -77,7 +83,11 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show the traceback of a failure. Works behind the command too.")
+        bool,
+        typer.Option(
+            DEBUG,
+            help="Show the traceback of a failure, and write a file for bug reports. Works behind the command too.",
+        ),
     ] = False,
 ) -> None:
     """Turn photos into metric 3D Gaussian splats, and splats into videos."""
@@ -125,8 +135,10 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _fail(message: str, error: Exception, debug: bool) -> NoReturn:
-    """Print what went wrong in one line and exit with code 1; with ``--debug`` raise the error instead."""
+    """Print what went wrong in one line and exit with code 1; with ``--debug`` all of it, and what a report needs."""
     if debug:
-        raise error
+        trace = "".join(traceback.format_exception(error))
+        typer.echo(trace, err=True)
+        typer.echo(plain(write_bundle([trace])), err=True)
     typer.echo(f"sharp: {plain(message)}", err=True)
     sys.exit(1)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from sharp_cli.batch.events import RunSummary
-from sharp_cli.batch.jobs import check_side_output, find_jobs, plan
+from sharp_cli.batch.event_lines import EventLines
+from sharp_cli.batch.events import Listener, RunSummary
+from sharp_cli.batch.jobs import find_jobs, plan
 from sharp_cli.batch.lists import parse_list
 from sharp_cli.batch.manifest import Manifest
 from sharp_cli.batch.pipeline import run
 from sharp_cli.batch.shards import Shard
+from sharp_cli.batch.side_outputs import check_side_output
+from sharp_cli.batch.store import is_remote
 from sharp_cli.batch.task import Job, Task
 from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.display.plain import echo
@@ -38,31 +42,81 @@ def read_words(inputs: list[str]) -> list[str]:
     """
     if "" in inputs:
         raise typer.BadParameter("an input has an empty name", param_hint="INPUT")
-    if STDIN not in inputs:
-        return inputs
+    return names_of(inputs, sys.stdin.buffer.read()) if STDIN in inputs else inputs
+
+
+def names_of(inputs: list[str], data: bytes) -> list[str]:
+    """The inputs with the names in ``data``, a list from standard input, in place of ``-``.
+
+    Raises:
+        typer.BadParameter: it is not a list.
+    """
     try:
-        listed = parse_list(sys.stdin.buffer.read())
+        listed = parse_list(data)
     except SharpError as error:
         raise typer.BadParameter(str(error), param_hint="INPUT") from error
     return [word for given in inputs for word in (listed if given == STDIN else [given])]
 
 
-def choose_jobs(task: Task[Any, Any], words: list[str], out: Path | None, shard: Shard | None = None) -> list[Job]:
+def choose_jobs(
+    task: Task[Any, Any],
+    words: list[str],
+    out: Path | None,
+    shard: Shard | None = None,
+    *,
+    record: Path | None = None,
+    reads: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> list[Job]:
     """What to work on, and what it becomes.
 
     Args:
         shard: keep its part. The targets are those of the whole batch, so that shards never choose the same one.
+        record: where the run's record goes; checked before anything is read or written.
+        reads: files beside the inputs that the run reads.
+        overwrite: whether the record may replace files of other kinds.
 
     Raises:
         typer.BadParameter: the words make no sense together.
+        SharpError: the record would replace something else (``exists``).
     """
     if out is not None and str(out) == STDOUT:
         raise typer.BadParameter("results cannot be written to stdout (name a file or a folder)", param_hint="--out")
     try:
+        if any(map(is_remote, (*words, out))):
+            from sharp_cli.batch.cloud import find_remote_jobs
+
+            jobs = find_remote_jobs(task, words, out)
+            return [job for job in jobs if shard is None or shard.holds(job.source)]
         jobs = find_jobs(task, words, out)
     except SharpError as error:
         raise typer.BadParameter(str(error)) from error
+    if record is not None and str(record) != STDOUT:
+        check_beside("--json", record, task, jobs, reads, overwrite=overwrite)
     return jobs if shard is None else [job for job in jobs if shard.holds(job.source)]
+
+
+def check_beside(
+    option: str, path: Path, task: Task[Any, Any], jobs: list[Job], reads: Iterable[Path], **rules: Any
+) -> None:
+    """Refuse a file beside the results that would replace an input, a result or something else.
+
+    Args:
+        option: that names the file.
+        reads: files beside the jobs' sources that the run reads.
+        rules: as for :func:`~sharp_cli.batch.side_outputs.check_side_output`.
+
+    Raises:
+        typer.BadParameter: an input, a result, or no place for a file.
+        SharpError: something else (``exists``).
+    """
+    outputs = (output for job in jobs for output in task.outputs(job.target))
+    try:
+        check_side_output(path, outputs=outputs, inputs=(*(job.source for job in jobs), *reads), **rules)
+    except SharpError as error:
+        if error.code == "usage":
+            raise typer.BadParameter(str(error), param_hint=option) from error
+        raise
 
 
 def show_plan(task: Task[Any, Any], jobs: list[Job]) -> None:
@@ -71,7 +125,7 @@ def show_plan(task: Task[Any, Any], jobs: list[Job]) -> None:
     Raises:
         typer.Exit: with code 1, a job would fail.
     """
-    failing = False
+    failing, task = False, _for_places(task, jobs)
     for verdict, job, error in plan(task, jobs):
         if error:
             failing = True
@@ -93,22 +147,40 @@ def run_batch(
     """Run a batch and keep its record.
 
     Raises:
-        SharpError: the record cannot be written, or would replace something else.
+        SharpError: the record cannot be written.
     """
-    for folder in {job.target.parent for job in jobs}:
+    task = _for_places(task, jobs)
+    for folder in {job.target.parent for job in jobs if not is_remote(job.target)}:
         remove_leftovers(folder)
     file = options.json_file
     if options.shard is not None:
         settings = {**settings, "shard": str(options.shard)}
     to_stdout = file is not None and str(file) == STDOUT
-    if file is not None and not to_stdout:
-        check_side_output(file, task, jobs, overwrite=bool(settings.get("overwrite")))
-    manifest = Manifest(None if to_stdout else file, command, settings, jobs)
-    try:
-        return run(jobs, task, [manifest, report], fail_fast=options.fail_fast)
-    finally:
-        if to_stdout:
-            sys.stdout.write(manifest.text())
+    record: Listener
+    if to_stdout:
+        record = EventLines(write_line, command, settings, len(jobs))
+    else:
+        record = Manifest(file, command, settings, jobs)
+    if options.ray is None:
+        return run(jobs, task, [record, report], fail_fast=options.fail_fast)
+    from sharp_cli.batch.ray_pool import run_on_ray
+
+    return run_on_ray(jobs, task, [record, report], options=options.ray, fail_fast=options.fail_fast)
+
+
+def _for_places(task: Task[Any, Any], jobs: list[Job]) -> Task[Any, Any]:
+    """The task, able to reach the jobs' objects if there are any."""
+    if not any(is_remote(path) for job in jobs for path in (job.source, job.target)):
+        return task
+    from sharp_cli.batch.cloud import CloudTask
+
+    return CloudTask(task)
+
+
+def write_line(line: str) -> None:
+    """Write a line to stdout at once."""
+    sys.stdout.write(line)
+    sys.stdout.flush()
 
 
 def finish(summary: RunSummary) -> None:

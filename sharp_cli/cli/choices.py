@@ -29,6 +29,7 @@ class RenderDevice(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+    webgpu = "webgpu"
 
 
 class VideoFormat(StrEnum):

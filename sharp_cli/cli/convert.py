@@ -5,26 +5,43 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batch_options import BatchOptions
-from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run_batch, show_plan
+from sharp_cli.cli.batches import STDOUT, choose_jobs, finish, is_debug, run_batch, show_plan
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
+from sharp_cli.cli.clips import convert_clip, is_video
 from sharp_cli.cli.display.report import Report
+from sharp_cli.cli.elsewhere import bring_here
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
+from sharp_cli.cli.values import (
+    check_axes,
+    choose_color,
+    choose_fit,
+    choose_focal,
+    choose_ray,
+    choose_shard,
+    choose_suffix,
+)
+from sharp_cli.cli.view import show
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.render.settings import FilmSettings
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.runtime.timing import Stopwatch
 from sharp_cli.weights.catalog import PREVIEW, Checkpoint
 
+if TYPE_CHECKING:
+    from sharp_cli.batch.convert import ConvertTask
+
 MADE_WITH_PREVIEW = (
     "Made with the preview model, for a first look. The released one is far larger (see `sharp weights list`)."
 )
+
+LOOK = FilmSettings(size=384, frames=24, fps=12.0)
+"""A small film at little cost."""
 
 
 def convert(
@@ -33,7 +50,10 @@ def convert(
     out: opt.SplatOut = None,
     format: opt.PhotoFormat = None,
     ply_layout: opt.Layout = PlyLayout.standard,
+    axes: opt.FileAxes = "opencv",
     render: opt.FilmToo = False,
+    preview_film: opt.PreviewFilm = False,
+    open_viewer: opt.OpenViewer = False,
     overwrite: opt.Overwrite = False,
     weights: opt.Weights = "sharp",
     device: opt.NetworkDevice = Device.auto,
@@ -47,14 +67,20 @@ def convert(
     focal_mm: opt.FocalMm = None,
     fov: opt.Fov = None,
     background: opt.PhotoBackground = "white",
+    every: opt.EveryFrame = 1,
     dry_run: opt.DryRun = False,
     json_file: opt.JsonFile = None,
     timings: opt.Timings = False,
     fail_fast: opt.FailFast = False,
     quiet: opt.Quiet = False,
     shard: opt.ShardOf = None,
+    ray: opt.RayAddress = None,
+    ray_cpus: opt.RayCpus = None,
+    ray_gpus: opt.RayGpus = None,
 ) -> None:
     """Convert photos to 3D Gaussian splats.
+
+    A video becomes a folder of numbered splats, one per frame, with a steady scale; see --every.
 
     Results that exist are skipped. If a photo fails, the others continue. The same command resumes a run that was
     stopped. Exit code 0, 1 if a photo failed, 2 for wrong use, 130 after Ctrl-C.
@@ -62,27 +88,84 @@ def convert(
     from sharp_cli.batch.convert import ConvertTask, Network, Recipe
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
+    batch = replace(batch, ray=choose_ray(ray, ray_cpus, ray_gpus))
     recipe = Recipe(choose_focal(focal_px, focal_mm, fov), choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
-    recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
+    check_axes(axes, recipe.suffix, ply_layout.value)
+    recipe = replace(recipe, axes=axes, fit=choose_fit(max_gaussians, min_opacity, crop, max_depth))
+    check_words(out, json_file, render, preview_film, open_viewer)
     network = Network(weights, device.value, precision.value, low_vram)
-    task = ConvertTask(recipe, network, film=FilmSettings() if render else None, overwrite=overwrite)
-    jobs = choose_jobs(task, read_words(inputs), out, batch.shard)
-    if not dry_run:
-        network.fetch(fetch)  # before the display of the batch: a download has its own
-        prepare(len(jobs))
-    with Stopwatch(task.setup_seconds).stage("import"):
-        import_torch()
-    if dry_run:
-        show_plan(task, jobs)
-        return
+    film = FilmSettings() if render else LOOK if preview_film else None
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
-    settings |= {"weights": weights, "precision": network.precision, **recipe.settings()}
-    with Report(len(jobs), task, batch) as report:
-        summary = run_batch("convert", task, jobs, report, settings, batch)
-        if "load" in task.setup_seconds and network.predictor.facts.get("name") == PREVIEW.name:
-            report.line(MADE_WITH_PREVIEW)
-    finish(summary)
+    if is_video(inputs):
+        rules: Any = {"overwrite": overwrite, "dry_run": dry_run, "settings": settings, "fetch": fetch}
+        convert_clip(Path(inputs[0]), every, out, recipe, network, batch, **rules)
+        return
+    task = ConvertTask(recipe, network, film=film, overwrite=overwrite)
+    results = work_through(task, inputs, out, settings, batch, dry_run=dry_run, single=open_viewer)
+    if open_viewer and not dry_run:
+        show(results[0])
+
+
+def work_through(
+    task: ConvertTask,
+    inputs: list[str],
+    out: Path | None,
+    settings: dict[str, Any],
+    batch: BatchOptions,
+    *,
+    dry_run: bool,
+    single: bool,
+) -> list[Path]:
+    """Convert the inputs, wherever they are, or print what would be done; return the splats' paths.
+
+    Args:
+        single: allow only one photo.
+
+    Raises:
+        typer.BadParameter: inputs that make no sense together.
+        typer.Exit: with code 1, a photo failed.
+    """
+    network = task.network
+    with bring_here(inputs, out, task.ending, dry_run=dry_run) as here:
+        rules: Any = {"record": batch.json_file, "reads": [Path(network.weights)], "overwrite": task.overwrite}
+        jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) if here.words else []
+        jobs += here.lost
+        if single and len(jobs) != 1 and not dry_run:
+            raise typer.BadParameter(f"there are {len(jobs)} photos (name one)", param_hint="--open")
+        if not dry_run:
+            network.fetch(fetch)  # before the display of the batch: a download has its own
+            prepare(len(jobs))
+        with Stopwatch(task.setup_seconds).stage("import"):
+            import_torch()
+        if dry_run:
+            show_plan(task, jobs)
+            return []
+        settings |= {"weights": network.weights, "precision": network.precision, **task.recipe.settings()}
+        with Report(len(jobs), task, batch) as report:
+            summary = run_batch("convert", task, jobs, report, settings, batch)
+            if "load" in task.setup_seconds and network.predictor.facts.get("name") == PREVIEW.name:
+                report.line(MADE_WITH_PREVIEW)
+        finish(summary)
+        here.deliver(jobs)
+    return [job.target for job in jobs]
+
+
+def check_words(out: Path | None, json_file: Path | None, render: bool, preview_film: bool, open_viewer: bool) -> None:
+    """Refuse options that make no sense together.
+
+    Raises:
+        typer.BadParameter: which they are.
+    """
+    if render and preview_film:
+        raise typer.BadParameter("--render makes the full film (use one of the two)", param_hint="--preview-film")
+    if out is None or str(out) != STDOUT:
+        return
+    if json_file is not None and str(json_file) == STDOUT:
+        raise typer.BadParameter("the splat and the events cannot both go to stdout", param_hint="--json")
+    if render or preview_film or open_viewer:
+        reason = "a splat on stdout has no film and no viewer (name a file)"
+        raise typer.BadParameter(reason, param_hint="--out")
 
 
 def prepare(jobs: int) -> None:

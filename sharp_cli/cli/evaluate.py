@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sharp_cli.cli.choices import Device, Precision
+from sharp_cli.cli.evaluate_outputs import STDOUT, check_record, prepare_sheets, sheet_path, write_text
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, NetworkDevice, NetworkPrecision, Quiet, Weights, option
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
-from sharp_cli.runtime.files import atomic_write
 from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sharp_cli.predictor import Predictor
 
 PROTOCOL = "Protocol"
-STDOUT = "-"
 
 
 class DataSet(StrEnum):
@@ -92,6 +91,7 @@ def evaluate(
     Ctrl-C.
     """
     check_words(data, path, only_views=bool(mask or privileged_depth or sheets))
+    check_record(json_file, weights)
     import_torch()
     samples = [] if path is None or data is DataSet.depth else find_samples(data, path)[:limit]
     file = resolve(weights, download=download_shown)
@@ -103,7 +103,7 @@ def evaluate(
     if path is None:
         samples = synthetic_samples(predictor.network.config.resolution, limit or SCENES)
     if sheets is not None:
-        make_folder(sheets)
+        prepare_sheets(sheets, samples)
     settings: dict[str, Any] = {"data": data.value, "path": path and str(path), "weights": weights}
     settings |= {"device": str(predictor.device), "precision": precision.value}
     if data is DataSet.depth and path is not None:
@@ -211,7 +211,7 @@ def run(
                 outcomes.append(outcome)
                 watch(outcome)
                 if sheets is not None and pictures is not None:
-                    write_sheet(sheets / f"{len(outcomes):04}-{outcome.name.replace('/', '-')}.png", pictures)
+                    write_sheet(sheet_path(sheets, len(outcomes), outcome.name), pictures)
 
             evaluate(
                 predictor.predict,
@@ -256,28 +256,3 @@ def in_short(outcome: SampleResult) -> str:
     """The PSNR of each picture, and how long it took."""
     parts = [f"{what} {values['psnr']:.2f}" for what, values in outcome.scores.items() if "psnr" in values]
     return f"PSNR {', '.join(parts)} dB; {sum(outcome.seconds.values()):.1f} s"
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder for results, before the work begins.
-
-    Raises:
-        SharpError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SharpError(f"cannot make {folder}: {error.strerror or error}") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that is complete or not there.
-
-    Raises:
-        SharpError: it cannot be written.
-    """
-    try:
-        with atomic_write(path) as temporary:
-            temporary.write_text(text, encoding="ascii")
-    except OSError as error:
-        raise SharpError(f"cannot write {path}: {error.strerror or error}") from error

@@ -14,7 +14,7 @@ from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run
 from sharp_cli.cli.choices import PlyLayout
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_fit, choose_shard, choose_suffix
+from sharp_cli.cli.values import check_axes, choose_fit, choose_shard, choose_suffix
 
 
 def export(
@@ -23,6 +23,7 @@ def export(
     out: opt.ExportOut = None,
     format: opt.ExportTo = None,
     ply_layout: opt.Layout = PlyLayout.standard,
+    axes: opt.FileAxes = "opencv",
     overwrite: opt.Overwrite = False,
     max_gaussians: opt.MaxGaussians = None,
     min_opacity: opt.MinOpacity = 0.0,
@@ -43,18 +44,19 @@ def export(
     if out is None and format is None and len(scenes) == 2:
         scenes, out = scenes[:1], Path(scenes[1])
     suffix = choose_suffix(out, format and format.value, ".html")
+    check_axes(axes, suffix, ply_layout.value)
     fit = choose_fit(max_gaussians, min_opacity, crop, max_depth)
     words = read_words(scenes)
     import_torch()
     from sharp_cli.batch.export import ExportTask
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
-    task = ExportTask(suffix, fit, ply_layout.value, overwrite=overwrite)
-    jobs = choose_jobs(task, words, out, batch.shard)
+    task = ExportTask(suffix, fit, ply_layout.value, axes, overwrite=overwrite)
+    jobs = choose_jobs(task, words, out, batch.shard, record=json_file, overwrite=overwrite)
     if dry_run:
         show_plan(task, jobs)
         return
-    settings: dict[str, Any] = {"format": suffix, "layout": ply_layout.value, "overwrite": overwrite}
+    settings: dict[str, Any] = {"format": suffix, "layout": ply_layout.value, "axes": axes, "overwrite": overwrite}
     settings |= vars(fit) if fit else {}
     with Report(len(jobs), task, batch) as report:
         summary = run_batch("export", task, jobs, report, settings, batch)

@@ -99,6 +99,8 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "Gaussians", f"{summary.gaussians:,}, of which {summary.invisible:,} are too transparent to be rendered"
     yield "harmonics", f"degree {summary.sh_degree}" if summary.sh_degree else "none"
     yield "colors", {"srgb": "sRGB", "linear": "linear RGB"}[summary.color_space]
+    if summary.axes != "opencv":
+        yield "axes", "OpenGL's in the file (y up, z backward); the figures here are in OpenCV's"
     if camera := summary.camera:
         across, down = (field_of_view(side, camera.focal_px) for side in (camera.width, camera.height))
         size = f"{camera.width} × {camera.height} px"

@@ -18,7 +18,7 @@ from sharp_cli.cli.choices import (
     Stereo,
     VideoFormat,
 )
-from sharp_cli.gaussians.axes import Up
+from sharp_cli.gaussians.axes import Axes, Up
 
 OUTPUT, BATCH, NETWORK, PHOTO, CAMERA, PICTURE = "Output", "Batch", "Network", "Photo", "Camera", "Picture"
 FIT = "Fitting"
@@ -69,7 +69,7 @@ JsonFile = Annotated[
     Path | None,
     option(
         BATCH,
-        "Keep a record of the run: inputs, outputs, timings, errors. - prints it at the end.",
+        "Keep a record of the run: inputs, outputs, timings, errors. - prints events as lines of JSON during the run.",
         "--json",
         metavar="FILE",
     ),
@@ -86,6 +86,23 @@ ShardOf = Annotated[
         metavar="I/N|auto",
     ),
 ]
+RayAddress = Annotated[
+    str | None,
+    option(
+        BATCH,
+        "Work on a Ray cluster that sees the same files: local (this machine), auto (the cluster running here), or its "
+        "address.",
+        "--ray",
+        metavar="local|auto|ADDRESS",
+    ),
+]
+RayCpus = Annotated[
+    float | None, option(BATCH, "Cores of each Ray worker. Default: up to 4, or 1 beside a GPU.", "--ray-cpus", min=0.1)
+]
+RayGpus = Annotated[
+    float | None,
+    option(BATCH, "GPUs of each Ray worker; 0.5 puts two on one. Default: 1 if there are any.", "--ray-gpus", min=0),
+]
 Quiet = Annotated[bool, option(BATCH, "Print failures only.", "--quiet", "-q")]
 
 # Of convert
@@ -93,7 +110,9 @@ Quiet = Annotated[bool, option(BATCH, "Print failures only.", "--quiet", "-q")]
 Photos = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...", help="Photos, folders (searched recursively), patterns, or - for a list on stdin."
+        metavar="INPUT...",
+        help="Photos, folders (searched recursively), patterns, https:// addresses, or - for a photo or a list on "
+        "stdin.",
     ),
 ]
 SplatOut = Annotated[
@@ -101,7 +120,7 @@ SplatOut = Annotated[
     option(
         OUTPUT,
         "A file for one photo (.ply, .sog, .spz, …; see `sharp formats`), else a folder that mirrors the inputs'. "
-        "Default: beside each photo.",
+        "- is stdout. Default: beside each photo.",
         *("--out", "-o"),
     ),
 ]
@@ -111,6 +130,15 @@ Layout = Annotated[
         OUTPUT,
         "standard opens everywhere; full adds normals and harmonics for old viewers, sharp the published tool's "
         "extra elements.",
+    ),
+]
+FileAxes = Annotated[
+    Axes,
+    option(
+        OUTPUT,
+        "Axes of the files: opencv is y down, z forward; opengl is y up, z backward, and the file says so. .glb and "
+        ".usdz are always y up.",
+        "--axes",
     ),
 ]
 PhotoFormat = Annotated[
@@ -127,12 +155,17 @@ Crop = Annotated[
 ]
 MaxDepth = Annotated[float | None, option(FIT, "Drop what lies farther along the view [m].", min=1e-6)]
 FilmToo = Annotated[bool, option(OUTPUT, "Also render each splat: the default orbit of `sharp render`.", "--render")]
+PreviewFilm = Annotated[
+    bool, option(OUTPUT, "Also render a small film of 2 seconds at little cost, for a first look.", "--preview-film")
+]
+OpenViewer = Annotated[bool, option(OUTPUT, "Show the splat in the viewer when it is done, for one photo.", "--open")]
 LowVram = Annotated[bool, option(NETWORK, "Run part by part, for devices with little memory.", "--low-vram")]
 FocalPx = Annotated[
     float | None, option(PHOTO, "Focal length in pixels. Default: from EXIF, else 30 mm equivalent.", min=0.001)
 ]
 FocalMm = Annotated[float | None, option(PHOTO, "Focal length in mm, 35 mm equivalent.", min=0.001)]
 Fov = Annotated[float | None, option(PHOTO, "Horizontal field of view in degrees.", min=0.001, max=179.9)]
+EveryFrame = Annotated[int, option(PHOTO, "Of a video, take every N-th frame.", "--every", metavar="N", min=1)]
 PhotoBackground = Annotated[str, option(PHOTO, "Color behind transparent photos: a name or #rrggbb.", "--background")]
 
 # Of export
@@ -215,5 +248,10 @@ StereoLayout = Annotated[Stereo | None, option(PICTURE, "sbs: two eyes side by s
 Ipd = Annotated[float, option(PICTURE, "Distance between the eyes in meters.", min=0, max=1000)]
 FilmDevice = Annotated[
     RenderDevice,
-    option(PICTURE, "Where to render; auto is CUDA with gsplat, else the CPU.", "--device", case_sensitive=False),
+    option(
+        PICTURE,
+        "Where to render; auto is CUDA with gsplat, another GPU by WebGPU, else the CPU.",
+        "--device",
+        case_sensitive=False,
+    ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.convert import fetch
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_color, choose_fit, choose_suffix
+from sharp_cli.cli.values import check_axes, choose_color, choose_fit, choose_suffix
 from sharp_cli.runtime.timing import Stopwatch
 
 Panoramas = Annotated[
@@ -43,6 +44,7 @@ def panorama(
     out: opt.SplatOut = None,
     format: opt.PhotoFormat = None,
     ply_layout: opt.Layout = PlyLayout.standard,
+    axes: opt.FileAxes = "opencv",
     render: FilmAround = False,
     overwrite: opt.Overwrite = False,
     weights: opt.Weights = "sharp",
@@ -72,7 +74,8 @@ def panorama(
     batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
     recipe = Recipe(None, choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
-    recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, None))
+    check_axes(axes, recipe.suffix, ply_layout.value)
+    recipe = replace(recipe, axes=axes, fit=choose_fit(max_gaussians, min_opacity, crop, None))
     network = Network(weights, device.value, precision.value, low_vram)
     film = None
     if render:
@@ -81,7 +84,8 @@ def panorama(
 
         film = FilmSettings(trajectory="around", frames=360)
     task = PanoramaTask(recipe, network, faces=faces, fov=fov, film=film, overwrite=overwrite)
-    jobs = choose_jobs(task, read_words(inputs), out)
+    rules: Any = {"record": json_file, "reads": [Path(weights)], "overwrite": overwrite}
+    jobs = choose_jobs(task, read_words(inputs), out, **rules)
     if not dry_run:
         network.fetch(fetch)
     with Stopwatch(task.setup_seconds).stage("import"):

@@ -9,12 +9,11 @@ import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batch_options import BatchOptions
-from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run_batch, show_plan
+from sharp_cli.cli.batches import check_beside, choose_jobs, finish, is_debug, read_words, run_batch, show_plan
 from sharp_cli.cli.choices import RenderDevice, Stereo
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.values import choose_color, choose_format, choose_shard, choose_size
-from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def render(
 ) -> None:
     """Render splats to videos or frames: orbits, other camera paths, depth, stereo.
 
+    The frames of a video, in a folder that `sharp convert` made, become one film of the moving scene.
+
     Results that exist are skipped. If a splat fails, the others continue. Exit code 0, 1 if a splat failed, 2 for wrong
     use, 130 after Ctrl-C.
     """
@@ -68,14 +69,21 @@ def render(
     path["frames"] = 1 if trajectory == "still" and kind == "png" else max(1, round(seconds * fps))
 
     import_torch()
+    from sharp_cli.batch.clip_film import ClipFilmTask, clip_job, is_clip
     from sharp_cli.batch.render import RenderTask
 
     film = choose_film(path, picture, cameras)
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
-    task = RenderTask(film, save_cameras=save_cameras, overwrite=overwrite)
-    jobs = choose_jobs(task, words, out, batch.shard)
+    reads = [] if cameras is None else [cameras]
+    if len(words) == 1 and is_clip(Path(words[0])):
+        task: RenderTask = ClipFilmTask(film, overwrite=overwrite)
+        jobs = [clip_job(Path(words[0]), out, task.ending)]
+    else:
+        task = RenderTask(film, save_cameras=save_cameras, overwrite=overwrite)
+        jobs = choose_jobs(task, words, out, batch.shard, record=json_file, reads=reads, overwrite=overwrite)
     if save_cameras is not None:
-        check_cameras_file(save_cameras, task, jobs)
+        reads += [] if json_file is None else [json_file]  # not read, but as little to be replaced
+        check_cameras_file(save_cameras, task, jobs, reads)
     if dry_run:
         show_plan(task, jobs)
         return
@@ -112,19 +120,17 @@ def prepare(task: RenderTask, report: Report, device: RenderDevice) -> None:
     task.backend = choose_backend(device.value, warn=lambda reason: report.line(reason, style="yellow"))
 
 
-def check_cameras_file(path: Path, task: RenderTask, jobs: list[Job]) -> None:
+def check_cameras_file(path: Path, task: RenderTask, jobs: list[Job], reads: list[Path]) -> None:
     """Refuse to write cameras for several splats, over another file, or among the frames.
 
     Raises:
         typer.BadParameter: which of these it is.
     """
-    from sharp_cli.batch.jobs import check_side_output
-
+    option = "--save-cameras"
+    if str(path) == "-":
+        raise typer.BadParameter("cameras cannot be written to stdout (name a file)", param_hint=option)
     if len(jobs) > 1:
-        raise typer.BadParameter("several splats have cameras of their own (name one)", param_hint="--save-cameras")
-    if holds(path.exists) and not task.overwrite:
-        raise typer.BadParameter(f"{path} exists (--overwrite replaces it)", param_hint="--save-cameras")
-    try:
-        check_side_output(path, task, jobs, overwrite=task.overwrite)
-    except SharpError as error:
-        raise typer.BadParameter(str(error), param_hint="--save-cameras") from error
+        raise typer.BadParameter("several splats have cameras of their own (name one)", param_hint=option)
+    if holds(path.is_file) and not task.overwrite:
+        raise typer.BadParameter(f"{path} exists (--overwrite replaces it)", param_hint=option)
+    check_beside(option, path, task, jobs, reads, overwrite=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def with_command(words: Sequence[str], commands: Collection[str | None]) -> list[str]:
-    """The words with the command that they leave out: a photo, or a folder of photos, in its place means ``convert``.
+    """The words with the command that they leave out: ``convert`` for a photo, its address, or a folder of photos.
 
     A splat means ``view``. Anything else stays as it is, so a misspelled command is still reported as one.
     """
@@ -18,6 +18,8 @@ def with_command(words: Sequence[str], commands: Collection[str | None]) -> list
     from sharp_cli.runtime.files import holds
 
     path = Path(words[0])
+    if words[0].lower().startswith(("https://", "http://")):
+        return ["convert", *words]
     if path.suffix.lower() in PHOTO_SUFFIXES or holds(path.is_dir):
         return ["convert", *words]
     known = format_of(path)

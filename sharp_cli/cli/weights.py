@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from sharp_cli.cli.display.live import PLAIN_SECONDS
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import Progress, sha256_of
@@ -159,12 +161,22 @@ def known_as(sha256: str) -> str:
 
 @contextmanager
 def progress_bar(doing: str) -> Iterator[Progress]:
-    """A progress bar on stderr, from the first byte to the last."""
+    """A progress bar on stderr, from the first byte to the last; without a terminal a line every few seconds."""
     from rich import progress as bars
     from rich.console import Console
+    from rich.filesize import decimal
 
     columns = [bars.TextColumn(doing), bars.BarColumn(), bars.DownloadColumn()]
     columns += [bars.TransferSpeedColumn(), bars.TimeRemainingColumn()]
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console, said = Console(stderr=True), time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal said
+        bar.update(task, completed=done, total=total, visible=True)
+        if not console.is_terminal and time.monotonic() - said >= PLAIN_SECONDS:
+            said = time.monotonic()
+            typer.echo(f"{doing}: {decimal(done)} of {decimal(total)}", err=True)
+
+    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(doing, total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+        yield show

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from sharp_cli.errors import SharpError
 from sharp_cli.evaluation.score import SampleImages
@@ -23,6 +24,8 @@ CAPTION = 22
 ERROR_GAIN = 4
 """Errors are shown this many times larger; white is a quarter of the range or more."""
 COLUMNS = 4
+MARK = "sharp-cli evaluate"
+"""In the files, so that they are known again."""
 
 
 def write_sheet(path: Path, pictures: SampleImages) -> None:
@@ -33,9 +36,24 @@ def write_sheet(path: Path, pictures: SampleImages) -> None:
     """
     try:
         with atomic_write(path) as temporary:
-            draw_sheet(pictures).save(temporary, "PNG")
+            draw_sheet(pictures).save(temporary, "PNG", pnginfo=_mark())
     except OSError as error:
         raise SharpError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def is_sheet(path: Path) -> bool:
+    """Whether a file was written by :func:`write_sheet`."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return image.info.get("Software") == MARK
+    except (OSError, ValueError, SyntaxError):
+        return False
+
+
+def _mark() -> PngInfo:
+    info = PngInfo()
+    info.add_text("Software", MARK)
+    return info
 
 
 def draw_sheet(pictures: SampleImages) -> Image.Image:

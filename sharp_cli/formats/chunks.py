@@ -51,7 +51,7 @@ def in_chunks(means: npt.NDArray[np.float32], *, photo: bool) -> Padded:
 
 def _along_curve(means: Array, photo: bool) -> Order:
     """An order on which neighbors in space follow one another; of a photo, neighbors in the picture and in depth."""
-    if photo and (means[:, 2] > 0).all():
+    if photo and ((means[:, 2] > 0).all() or (means[:, 2] < 0).all()):  # of either axes
         means = np.concatenate([means[:, :2] / means[:, 2:], means[:, 2:]], axis=1)
     return morton_order(means)
 

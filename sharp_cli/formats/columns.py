@@ -82,27 +82,6 @@ def from_columns(columns: SplatColumns) -> Gaussians:
     )
 
 
-def half_turned(columns: SplatColumns) -> SplatColumns:
-    """Columns turned half around x: from y down, z forward (OpenCV) to y up, z backward (OpenGL, glTF), and back.
-
-    Positions and the vector parts of quaternions change sign along y and z.
-    """
-    turn = np.array([1, -1, -1], np.float32)
-    quats = np.concatenate([columns.quats[:, :1], columns.quats[:, 1:] * turn], axis=1)
-    sh = None if columns.sh is None else columns.sh * _half_turn_signs()[: columns.sh.shape[1], None]
-    return columns._replace(means=columns.means * turn, quats=quats, sh=sh)
-
-
-def _half_turn_signs() -> npt.NDArray[np.float32]:
-    """(15,) signs by which harmonics of degrees 1 to 3 change when y and z are negated.
-
-    A harmonic of degree l and order m, in the order m = −l … l, is even or odd in y by the sign of m (odd for m < 0),
-    and even or odd in z by l + m.
-    """
-    signs = [(-1 if m < 0 else 1) * (-1) ** (degree + m) for degree in range(1, 4) for m in range(-degree, degree + 1)]
-    return np.array(signs, np.float32)
-
-
 def morton_order(means: Floats) -> npt.NDArray[np.int64]:
     """An order along a space-filling (Morton) curve, so that neighbors in space follow one another.
 

@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SplatColumns, half_turned, to_columns
+from sharp_cli.formats.columns import SplatColumns, to_columns
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata
 from sharp_cli.formats.reading import reading
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.gaussians.half_turn import half_turned
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.version import __version__
 
@@ -36,7 +37,7 @@ def write_glb(path: str | PathLike[str], gaussians: Gaussians, provenance: Mappi
     Raises:
         OSError: the file cannot be written.
     """
-    columns = half_turned(to_columns(gaussians))
+    columns = to_columns(half_turned(gaussians))
     attributes = _attributes(columns, gaussians.colors.cpu().float().numpy())
     views: list[dict[str, Any]] = []
     accessors: list[dict[str, Any]] = []

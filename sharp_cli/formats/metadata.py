@@ -16,8 +16,9 @@ from typing import Any, get_args
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, PROVENANCE
 from sharp_cli.formats.registry import record_path
-from sharp_cli.gaussians.axes import Up
+from sharp_cli.gaussians.axes import Axes, Up
 from sharp_cli.gaussians.gaussians import Blending, Camera, Gaussians
+from sharp_cli.gaussians.half_turn import half_turned
 from sharp_cli.runtime.files import atomic_write
 
 MAX_SIDE = 10**6
@@ -49,7 +50,28 @@ def with_metadata(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussian
     """Gaussians with what :func:`to_metadata` stored; what is damaged is left out."""
     facts = {key: value for key, value in metadata.items() if key not in CAMERA_FACTS + PROVENANCE}
     blending = parse_blending(metadata, ours=bool(metadata))
-    return replace(gaussians, camera=parse_camera(metadata), facts=facts, blending=blending, up=parse_up(metadata))
+    camera, up = parse_camera(metadata), parse_up(metadata)
+    return from_axes(replace(gaussians, camera=camera, facts=facts, blending=blending, up=up), metadata)
+
+
+def to_axes(
+    gaussians: Gaussians, provenance: Mapping[str, str] | None, axes: Axes
+) -> tuple[Gaussians, Mapping[str, str] | None]:
+    """Gaussians and provenance as writers need them for a file with these axes.
+
+    Raises:
+        SharpError: unknown axes.
+    """
+    if axes not in get_args(Axes):
+        raise SharpError(f"unknown axes '{axes}' (choose {', '.join(get_args(Axes))})")
+    if axes == "opencv":
+        return gaussians, provenance
+    return half_turned(gaussians), {**(provenance or {}), "axes": axes}
+
+
+def from_axes(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussians:
+    """Gaussians of a file in OpenCV's axes, whichever its metadata names."""
+    return half_turned(gaussians) if metadata.get("axes") == "opengl" else gaussians
 
 
 def parse_metadata(value: Any) -> dict[str, str]:

@@ -32,8 +32,8 @@ NORMALS = ("nx", "ny", "nz")
 FULL_COEFFICIENTS = 15
 """Per color channel: degrees 1 to 3."""
 
-CAMERA_FACTS = ("image_size", "focal_px", "color_space", "blending", "up")
-"""Comments that become the camera, the color space, the blending and the up axis, not facts."""
+CAMERA_FACTS = ("image_size", "focal_px", "color_space", "blending", "up", "axes")
+"""Comments that become the camera, the color space, the blending and the up axis, or name the axes; not facts."""
 
 PROVENANCE = ("source", "source_folder", "source_sha256", "source_stat", "settings", "gaussians")
 """Comments on how this one file was made. They are not facts of the Gaussians: what is read, changed and written again

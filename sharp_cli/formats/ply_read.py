@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
-from sharp_cli.formats.metadata import is_sound, parse_blending, parse_camera, parse_up
+from sharp_cli.formats.metadata import from_axes, is_sound, parse_blending, parse_camera, parse_up
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, PROVENANCE, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
@@ -84,7 +84,7 @@ def read_content(file: BinaryIO, header: Header) -> PlyContent:
     ours = bool(header.facts) or any(header.find(name) for name in ("color_space", "intrinsic"))
     blending = parse_blending(header.facts, ours)
     camera, up = read_camera(file, header), _up(header)
-    gaussians = replace(gaussians, camera=camera, facts=facts, blending=blending, up=up)
+    gaussians = from_axes(replace(gaussians, camera=camera, facts=facts, blending=blending, up=up), header.facts)
     kept, dropped = _drop_bad_rows(gaussians)
     if len(gaussians) and not len(kept):
         parts = ", ".join(dropped)

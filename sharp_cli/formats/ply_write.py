@@ -13,10 +13,11 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SMALLEST_SCALE
-from sharp_cli.formats.metadata import blending_fact
+from sharp_cli.formats.metadata import blending_fact, to_axes
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, FULL_COEFFICIENTS, PlyLayout, vertex_names
 from sharp_cli.formats.registry import format_of
+from sharp_cli.gaussians.axes import Axes
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.covariance import suits_kernels
 from sharp_cli.gaussians.finite import all_finite
@@ -36,6 +37,8 @@ def write_ply(
     gaussians: Gaussians,
     layout: PlyLayout = "standard",
     provenance: Mapping[str, str] | None = None,
+    *,
+    axes: Axes = "opencv",
 ) -> None:
     """Write Gaussians as a binary little-endian 3DGS file; colors are stored as sRGB.
 
@@ -45,10 +48,11 @@ def write_ply(
     Args:
         layout: see :data:`PlyLayout`; ``sharp`` needs ``gaussians.camera`` and drops ``gaussians.sh``.
         provenance: how this file is made, kept as comments. Reading the file does not make them facts of the Gaussians.
+        axes: of the file; a comment names them, so that reading the file gives OpenCV's again.
 
     Raises:
-        SharpError: an unknown layout, the suffix of another format, ``sharp`` without a camera, facts of many
-            megabytes, or values that are not finite.
+        SharpError: an unknown layout, the suffix of another format, ``sharp`` without a camera or with other axes,
+            facts of many megabytes, or values that are not finite.
         OSError: the file cannot be written; ``errno`` gives the reason, for instance a full disk.
     """
     if layout not in get_args(PlyLayout):
@@ -56,6 +60,9 @@ def write_ply(
     path = user_path(path)
     if (meant := format_of(path)) is not None and meant.suffix != ".ply":
         raise SharpError(f"cannot write a .ply file as {path}: the name is that of a {meant.suffix} (use write_splat)")
+    if layout == "sharp" and axes != "opencv":
+        raise SharpError(f"the .ply layout 'sharp' has OpenCV axes, not {axes} (choose another layout)")
+    gaussians, provenance = to_axes(gaussians, provenance, axes)
     names = vertex_names(layout, rest := _rest_coefficients(gaussians, layout))
     elements = _published_elements(gaussians) if layout == "sharp" else []
     comments = fact_comments(gaussians, with_camera=layout != "sharp", provenance=provenance)

@@ -15,6 +15,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import user_path
 
 if TYPE_CHECKING:
+    from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.gaussians import Gaussians
 
 
@@ -32,6 +33,8 @@ class SplatFormat(NamedTuple):
     metadata: str | None = None
     """``module.function``: (path) → words to text, of a complete file, without reading its Gaussians. None: a record
     beside the file."""
+    fixed_axes: bool = False
+    """The format itself says y up, z backward; else axes are as the caller chooses."""
 
 
 FORMATS = (
@@ -65,9 +68,16 @@ FORMATS = (
     ),
     SplatFormat(".ksplat", "sharp cannot write it", "ksplat.read_ksplat", None),
     SplatFormat(
-        ".glb", "harmonics beyond degree 3; sharp cannot read it back", None, "glb.write_glb", "glb.read_glb_metadata"
+        ".glb",
+        "harmonics beyond degree 3; sharp cannot read it back",
+        None,
+        "glb.write_glb",
+        "glb.read_glb_metadata",
+        fixed_axes=True,
     ),
-    SplatFormat(".usdz", "harmonics, camera and provenance; sharp cannot read it back", None, "usdz.write_usdz"),
+    SplatFormat(
+        ".usdz", "harmonics, camera and provenance; sharp cannot read it back", None, "usdz.write_usdz", fixed_axes=True
+    ),
 )
 """Longer suffixes come before the shorter ones they end in."""
 
@@ -89,20 +99,30 @@ def read_splat(path: str | PathLike[str], warn: Callable[[str], None] = lambda t
     return gaussians
 
 
-def write_splat(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
+def write_splat(
+    path: str | PathLike[str],
+    gaussians: Gaussians,
+    provenance: Mapping[str, str] | None = None,
+    *,
+    axes: Axes = "opencv",
+) -> None:
     """Write a splat file; the suffix names the format. The file appears only when it is complete.
 
     Args:
         provenance: how this file is made, kept in it, or in a record beside it if the format has no room.
+        axes: of the file. Its metadata names them, so that reading the file gives OpenCV's again. ``.glb`` and
+            ``.usdz`` are y up, whatever is chosen.
 
     Raises:
-        SharpError: an unknown suffix, or whatever the format's writer refuses.
+        SharpError: an unknown suffix or axes, or whatever the format's writer refuses.
         OSError: the file cannot be written.
     """
     path = user_path(path)
     found = format_of(path)
     if found is None or found.writer is None:
         raise SharpError(f"cannot write {fspath(path)}: {_unknown(path)} (sharp writes {known_suffixes('writer')})")
+    if not found.fixed_axes:
+        gaussians, provenance = _load("metadata.to_axes")(gaussians, provenance, axes)
     _load(found.writer)(path, gaussians, provenance)
 
 
@@ -117,6 +137,12 @@ def read_metadata(path: str | PathLike[str]) -> Mapping[str, str]:
         raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
     metadata: Mapping[str, str] = _load(found.metadata or "metadata.read_record")(Path(path))
     return metadata
+
+
+def keeps_record(path: str | PathLike[str]) -> bool:
+    """Whether the format of this name has no room for metadata, so that they are written beside the file."""
+    found = format_of(path)
+    return found is not None and found.writer is not None and found.metadata is None
 
 
 def record_path(path: Path) -> Path:

@@ -25,6 +25,7 @@ from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_t
 from sharp_cli.formats.reading import drop_bad_rows, reading
 from sharp_cli.formats.spz_container import (
     GZIP,
+    HAS_RECORDS,
     HEADER,
     HEADER_4_BYTES,
     MAGIC,
@@ -33,7 +34,11 @@ from sharp_cli.formats.spz_container import (
     Arrays,
     array_bytes,
     check_header,
+    check_streams,
+    end_of_table,
+    find_record,
     load_zstd,
+    pack_record,
     unpack_streams,
     unzip,
 )
@@ -60,7 +65,7 @@ def write_spz(
     """Write an ``.spz`` file.
 
     Args:
-        provenance: how this file is made; kept in version 3.
+        provenance: how this file is made.
         version: 3, which every reader knows, or 4, a twentieth smaller.
 
     Raises:
@@ -80,8 +85,9 @@ def write_spz(
         zstd = load_zstd()
         streams = [array for array in arrays if array]
         packed = [zstd.compress(stream) for stream in streams]
-        header = HEADER.pack(MAGIC, 4, len(columns.means), degree, bits, 0, len(streams))
-        header += struct.pack("<I", HEADER_4_BYTES) + bytes(12)
+        record = pack_record(json.dumps(to_metadata(gaussians, provenance)).encode())
+        header = HEADER.pack(MAGIC, 4, len(columns.means), degree, bits, HAS_RECORDS, len(streams))
+        header += struct.pack("<I", HEADER_4_BYTES + len(record)) + bytes(12) + record
         sizes = [STREAM.pack(len(small), len(plain)) for small, plain in zip(packed, streams, strict=True)]
         content = b"".join([header, *sizes, *packed])
     with atomic_write(Path(path)) as temporary:
@@ -99,7 +105,7 @@ def read_spz(path: str | PathLike[str], warn: Callable[[str], None] = lambda tex
         if content.startswith(GZIP):
             arrays, metadata = unzip(content), _read_comment(content)
         elif content.startswith(struct.pack("<I", MAGIC)):
-            arrays, metadata = unpack_streams(content), {}
+            arrays, metadata = unpack_streams(content), _parse(find_record(content))
         else:
             raise SharpError("it does not start as an .spz file")
         return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path, warn)), metadata)
@@ -115,6 +121,11 @@ def read_spz_metadata(path: Path) -> dict[str, str]:
         start = stream.read(WINDOW)
         if start.startswith(GZIP_COMMENT[:4]) and b"\0" not in start[len(GZIP_COMMENT) : -HEADER.size * 8]:
             start += stream.read(MOST_BYTES)
+        if start.startswith(struct.pack("<I", MAGIC)):
+            start += stream.read(min(MOST_BYTES, max(0, end_of_table(start) - WINDOW)))
+            check_header(start, file.stat().st_size)
+            check_streams(start, file.stat().st_size)
+            return _parse(find_record(start))
         if not start.startswith(GZIP):
             return {}
         stream.seek(max(0, file.stat().st_size - 4))
@@ -200,8 +211,13 @@ def _read_comment(content: bytes) -> dict[str, str]:
         return {}
     start = len(GZIP_COMMENT)
     end = content.find(b"\0", start, start + MOST_BYTES)
+    return _parse(content[start : max(end, start)])
+
+
+def _parse(text: bytes) -> dict[str, str]:
+    """Metadata from JSON; nothing if it is damaged."""
     try:
-        metadata = json.loads(content[start : max(end, start)])
+        metadata = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return parse_metadata(metadata)

@@ -19,6 +19,12 @@ HEADER_4_BYTES = 32
 STREAM = struct.Struct("<QQ")
 """Version 4: compressed and plain size of a stream."""
 MAX_DEGREE = {1: 3, 2: 3, 3: 3, 4: 4}
+HAS_RECORDS = 2
+"""A flag of version 4: records stand between the header and the table of streams; readers pass over unknown ones."""
+RECORD = struct.Struct("<II")
+"""Type and length of a record."""
+METADATA_TYPE = 0x53480001
+"""Of our record, JSON; the upper half is the maker's mark, "SH"."""
 EXPANSION, SMALL = 64, 1 << 26
 """A file may expand to this many times its size, or to ``SMALL`` bytes if that is more; real files stay below 5."""
 GZIP = b"\x1f\x8b"
@@ -97,20 +103,56 @@ def unpack_streams(content: bytes) -> Arrays:
     count, degree, bits, version = check_header(content, len(content))
     if version != 4 or len(content) < HEADER_4_BYTES:
         raise SharpError("damaged .spz file: only version 4 is not compressed as a whole")
-    streams, start = content[15], struct.unpack_from("<I", content, 16)[0]
     sizes = [size for size in array_bytes(count, degree, version) if size]
-    at = start + streams * STREAM.size
-    if streams != len(sizes) or at > len(content):
-        raise SharpError(f"damaged .spz file: {streams} streams instead of {len(sizes)}")
+    table = check_streams(content, len(content), sizes)
+    at = end_of_table(content)
     zstd, arrays = load_zstd(), []
-    for index, expected in enumerate(sizes):
-        small, plain = STREAM.unpack_from(content, start + index * STREAM.size)
-        if plain != expected or at + small > len(content):
-            raise SharpError("damaged .spz file: a stream's size does not fit")
+    for (small, _), expected in zip(table, sizes, strict=True):
         arrays.append(_decompress(zstd, content[at : at + small], expected))
         at += small
     arrays += [np.zeros(0, np.uint8)] * (6 - len(arrays))
     return Arrays(count, degree, bits, version, arrays)
+
+
+def end_of_table(start: bytes) -> int:
+    """Where the table of streams ends in a version 4 file."""
+    if len(start) < HEADER_4_BYTES:
+        return 0
+    table: int = struct.unpack_from("<I", start, 16)[0]
+    return table + start[15] * STREAM.size
+
+
+def check_streams(start: bytes, file_bytes: int, sizes: list[int] | None = None) -> list[tuple[int, int]]:
+    """Compressed and plain size of each stream of a version 4 file, all of which are in it.
+
+    Args:
+        start: the file's first bytes.
+        sizes: of the arrays that must be in the streams. Default: any.
+    """
+    end = end_of_table(start)
+    streams = start[15] if end else 0
+    if not HEADER_4_BYTES <= end <= len(start) or streams != (len(sizes) if sizes is not None else streams):
+        raise SharpError(f"damaged .spz file: its {streams} streams do not fit")
+    found = [STREAM.unpack_from(start, end - (streams - index) * STREAM.size) for index in range(streams)]
+    if end + sum(small for small, _ in found) > file_bytes or (sizes is not None and [p for _, p in found] != sizes):
+        raise SharpError("damaged .spz file: a stream's size does not fit")
+    return found
+
+
+def pack_record(content: bytes) -> bytes:
+    """Our record of a version 4 file."""
+    return RECORD.pack(METADATA_TYPE, len(content)) + content
+
+
+def find_record(start: bytes) -> bytes:
+    """The content of our record in a version 4 file that :func:`check_streams` passed; nothing if there is none."""
+    at, end = HEADER_4_BYTES, struct.unpack_from("<I", start, 16)[0]
+    while start[14] & HAS_RECORDS and at + RECORD.size <= end:
+        kind, length = RECORD.unpack_from(start, at)
+        if kind == METADATA_TYPE:
+            return start[at + RECORD.size : min(at + RECORD.size + length, end)]
+        at += RECORD.size + length
+    return b""
 
 
 def _decompress(zstd: Any, content: bytes, expected: int) -> Bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -25,7 +25,7 @@ from sharp_cli.formats.ply_read import (
     splat_element,
 )
 from sharp_cli.formats.reading import Dropped
-from sharp_cli.formats.registry import format_of, read_splat
+from sharp_cli.formats.registry import format_of, read_metadata, read_splat
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import sh_degree
@@ -70,6 +70,8 @@ class Summary:
     """Of the harmonics in the file, even if they are all zero; 0 if there are none."""
     color_space: str
     """``srgb`` or ``linear``."""
+    axes: str
+    """Of the file, ``opencv`` or ``opengl``; all figures are in OpenCV's."""
     camera: Camera | None
     bounds: dict[str, Spread]
     """Of the means along ``x``, ``y`` and ``z`` [m if the file is ours]; empty without Gaussians."""
@@ -114,6 +116,7 @@ def summarize(path: str | PathLike[str]) -> Summary:
         encoding=header.format,
         sh_degree=math.isqrt(rest + 1) - 1,
         color_space="linear" if linear else "srgb",
+        axes=_axes(header.facts),
         **_figures(gaussians),
         extra_properties=[name for name in vertex.names if name not in needed],
         extra_elements=[element.name for element in header.elements if element is not vertex],
@@ -137,6 +140,7 @@ def _summarize_other(path: str | PathLike[str], name: str) -> Summary:
         encoding="binary_little_endian",
         sh_degree=0 if gaussians.sh is None else sh_degree(gaussians.sh),
         color_space="srgb",
+        axes=_axes(read_metadata(path)),
         **_figures(gaussians),
         extra_properties=[],
         extra_elements=[],
@@ -144,6 +148,10 @@ def _summarize_other(path: str | PathLike[str], name: str) -> Summary:
         comments=[],
         problems=[*_splat_problems(PlyContent(gaussians, len(gaussians) + rows, parts, {}))],
     )
+
+
+def _axes(metadata: Mapping[str, str]) -> str:
+    return "opengl" if metadata.get("axes") == "opengl" else "opencv"
 
 
 def _figures(gaussians: Gaussians) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import half_turned, to_columns
+from sharp_cli.formats.columns import to_columns
 from sharp_cli.formats.metadata import to_metadata, write_with_record
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.gaussians.half_turn import half_turned
 
 
 def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
@@ -29,7 +30,7 @@ def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapp
         from pxr import Gf, Sdf, Usd, UsdGeom, UsdUtils, UsdVol, Vt
     except ImportError as error:
         raise SharpError("writing .usdz needs usd-core (pip install 'sharp-cli[usd]')") from error
-    columns = half_turned(to_columns(gaussians, max_degree=0))
+    columns = to_columns(half_turned(gaussians), max_degree=0)
     with TemporaryDirectory() as folder:
         layer = Path(folder) / "splat.usdc"
         stage = Usd.Stage.CreateNew(str(layer))

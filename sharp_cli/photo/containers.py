@@ -47,6 +47,15 @@ def read_picture(file: BinaryIO) -> Picture:
     return image, metadata
 
 
+def knows(head: bytes) -> bool:
+    """Whether a file that begins with these 64 bytes is a picture of one of our formats."""
+    try:
+        _reader(head)
+    except PictureError:
+        return False
+    return True
+
+
 def _reader(head: bytes) -> Reader:
     for signature, reader in SIGNATURES.items():
         if head.startswith(signature):

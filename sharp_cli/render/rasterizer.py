@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-Backend = Literal["auto", "cpu", "cuda"]
+Backend = Literal["auto", "cpu", "cuda", "webgpu"]
 
 
 class Rendering(NamedTuple):
@@ -57,11 +57,13 @@ def rasterize(
         eps2d: added to the variance of every splat along both image axes [px²].
         background: (3,) or (C, 3), in the color space of ``colors``; black by default.
         near, far: Gaussians whose center has a z outside these are not rendered.
-        backend: "cpu" (our own kernels), "cuda" (gsplat), or "auto": by the device of ``means``.
+        backend: "cpu" (our own kernels), "cuda" (gsplat), "webgpu" (our own shaders, without gradients), or "auto":
+            CPU or CUDA, by the device of ``means``.
 
     Raises:
-        ValueError: wrong shapes, not exactly one of quats with scales and covars, or a size of zero.
-        SharpError: "cuda", and there is no device or no working gsplat.
+        ValueError: wrong shapes, not exactly one of quats with scales and covars, a size of zero, or gradients wanted
+            of "webgpu".
+        SharpError: "cuda" or "webgpu", and there is no device, or its package does not work.
     """
     gaussians = {"means": means, "opacities": opacities, "colors": colors}
     gaussians |= {name: t for name, t in {"quats": quats, "scales": scales, "covars": covars}.items() if t is not None}
@@ -74,6 +76,8 @@ def rasterize(
 
     if backend == "cuda" or (backend == "auto" and means.is_cuda):
         from sharp_cli.render.backends.cuda import render_cuda as render
+    elif backend == "webgpu":
+        from sharp_cli.render.backends.webgpu.rasterize import render_webgpu as render
     else:
         from sharp_cli.render.backends.cpu.autograd import render_cpu as render
     images = render(gaussians, viewmats, Ks, width, height, eps2d=eps2d, near=near, far=far)

@@ -37,7 +37,7 @@ def render_views(
 
     Args:
         background: (3,) linear RGB, black by default.
-        backend: "cpu", "cuda", or "auto": see :func:`~sharp_cli.render.backends.choose.choose_backend`.
+        backend: "cpu", "cuda", "webgpu" or "auto": see :func:`~sharp_cli.render.backends.choose.choose_backend`.
 
     Raises:
         SharpError: the backend does not run here, or depths that no camera can show.

@@ -26,14 +26,20 @@ PREFIX, SUFFIX = ".sharp-", ".part"
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 
+NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
+"""What file systems answer that cannot do it."""
+
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write to, then rename it.
 
     An older file at ``path`` stays until the new one is complete. After an exception, Ctrl-C included, the temporary
     file is removed. Missing folders are created. The temporary file is locked as long as its writer lives, so that
     :func:`remove_leftovers` can recognize the files of dead ones.
+
+    Args:
+        durable: whether the file must be complete or absent after a power loss too; caches do without.
 
     Raises:
         SharpError: ``path`` is a device or a pipe.
@@ -45,7 +51,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(path.parent, Path.touch) as temporary:
         yield temporary
+        if durable:
+            sync_file(temporary)
         temporary.replace(path)
+        if durable:
+            _sync_folder(path.parent)
 
 
 @contextmanager
@@ -63,11 +73,29 @@ def atomic_folder(path: Path, check_replaceable: Callable[[Path], None]) -> Iter
     path.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(path.parent, Path.mkdir) as temporary:
         yield temporary
+        for file in temporary.iterdir():
+            sync_file(file)
+        _sync_folder(temporary)
         if path.exists():
             check_replaceable(path)  # again: files may have come in the meantime
             _swap(temporary, path)
         else:
             temporary.rename(path)
+        _sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file's content is on the disk, so that a name it gets later never stands for less.
+
+    Raises:
+        OSError: the content could not be stored.
+    """
+    with path.open("r+b") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in NO_FSYNC:
+                raise
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
@@ -126,6 +154,16 @@ def _temporary(folder: Path, make: Callable[[Path], None]) -> Iterator[Path]:
         with suppress(OSError):
             _remove(temporary)
         _unlock(lock)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until a folder's names are on the disk, where that is possible. Not on Windows."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _lock(path: Path) -> int | None:

@@ -84,7 +84,7 @@ class _CodeFiles:
     def save(self, key: Any, data: Any) -> None:
         """Write ``data`` for ``key``; the file appears complete or not at all."""
         payload = dumps((key, data))
-        with atomic_write(self._path(key)) as temporary:
+        with atomic_write(self._path(key), durable=False) as temporary:
             temporary.write_bytes(self._digest(payload) + payload)
 
     def flush(self) -> None:

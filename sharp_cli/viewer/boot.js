@@ -48,6 +48,16 @@ try {
     // Storage is blocked: the list shows.
 }
 
+// The viewer turns every splat as if its y pointed down. This text shares its module, and so its classes.
+if (scene.turn) {
+    const turn = Entity.prototype.setLocalEulerAngles;
+    const upright = new Quat().setFromMat4(new Mat4().set(scene.turn));
+    Entity.prototype.setLocalEulerAngles = function (...angles) {
+        if (this.name === 'gsplat') this.setLocalRotation(upright);
+        else turn.apply(this, angles);
+    };
+}
+
 try {
     const viewer = await createViewer({
         container: document.body,

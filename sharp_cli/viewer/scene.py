@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
+
+from sharp_cli.cameras.framing import turn_upright
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
 SWAY = 0.1
@@ -14,12 +18,14 @@ SECONDS, KEYS = 12, 24
 
 
 def describe(gaussians: Gaussians) -> dict[str, Any]:
-    """The viewer's ``settings`` and the ``photo`` whose view it starts with, as values for JSON.
+    """The viewer's ``settings``, the ``photo`` whose view it starts with, and the ``turn``, as values for JSON.
 
     ``photo`` has the photo's shape and its fields of view [°]. It is None for a splat without a camera; the viewer then
     frames the whole splat.
 
     The viewer's axes are x left, y up, z forward, as seen by the photo's camera: it turns OpenCV's by 180° about z.
+    ``turn`` is the rotation for a splat without a camera whose file names another up axis: 16 numbers, column by
+    column. It is None otherwise.
 
     Raises:
         SharpError: there is no Gaussian to show.
@@ -39,7 +45,7 @@ def describe(gaussians: Gaussians) -> dict[str, Any]:
         "startMode": "default",
     }
     if camera is None:
-        return {"settings": settings, "photo": None}
+        return {"settings": settings, "photo": None, "turn": _turn(gaussians.up)}
     photo = {
         "width": camera.width,
         "height": camera.height,
@@ -50,7 +56,16 @@ def describe(gaussians: Gaussians) -> dict[str, Any]:
     distance = _distance(gaussians)
     pose = {"position": [0, 0, 0], "target": [0, 0, distance], "fov": fov}
     settings |= {"cameras": [{"initial": pose}], "animTracks": [_sway(distance, fov)], "startMode": "animTrack"}
-    return {"settings": settings, "photo": photo}
+    return {"settings": settings, "photo": photo, "turn": None}
+
+
+def _turn(up: Up | None) -> list[float] | None:
+    """The rotation by which ``up`` becomes the viewer's y; None for the viewer's own, which is right for −y."""
+    if up in (None, "-y"):
+        return None
+    turned = torch.diag(torch.tensor([-1.0, -1, 1, 1], dtype=torch.float64)) @ turn_upright(up)
+    values: list[float] = turned.T.flatten().tolist()
+    return values
 
 
 def _field_of_view(extent: int, camera: Camera) -> float:

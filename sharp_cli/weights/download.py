@@ -18,7 +18,7 @@ import httpx
 from rich.filesize import decimal
 
 from sharp_cli.errors import SharpError
-from sharp_cli.runtime.files import Progress, no_progress, sha256_of
+from sharp_cli.runtime.files import Progress, no_progress, sha256_of, sync_file
 from sharp_cli.version import __version__
 from sharp_cli.weights.catalog import Checkpoint
 from sharp_cli.weights.store import cache_folder, cached_path, find, part_path
@@ -142,6 +142,7 @@ def fetch_anywhere(checkpoint: Checkpoint, progress: Progress) -> Path:
             except SourceError as error:
                 failures.append(f"{source.url} {error}")
                 continue
+            sync_file(part)  # later only its size is checked
             part.replace(target)
             return target
     raise SourceError("; ".join(failures))

@@ -29,6 +29,12 @@ def convert(*words: object, cwd: Path, stdin: bytes = b"") -> Finished:
     return sharp("convert", *words, cwd=cwd, stdin=stdin)
 
 
+def ended(run: Finished) -> list[dict[str, str]]:
+    """The photos of a run with ``--json -``, in the order of their names."""
+    events = map(json.loads, run.stdout.splitlines())
+    return sorted((line for line in events if line["event"] in ("done", "failed")), key=lambda line: line["input"])
+
+
 def encoded(seed: int, kind: str = "JPEG") -> bytes:
     """A small photo of its own."""
     pixels = np.random.default_rng(seed).integers(0, 255, (24, 32, 3), np.uint8)
@@ -129,8 +135,7 @@ def test_odd_names_lists_and_settings(tiny_weights: Path, tmp_path: Path) -> Non
 
     run = convert("-q", *options, "--json", "-", "--", "-dash.jpg", "😀 b.*", cwd=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
-    items = json.loads(run.stdout)["items"]
-    assert [(item["input"], item["status"]) for item in items] == [
+    assert [(item["input"], item["status"]) for item in ended(run)] == [
         ("-dash.jpg", "skipped"), ("😀 b.jpg", "skipped"), ("😀 b.png", "made"),
     ]  # fmt: skip
 
@@ -149,7 +154,7 @@ def test_only_a_complete_splat_of_ours_counts_as_done(tiny_weights: Path, tmp_pa
     options = ("a.jpg", "--weights", tiny_weights, "--device", "cpu", "--json", "-")
 
     def status() -> tuple[str, str]:
-        item = json.loads(convert(*options, cwd=tmp_path).stdout)["items"][0]
+        (item,) = ended(convert(*options, cwd=tmp_path))
         return item["status"], item.get("reason", "")
 
     assert status() == ("made", "")

@@ -1,10 +1,16 @@
 """The bar and the lines that long commands show."""
 
+from pathlib import Path
+
 import pytest
+from copying import Copy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sharp_cli.batch.task import Job
+from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.display.live import Live, clock
+from sharp_cli.cli.display.report import Report
 
 
 def test_lines_stay_lines_and_quiet_shows_only_what_must_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,3 +40,45 @@ def test_the_clock_shows_whole_seconds(seconds: float) -> None:
     assert rest < 60
     assert minutes < 60
     assert 3600 * sum(hours) + 60 * minutes + rest == round(seconds)
+
+
+class Ticking:
+    """A clock that a test moves."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_without_a_terminal_there_is_a_line_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (False, True):
+        clock = Ticking()
+        with Live("working", 1, quiet, clock) as live:
+            for second in range(25):
+                clock.now = second
+                live.show(doing=f"a.jpg: network {second} %", left="0:07 left")
+    assert capsys.readouterr().err.splitlines() == [
+        "a.jpg: network 10 %, 0:07 left",
+        "a.jpg: network 20 %, 0:07 left",
+    ]
+
+
+def test_one_photo_has_a_stage_a_share_and_a_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = Ticking()
+    options = BatchOptions(None, timings=False, fail_fast=False, quiet=False, debug=False)
+    job = Job(Path("a.jpg"), Path("a.ply"))
+    with Report(1, Copy(), options, clock) as report:
+        report.begun(job)
+        clock.now = 5.0
+        report.announced("loading the network")
+        clock.now = 8.0
+        report.announced("a.jpg (12.2 MP): network")
+        for done in (100, 250, 500):
+            clock.now = 8.0 + done / 10
+            report.progressed(job, done, 1000)
+    assert capsys.readouterr().err.splitlines() == [
+        "a.jpg (12.2 MP): network 10 %, 1:30 left",
+        "a.jpg (12.2 MP): network 25 %, 1:15 left",
+        "a.jpg (12.2 MP): network 50 %, 0:50 left",
+    ]

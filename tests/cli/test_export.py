@@ -122,3 +122,17 @@ def test_inspect_shows_what_a_format_lost(splat: Path, suffix: str) -> None:
     assert shown["against"]["errors"]["opacity"]["largest"] < 0.01
     table = sharp("inspect", target, "--against", splat)
     assert table.exit_code == 0 and "rotation error" in table.stdout
+
+
+def test_axes_are_turned_said_and_part_of_the_settings(splat: Path) -> None:
+    target = splat.with_name("turned.ply")
+    assert sharp("export", splat, target).exit_code == 0
+    plain = target.read_bytes()
+    assert sharp("export", splat, target, "--axes", "opengl").exit_code == 0
+    assert target.read_bytes() != plain and b"comment sharp axes opengl" in target.read_bytes()
+    assert "nothing to do" in sharp("export", splat, target, "--axes", "opengl").stderr
+    assert (read_splat(target).means == read_splat(splat).means).all()
+    assert "y up" in sharp("inspect", target).stdout
+    for words in (("--format", "html"), ("--format", "ply", "--ply-layout", "sharp")):
+        refused = sharp("export", splat, "--axes", "opengl", *words)
+        assert refused.exit_code == 2 and "--axes" in refused.stderr

@@ -26,7 +26,7 @@ from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_t
 from sharp_cli.formats.registry import read_splat, write_splat
 from sharp_cli.formats.sog import read_sog, write_sog
 from sharp_cli.formats.splat import read_splat_file, write_splat_file
-from sharp_cli.formats.spz import read_spz, write_spz
+from sharp_cli.formats.spz import read_spz, read_spz_metadata, write_spz
 from sharp_cli.gaussians.gaussians import Gaussians
 
 Writer = Callable[[Path, Gaussians], None]
@@ -238,3 +238,40 @@ def test_rows_that_are_not_finite_are_dropped(tmp_path: Path) -> None:
     (tmp_path / "a.splat").write_bytes(content[:32])
     with pytest.raises(SharpError, match="finite"):
         read_splat_file(tmp_path / "a.splat")
+
+
+def test_spz_version_4_keeps_metadata_where_readers_pass_over_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.spz"
+    write_spz(path, replace(grid_splat(), facts={"licence": "MIT"}), {"source": "a.jpg"}, version=4)
+    assert read_spz(path).facts == {"licence": "MIT"} and read_spz(path).camera == grid_splat().camera
+    assert read_spz_metadata(path)["source"] == "a.jpg"
+    content = path.read_bytes()
+    start = int.from_bytes(content[16:20], "little")
+    foreign = struct.pack("<II", 0xADBE0002, 4) + b"\1\2\3\4"
+    path.write_bytes(content[:16] + struct.pack("<I", start + 12) + content[20:32] + foreign + content[32:])
+    assert read_spz(path).facts == {"licence": "MIT"}
+    assert read_spz_metadata(path)["source"] == "a.jpg"
+    path.write_bytes(content[:-1])
+    with pytest.raises(SharpError, match="size does not fit"):
+        read_spz_metadata(path)
+    path.write_bytes(content[:32])
+    with pytest.raises(SharpError, match="do not fit"):
+        read_spz_metadata(path)
+
+
+def test_a_sog_whose_folder_was_zipped_is_read_and_other_versions_are_named(tmp_path: Path) -> None:
+    write_sog(tmp_path / "a.sog", random_splat(40))
+    with zipfile.ZipFile(tmp_path / "a.sog") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "b.sog", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"scene/{name}", content)
+    assert read_sog(tmp_path / "b.sog") == read_sog(tmp_path / "a.sog")
+    with zipfile.ZipFile(tmp_path / "c.sog", "w") as archive:
+        archive.writestr("meta.json", json.dumps({"means": {}}))
+    with pytest.raises(SharpError, match=r"version 1, and only version 2"):
+        read_sog(tmp_path / "c.sog")
+    with zipfile.ZipFile(tmp_path / "d.sog", "w") as archive:
+        archive.writestr("readme.txt", "")
+    with pytest.raises(SharpError, match=r"holds no meta\.json"):
+        read_sog(tmp_path / "d.sog")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +62,44 @@ def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path, maker: str) ->
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".sharp-")
     assert remove_leftovers(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of fsync and rename, by which a power loss leaves a complete result or none."""
+    events: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        events.append("folder" if stat.S_ISDIR(status.st_mode) else f"{status.st_size} bytes")
+
+    def noted(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self, target: (events.append(f"rename to {target.name}"), function(self, target))[1]
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", noted(Path.replace))
+    monkeypatch.setattr(Path, "rename", noted(Path.rename))
+    with atomic_write(tmp_path / "file") as temporary:
+        temporary.write_text("all of it")
+    with atomic_folder(tmp_path / "frames", lambda path: None) as temporary:
+        (temporary / "frame").write_text("one")
+    with atomic_write(tmp_path / "cache", durable=False) as temporary:
+        temporary.write_text("may be lost")
+    folders = [] if sys.platform == "win32" else ["folder"]
+    assert events == [
+        *("9 bytes", "rename to file", *folders),
+        *("3 bytes", *folders, "rename to frames", *folders),
+        "rename to cache",
+    ]
+
+
+def test_what_the_disk_cannot_store_gets_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="space"), atomic_write(tmp_path / "file") as temporary:
+        temporary.write_text("all of it")
     assert list(tmp_path.iterdir()) == []
 
 

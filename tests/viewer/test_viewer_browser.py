@@ -175,3 +175,19 @@ def test_the_served_page_shows_the_same(relief: Gaussians, tab: Tab) -> None:
         asked = [url for url in tab.requests if not url.startswith("blob:")]
         assert asked == [f"{server.url}?noui", f"{server.url}splat.sog"]
     assert psnr(shot, rendered(relief, 256, 170)) >= 28
+
+
+@pytest.mark.parametrize("up", ["z", "-z", "y", "-y", "x"])
+def test_the_up_axis_of_the_file_is_up_in_the_view(up: str, tmp_path: Path, tab: Tab) -> None:
+    axis, sign = "xyz".index(up[-1]), -1 if up.startswith("-") else 1
+    generator = torch.Generator().manual_seed(0)
+    means = torch.rand(200, 3, generator=generator) - 0.5
+    means[:, axis] = means[:, axis].sign() * sign
+    red = means[:, axis] * sign > 0
+    colors = torch.where(red[:, None], torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 0, 1]))
+    splat = Gaussians(means, torch.full((200, 3), 0.03), torch.eye(4)[:1].expand(200, 4), torch.ones(200), colors)
+    write_html(tmp_path / "up.html", replace(splat, up=up), "up")
+    tab.open(f"{(tmp_path / 'up.html').as_uri()}?noui", 200, 200)
+    shot = tab.screenshot().astype(float)
+    red_row, blue_row = (np.average(np.arange(200), weights=shot[..., channel].sum(axis=1)) for channel in (0, 2))
+    assert blue_row - red_row > 40

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +17,24 @@ if TYPE_CHECKING:
     from typing import Self
 
 
+PLAIN_SECONDS = 10.0
+"""Without a terminal: how long nothing is printed while the work goes on."""
+
+
 class Live:
-    """A bar that follows work of known length, with lines above it.
+    """A bar that follows work of known length, with lines above it; where no terminal is, a line every few seconds.
 
     Args:
         doing: the bar's text at first.
         total: how many there are to do.
         quiet: no bar, and no lines but those that are always printed.
+        clock: seconds.
     """
 
-    def __init__(self, doing: str, total: int, quiet: bool = False) -> None:
-        self.quiet = quiet
+    def __init__(
+        self, doing: str, total: int, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.quiet, self._clock = quiet, clock
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._progress = Progress(
             SpinnerColumn(),
@@ -39,6 +48,8 @@ class Live:
             disable=quiet or not self.console.is_terminal,
         )
         self._task = self._progress.add_task(doing, total=total, left="")
+        self._plain = not quiet and not self.console.is_terminal
+        self._doing, self._left, self._said = doing, "", clock()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -53,9 +64,13 @@ class Live:
         """Change the bar: its text, how many are done, and what is said of the rest."""
         fields: dict[str, Any] = {} if left is None else {"left": left}
         self._progress.update(self._task, description=doing, completed=done, **fields)
+        self._doing, self._left = doing or self._doing, self._left if left is None else left
+        if self._plain and self._clock() - self._said >= PLAIN_SECONDS:
+            self.line(", ".join(part for part in (self._doing, self._left) if part))
 
     def line(self, text: str, style: str = "", *, always: bool = False) -> None:
         """One line above the bar."""
+        self._said = self._clock()
         if always or not self.quiet:
             self.console.print(Text(plain(text), style))
 

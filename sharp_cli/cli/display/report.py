@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from sharp_cli.batch.events import Listener, RunSummary
+from sharp_cli.cli.bundle import write_bundle
 from sharp_cli.cli.display.live import Live, clock
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.remedies import explain
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from sharp_cli.cli.batch_options import BatchOptions
 
 
+MANY = 1000
+"""Parts of a job from which on they are shown in percent."""
+
+
 class Report(Live, Listener):
     """Follows a run on stderr. Quiet, it shows failures only.
 
@@ -25,30 +31,38 @@ class Report(Live, Listener):
         total: jobs.
     """
 
-    def __init__(self, total: int, task: Task[Any, Any], options: BatchOptions) -> None:
-        super().__init__("starting", total, options.quiet)
-        self._total, self._noun, self._doing, self._options = total, task.noun, task.doing, options
+    def __init__(
+        self, total: int, task: Task[Any, Any], options: BatchOptions, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__("starting", total, options.quiet, clock)
+        self._total, self._noun, self._doing_word, self._options = total, task.noun, task.doing, options
         self._done = self._worked = 0
         self._work_began: float | None = None
         self._part_began: float | None = None
+        self._label = task.doing
+        self._traces: list[str] = []
 
     def begun(self, job: Job) -> None:
         """Name the job that is computed."""
-        self.show(doing=f"{plain(job.source.name)}: {self._doing}")
+        self._label, self._part_began = f"{plain(job.source.name)}: {self._doing_word}", None
+        self.show(doing=self._label)
 
     def announced(self, text: str) -> None:
-        """Say what is done beside the jobs."""
-        self.show(doing=text)
+        """Say what is done now."""
+        if not self._worked and self._part_began is None:
+            self._work_began = self._clock()  # what came before, such as loading, is done only once
+        self._label = plain(text)
+        self.show(doing=self._label)
 
     def progressed(self, job: Job, done: int, total: int) -> None:
         """Move the bar within a job."""
-        now = time.monotonic()
+        now = self._clock()
         if done == 1 or self._part_began is None:
             self._part_began = now
         self._work_began = self._work_began or now
-        rate = f", {(done - 1) / (now - self._part_began):.1f} a second" if done > 1 else ""
-        doing = f"{plain(job.source.name)}: {self._doing} {done}/{total}{rate}"
-        self.show(doing=doing, done=self._done + done / total, left=self._left(done / total))
+        rate = f", {(done - 1) / (now - self._part_began):.1f} a second" if done > 1 and total < MANY else ""
+        part = f"{100 * done // total} %" if total >= MANY else f"{done}/{total}"
+        self.show(doing=f"{self._label} {part}{rate}", done=self._done + done / total, left=self._time(done / total))
 
     def ended(self, result: JobResult) -> None:
         """Print a line for a job that was made or failed. What is skipped is only counted."""
@@ -56,9 +70,9 @@ class Report(Live, Listener):
         if result.status != "skipped":
             self._worked += 1
             if self._work_began is None:
-                self._work_began = time.monotonic() - sum(result.seconds.values())
+                self._work_began = self._clock() - sum(result.seconds.values())
             self._print(result)
-        self.show(done=self._done, left=self._left())
+        self.show(done=self._done, left=self._time())
 
     def closed(self, summary: RunSummary) -> None:
         """End the display, and print the counts, seconds per stage and peak memory."""
@@ -68,6 +82,8 @@ class Report(Live, Listener):
             self.line(f"{summary.state}: {left} of {summary.total} {self._noun} are left (the same command continues)")
             if summary.problem and summary.state == "interrupted":  # else the command ends with it
                 self.line(str(summary.problem), always=True)
+        if self._traces:
+            self.line(write_bundle(self._traces), always=True)
         if self.quiet:
             return
         if not summary.total:
@@ -81,7 +97,8 @@ class Report(Live, Listener):
         if result.status == "failed":
             self.line(f"failed: {explain(result.reason or '', result.code)}", style="red", always=True)
             if self._options.debug and result.error:
-                self.console.print("".join(traceback.format_exception(result.error)), markup=False)
+                self._traces.append(f"{source}\n" + "".join(traceback.format_exception(result.error)))
+                self.console.print(self._traces[-1], markup=False)
             return
         note = f" ({result.note})" if result.note else ""
         self.line(f"[{self._done}/{self._total}] {source} → {result.job.target}{note}")
@@ -89,7 +106,7 @@ class Report(Live, Listener):
             spent = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in result.seconds.items())
             self.line(f"{source.name}: {spent} s")
 
-    def _left(self, part: float = 0.0) -> str:
+    def _time(self, part: float = 0.0) -> str:
         """The speed and the time left. Counts work alone: what is skipped takes no time.
 
         Args:
@@ -98,7 +115,7 @@ class Report(Live, Listener):
         if self._work_began is None:
             return ""
         worked = self._worked + part
-        each = (time.monotonic() - self._work_began) / max(worked, 1e-9)
+        each = (self._clock() - self._work_began) / max(worked, 1e-9)
         left = clock(each * (self._total - self._done - part))
         return f"{each:.1f} s each, {left} left" if worked >= 1 else f"{left} left"
 
