@@ -13,6 +13,7 @@ from sharp_cli.cli import options as opt
 from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.batches import STDOUT, choose_jobs, finish, is_debug, run_batch, show_plan
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
+from sharp_cli.cli.clips import convert_clip, is_video
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.elsewhere import bring_here
 from sharp_cli.cli.interrupts import import_torch
@@ -66,6 +67,7 @@ def convert(
     focal_mm: opt.FocalMm = None,
     fov: opt.Fov = None,
     background: opt.PhotoBackground = "white",
+    every: opt.EveryFrame = 1,
     dry_run: opt.DryRun = False,
     json_file: opt.JsonFile = None,
     timings: opt.Timings = False,
@@ -77,6 +79,8 @@ def convert(
     ray_gpus: opt.RayGpus = None,
 ) -> None:
     """Convert photos to 3D Gaussian splats.
+
+    A video becomes a folder of numbered splats, one per frame, with a steady scale; see --every.
 
     Results that exist are skipped. If a photo fails, the others continue. The same command resumes a run that was
     stopped. Exit code 0, 1 if a photo failed, 2 for wrong use, 130 after Ctrl-C.
@@ -92,8 +96,12 @@ def convert(
     check_words(out, json_file, render, preview_film, open_viewer)
     network = Network(weights, device.value, precision.value, low_vram)
     film = FilmSettings() if render else LOOK if preview_film else None
-    task = ConvertTask(recipe, network, film=film, overwrite=overwrite)
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
+    if is_video(inputs):
+        rules: Any = {"overwrite": overwrite, "dry_run": dry_run, "settings": settings, "fetch": fetch}
+        convert_clip(Path(inputs[0]), every, out, recipe, network, batch, **rules)
+        return
+    task = ConvertTask(recipe, network, film=film, overwrite=overwrite)
     results = work_through(task, inputs, out, settings, batch, dry_run=dry_run, single=open_viewer)
     if open_viewer and not dry_run:
         show(results[0])

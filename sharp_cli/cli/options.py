@@ -165,6 +165,7 @@ FocalPx = Annotated[
 ]
 FocalMm = Annotated[float | None, option(PHOTO, "Focal length in mm, 35 mm equivalent.", min=0.001)]
 Fov = Annotated[float | None, option(PHOTO, "Horizontal field of view in degrees.", min=0.001, max=179.9)]
+EveryFrame = Annotated[int, option(PHOTO, "Of a video, take every N-th frame.", "--every", metavar="N", min=1)]
 PhotoBackground = Annotated[str, option(PHOTO, "Color behind transparent photos: a name or #rrggbb.", "--background")]
 
 # Of export
