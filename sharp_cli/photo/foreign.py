@@ -29,7 +29,7 @@ MOVIES = (b"qt  ", b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"M4V ", b"3gp4"
 
 
 def name_foreign(head: bytes) -> str | None:
-    """What a file is that begins with these bytes, as a reason to refuse it; None if they tell nothing."""
+    """What a file is that begins with these bytes, as a reason to refuse it; None if they say nothing."""
     if head[4:8] == b"ftyp":
         if head[8:12] == b"crx ":
             return f"file is a raw photo ({DEVELOP})"

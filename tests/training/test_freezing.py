@@ -33,6 +33,8 @@ def test_other_choices_freeze_what_they_say():
     names = [name for name, _ in empty_network(SIZES).named_parameters()]
     frozen = [name for name in names if not is_trainable(name, "frozen-backbone")]
     assert frozen and all(name.startswith(("encoder.patch_encoder.", "encoder.image_encoder.")) for name in frozen)
+    encoder = {name.split(".")[0] for name in names if not is_trainable(name, "frozen-encoder")}
+    assert encoder == {"encoder"}
     gaussians = {name.split(".")[0] for name in names if is_trainable(name, "frozen-depth", "full", False)}
     assert gaussians == {"gaussian_decoder", "prediction_heads"}
     depth = {name.split(".")[0] for name in names if is_trainable(name, "all", "depth")}
