@@ -135,7 +135,7 @@ class _Digest:
         self._sha256 = ""
 
     def run(self) -> None:
-        with suppress(SharpError):  # raised again for those who need the result
+        with suppress(Exception):  # raised again for those who need the result
             self.result()
 
     def result(self) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-
-import httpx
 
 from sharp_cli.errors import SharpError
 from sharp_cli.version import __version__
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_BYTES = 256 << 20
 CONNECT_SECONDS, SILENT_SECONDS, ALL_SECONDS = 10.0, 20.0, 300.0
@@ -39,6 +41,8 @@ def fetch_photo(url: str, folder: Path) -> Path:
     Raises:
         SharpError: no answer, another answer than a file, a page instead of a picture, or too large or too slow.
     """
+    import httpx  # not at the top: --help does without
+
     path = folder / name_of(url)
     limits = httpx.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS)
     headers = {"User-Agent": f"sharp-cli/{__version__}", "Accept": "image/*, */*;q=0.5"}
@@ -59,7 +63,7 @@ def fetch_photo(url: str, folder: Path) -> Path:
                 file.write(chunk)
     except httpx.TimeoutException as error:
         raise _failure(url, "no answer in time (try again later)") from error
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
         raise _failure(url, f"{str(error) or type(error).__name__} (check the address and the network)") from error
     except OSError as error:
         raise SharpError(f"cannot write {path}: {error.strerror or error}") from error

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 MAX_GIF_FPS = 50
 
 
+def check_folder(folder: Path, option: str) -> None:
+    """Refuse ``-``, which means stdout elsewhere, for a folder.
+
+    Raises:
+        typer.BadParameter: it is.
+    """
+    if str(folder) == "-":
+        raise typer.BadParameter("a folder cannot be written to stdout (name a folder)", param_hint=option)
+
+
 def choose_color(name: str) -> tuple[int, int, int]:
     """A color's red, green and blue, 0..255.
 
