@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,14 @@ def novel_views(scene: SceneAround, gaussians, save: Path | None, name: str) -> 
     return float(np.mean(found))
 
 
+def at_true_scale(gaussians, true_range):
+    """The splat, all of it scaled so that the median of its ranges over the true ones is 1."""
+    length = gaussians.means.norm(dim=1)
+    directions = (gaussians.means / length[:, None]).double().numpy()
+    ratio = float(np.median(true_range(directions) / length.double().numpy()))
+    return replace(gaussians, means=gaussians.means * ratio, scales=gaussians.scales * ratio)
+
+
 def measure(name: str, arguments: argparse.Namespace, predictor) -> tuple[float, ...]:
     from panoramas import TrueDepth
 
@@ -185,7 +194,7 @@ def measure(name: str, arguments: argparse.Namespace, predictor) -> tuple[float,
 
     if predictor is None:
         rng = np.random.default_rng(int(seed))
-        faults = [(math.exp(rng.normal(0, 0.2)), rng.normal(0, 0.01)) for _ in ring.faces]
+        faults = [(math.exp(rng.normal(0, 0.2)), abs(rng.normal(0, 0.01))) for _ in ring.faces]
         predict, side = TrueDepth([face.rotation for face in ring.faces], true_range, faults), 256
     else:
         predict, side = predictor.predict, predictor.network.config.resolution
@@ -197,6 +206,8 @@ def measure(name: str, arguments: argparse.Namespace, predictor) -> tuple[float,
         scores = []
         for aligned in (False, True):
             gaussians = join_faces(panorama, ring, splats, aligned=aligned)
+            if arguments.true_scale:
+                gaussians = at_true_scale(gaussians, true_range)
             tag = "aligned" if aligned else "raw"
             scores.append(novel_views(scene, gaussians, arguments.save, f"{layout}{seed}-{tag}"))
             if arguments.save:
@@ -212,6 +223,7 @@ def main() -> None:
     parser.add_argument("--scenes", nargs="+", default=SCENES, metavar="LAYOUT:SEED")
     parser.add_argument("--weights", default="preview")
     parser.add_argument("--stand-in", action="store_true", help="true depth with faults instead of a network")
+    parser.add_argument("--true-scale", action="store_true", help="bring each result to the true scale as a whole")
     parser.add_argument("--faces", type=int, default=6)
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--save", type=Path)

@@ -74,7 +74,7 @@ def running() -> Iterator[str]:
         port = listener.getsockname()[1]
         child = os.fork()
         if child == 0:
-            settings = ServeSettings(Path(folder), upload_seconds=5)
+            settings = ServeSettings(Path(folder), upload_seconds=40)
             try:
                 serve(listener, settings, Worker(make_steady, 60), Worker(make_steady))
             finally:
@@ -126,6 +126,8 @@ async def load(url: str, clients: int, seconds: float) -> None:
         f"seconds a request: median {np.median(times):.2f}, 95 % {np.quantile(times, 0.95):.2f}, most {max(times):.2f}"
     )
     print(f"a full queue explains ({queue} waiting + 1) × {work:.3f} s of work = {(queue + 1) * work:.2f} s")
+    wait = metric(url, "sharp_wait_seconds_sum") / metric(url, "sharp_wait_seconds_count")
+    print(f"the service's own mean wait from a photo's arrival to its start: {wait:.2f} s")
     print(f"resident memory {metric(url, 'sharp_resident_bytes') / 1e6:.1f} MB")
 
 

@@ -75,7 +75,14 @@ __all__ = [
 ]
 
 
+def _show(gaussians: _Gaussians, height: int) -> Any:
+    from sharp_cli.viewer.notebook import splat_frame
+
+    return splat_frame(gaussians, height)
+
+
 _Gaussians.writer = _write_splat  # for Gaussians.save: their room lies below the formats
+_Gaussians.viewer = _show  # and below the viewer
 
 
 def __getattr__(name: str) -> Any:

@@ -38,11 +38,16 @@ EXTRAS = {
     "eval": ("torchmetrics", "LPIPS and DISTS"),
     "train": ("tensorboard", "training curves"),
     "usd": ("pxr", ".usdz files"),
+    "serve": ("starlette", "sharp serve"),
+    "watch": ("watchfiles", "sharp watch"),
+    "ray": ("ray", "batches on Ray clusters"),
+    "cloud": ("fsspec", "object stores"),
 }
 OFFLINE = ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HOME", "SHARP_CACHE")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
 LITTLE_SPACE = 1 << 30
 PROBE_SIDE, PROBE_SECONDS = 512, 0.5
+ANSWER_SECONDS = 4.0
 
 
 class Finding(NamedTuple):
@@ -80,6 +85,11 @@ def versions() -> Iterator[Finding]:
     yield Finding("packages", "ok", ", ".join(found))
     if missing:
         yield Finding("packages", "problem", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+    try:
+        importlib.import_module("timm.models.vision_transformer")
+    except Exception as error:  # mostly a torchvision that was built for another torch
+        remedy = "install torch and torchvision again, both from one index"
+        yield Finding("timm", "problem", f"cannot be loaded: {error}", remedy)
 
 
 def devices() -> Iterator[Finding]:
@@ -93,7 +103,10 @@ def devices() -> Iterator[Finding]:
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         yield Finding("GPU", "ok", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
-    if torch.cuda.device_count() == 0 and shutil.which("nvidia-smi"):
+    driver = shutil.which("nvidia-smi")
+    if torch.cuda.device_count() == 0 and not driver:
+        yield Finding("GPU", "ok", "none that torch can use: the CPU does all work")
+    elif torch.cuda.device_count() == 0:
         remedy = "install a torch build for your CUDA version, see pytorch.org/get-started"
         yield Finding("GPU", "note", f"an NVIDIA driver is here, but torch {torch.__version__} finds no GPU", remedy)
     if find_spec("wgpu"):
@@ -120,12 +133,16 @@ def weights() -> Iterator[Finding]:
     """Where each of the known weights lies, and whether the bundled ones can be read."""
     from sharp_cli.weights.catalog import KNOWN, Bundled
     from sharp_cli.weights.read import read_weights
-    from sharp_cli.weights.store import find
+    from sharp_cli.weights.store import cached_path, find
 
     for name, known in KNOWN.items():
         path = find(known)
         if path is None:
             bundled = isinstance(known, Bundled)
+            if not isinstance(known, Bundled) and (wrong := cached_path(known)).exists():
+                remedy = f"sharp weights remove {name}, then sharp weights download {name}"
+                yield Finding(f"weights {name}", "note", f"{wrong} is damaged: not {known.size:,} bytes", remedy)
+                continue
             remedy = "install sharp-cli again" if bundled else f"sharp weights download {name}"
             yield Finding(f"weights {name}", "problem" if bundled else "note", "not on this machine", remedy)
             continue
@@ -181,6 +198,9 @@ def space() -> Iterator[Finding]:
         there = folder
         while not there.exists() and there != there.parent:
             there = there.parent
+        if not there.is_dir():
+            yield Finding(subject, "note", f"{there} is not a folder", "set SHARP_CACHE to another folder")
+            continue
         free = shutil.disk_usage(there).free
         text = f"{folder}: {free / 2**30:.1f} GiB free"
         if not os.access(there, os.W_OK):
@@ -197,6 +217,11 @@ def network() -> Iterator[Finding]:
     chosen = {name: os.environ[name] for name in (*OFFLINE, *PROXIES) if os.environ.get(name)}
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         yield Finding("network", "note", "HF_HUB_OFFLINE is set: nothing is downloaded", "unset HF_HUB_OFFLINE")
+    elif not _answers():
+        remedy = "look at the proxy, or take the file from another machine; --weights preview needs no network"
+        yield Finding(
+            "network", "note", "the model hub does not answer: the released weights cannot be fetched", remedy
+        )
     if chosen:
         yield Finding("network", "ok", ", ".join(f"{name}={_masked(value)}" for name, value in chosen.items()))
 
@@ -228,6 +253,18 @@ def _webgpu() -> Finding:
     if is_software(adapter):
         return Finding("WebGPU", "ok", f"{name}: software, so auto renders on the CPU")
     return Finding("WebGPU", "ok", name)
+
+
+def _answers() -> bool:
+    """Whether the model hub answers within a few seconds."""
+    import httpx
+    from huggingface_hub import constants
+
+    try:
+        httpx.head(constants.ENDPOINT, timeout=ANSWER_SECONDS)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+        return False
+    return True
 
 
 def _memory() -> str:

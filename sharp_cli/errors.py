@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 Code = Literal[
@@ -51,3 +52,11 @@ class SharpError(Exception):
 def with_remedy(message: str, remedy: str) -> str:
     """The message with a remedy in parentheses, joined to those it has: ``bad (fix)`` → ``bad (fix; remedy)``."""
     return f"{message[:-1]}; {remedy})" if message.endswith(")") else f"{message} ({remedy})"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``, did you mean …?`` after a word that means nothing; nothing if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f", did you mean {near[0]}?" if near else ""

@@ -12,6 +12,7 @@ from sharp_cli import doctor
 from sharp_cli.cli import app
 from sharp_cli.doctor import Finding, examine
 from sharp_cli.weights import store
+from sharp_cli.weights.catalog import RELEASED
 
 
 def found(subject: str) -> list[Finding]:
@@ -81,3 +82,53 @@ def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(doctor, "speed", broken)
     assert any("no such thing" in finding.text for finding in examine())
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_answers", lambda: False)
+
+
+def test_no_network_is_named(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*doctor.OFFLINE, *doctor.PROXIES):
+        monkeypatch.delenv(name, raising=False)
+    (finding,) = doctor.network()
+    assert finding.level == "note" and "does not answer" in finding.text and "preview" in finding.remedy
+
+
+def test_a_dead_address_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    assert not doctor._answers()
+
+
+def test_no_gpu_is_said_and_a_gpu_that_torch_misses_has_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    for driver, level, words in ((None, "ok", "the CPU does all work"), ("/bin/nvidia-smi", "note", "finds no GPU")):
+        monkeypatch.setattr("shutil.which", lambda program, driver=driver: driver)
+        (finding,) = [each for each in doctor.devices() if each.subject == "GPU"]
+        assert finding.level == level and words in finding.text
+        assert bool(finding.remedy) == (level == "note")
+
+
+def test_a_cache_that_is_a_file_and_weights_of_another_size_have_remedies(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SHARP_CACHE", str(cache))
+    cache.write_text("a file")
+    (finding,) = [each for each in doctor.space() if each.subject == "cache"]
+    assert finding.level == "note" and "not a folder" in finding.text and "SHARP_CACHE" in finding.remedy
+    cache.unlink()
+    cache.mkdir()
+    (cache / RELEASED.filename).write_bytes(b"cut short")
+    (finding,) = [each for each in doctor.weights() if each.subject == "weights sharp"]
+    assert "damaged" in finding.text and "sharp weights remove sharp" in finding.remedy
+
+
+def test_a_torchvision_of_another_torch_is_a_problem_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(doctor.importlib, "import_module", refuse)
+    (finding,) = [each for each in doctor.versions() if each.subject == "timm"]
+    assert finding.level == "problem" and "torchvision" in finding.remedy

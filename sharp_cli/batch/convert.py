@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, TypeAlias, cast
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from sharp_cli.batch.digest import Digest
 from sharp_cli.batch.provenance import check_place, is_done, is_free, is_marked, make_provenance, settings_text
 from sharp_cli.batch.splats import axes_settings, fit_settings, fitted, write_result
 from sharp_cli.batch.task import Job, StopRun, Work
@@ -17,7 +17,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import can_read, read_splat
 from sharp_cli.photo.panorama import is_all_around
 from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
-from sharp_cli.runtime.files import sha256_of
+from sharp_cli.runtime.files import holds
 from sharp_cli.runtime.timing import Stopwatch
 from sharp_cli.weights.catalog import Checkpoint, published_sha256
 from sharp_cli.weights.resolve import resolve
@@ -78,6 +78,11 @@ class Network:
         self.weights, self.device, self.low_vram = weights, device, low_vram
         self._precision = precision
 
+    def __reduce__(self) -> Any:
+        """For another process, in another folder: as it was made, and not loaded."""
+        weights = str(Path(self.weights).absolute()) if holds(Path(self.weights).is_file) else self.weights
+        return Network, (weights, self.device, self._precision, self.low_vram)
+
     def fetch(self, download: Callable[[Checkpoint], Path] | None = None) -> None:
         """Find the weights' file, or download it, and begin to read its digest.
 
@@ -123,25 +128,8 @@ class Network:
         return resolve(self.weights)
 
     @cached_property
-    def _digest(self) -> _Digest:
-        return _Digest(self._path)
-
-
-class _Digest:
-    """A file's sha256, which a thread may read while other work goes on."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._lock = path, Lock()
-        self._sha256 = ""
-
-    def run(self) -> None:
-        with suppress(Exception):  # raised again for those who need the result
-            self.result()
-
-    def result(self) -> str:
-        with self._lock:
-            self._sha256 = self._sha256 or sha256_of(self._path).hexdigest()
-        return self._sha256
+    def _digest(self) -> Digest:
+        return Digest(self._path)
 
 
 class ConvertTask:
@@ -169,6 +157,10 @@ class ConvertTask:
         self.ending = recipe.suffix
         self.setup_seconds: dict[str, float] = {}
         self._is_marked = cache(is_marked)  # a folder of frames is looked at once, not once for every frame
+
+    def __reduce__(self) -> Any:
+        """For another process: as it was made."""
+        return partial(ConvertTask, film=self.film, overwrite=self.overwrite), (self.recipe, self.network)
 
     def outputs(self, target: Path) -> list[Path]:
         """The splat and its film."""
@@ -254,9 +246,20 @@ class ConvertTask:
             with watch.stage("render", on_device=True):
                 self._shoot(self.film, work, gaussians)
 
+    @property
+    def fingerprint(self) -> str:
+        """All settings that decide the results."""
+        return f"{self._settings} {self._film_settings}"
+
     @cached_property
     def _settings(self) -> str:
         return settings_text({**self.network.settings(), **self.recipe.settings()})
+
+    @cached_property
+    def _film_settings(self) -> str:
+        from sharp_cli.batch.render import film_settings
+
+        return "" if self.film is None else film_settings(self.film)
 
     def _loaded(self, work: Work) -> Predictor:
         if "load" not in self.setup_seconds:
@@ -271,13 +274,10 @@ class ConvertTask:
     def _is_film_done(self, splat: Path) -> bool:
         if self.film is None:
             return True
-        from sharp_cli.batch.render import film_settings
-
-        return is_done(film_target(splat, self.film), splat, film_settings(self.film))
+        return is_done(film_target(splat, self.film), splat, self._film_settings)
 
     def _shoot(self, film: FilmSettings, work: Work, gaussians: Gaussians) -> None:
         """Render the film of a splat that is at its target; given up when the run ends."""
-        from sharp_cli.batch.render import film_settings
         from sharp_cli.render.film import choose_views, shoot
 
         splat = work.job.target
@@ -287,7 +287,7 @@ class ConvertTask:
             if work.stop.is_set():
                 raise SharpError(f"{path}: the run ended before the film was complete", "stopped")
 
-        facts = {**gaussians.facts, **make_provenance(splat, film_settings(film)).facts()}
+        facts = {**gaussians.facts, **make_provenance(splat, self._film_settings).facts()}
         shoot(film, gaussians, choose_views(film, gaussians), path, facts, shown=shown)
         work.result.facts["film"] = str(path)
 

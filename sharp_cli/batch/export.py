@@ -95,6 +95,11 @@ class ExportTask:
         kept = "" if len(output) == len(item) else f", {len(output):,} of {len(item):,} Gaussians"
         result.note = f"{after / 1e6:.1f} MB, was {before / 1e6:.1f} MB{kept}"
 
+    @property
+    def fingerprint(self) -> str:
+        """All settings that decide the results."""
+        return self._settings
+
     @cached_property
     def _settings(self) -> str:
         settings = {"format": self.ending, "layout": self.ply_layout}

@@ -127,6 +127,11 @@ class RenderTask:
                 frames = self._frame_files(sum(map(len, item.views)), work.job.target, self.save_cameras)
                 write_transforms(self.save_cameras, item.views, frames)
 
+    @property
+    def fingerprint(self) -> str:
+        """All settings that decide the results."""
+        return self._settings
+
     @cached_property
     def _settings(self) -> str:
         return film_settings(self.film)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ def parse_camera_path(path: Path, content: dict[str, Any]) -> list[Frame]:
     """
     cameras = content["camera_path"]
     kind = content.get("camera_type", "perspective")
-    if kind not in LENSES:
-        raise SharpError(f"cannot use {path}: camera_type {kind} is not supported (supported: {', '.join(LENSES)})")
+    if not isinstance(kind, str) or kind not in LENSES:
+        shown, known = (kind if isinstance(kind, str) else json.dumps(kind))[:40], ", ".join(LENSES)
+        raise SharpError(f"cannot use {path}: camera_type {shown} is not supported (supported: {known})")
     if not cameras:
         raise SharpError(f"cannot use {path}: its camera_path is empty")
     width, height = (pixels(str(path), content, f"render_{side}") for side in ("width", "height"))

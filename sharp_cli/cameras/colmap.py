@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -33,8 +34,10 @@ MODELS = {
 """Number in binary files → name, and what the parameters are. Other models are refused."""
 PARAMETERS = dict(MODELS.values())
 
-FOLDERS = ("", "sparse/0", "sparse", "colmap/sparse/0")
-"""Where a model lies below the folder that is named."""
+UNSUPPORTED = {7: "FOV", 10: "THIN_PRISM_FISHEYE", 11: "RAD_TAN_THIN_PRISM_FISHEYE"}
+
+FOLDERS = ("", "sparse/[0-9]*", "sparse", "colmap/sparse/[0-9]*", "dense/sparse")
+"""Where models lie below the folder that is named."""
 MAX_NAME = 1 << 12
 POINT_BYTES = 24
 """Of each 2D point after an image in ``images.bin``."""
@@ -51,13 +54,27 @@ class Image(NamedTuple):
 
 
 def find_model(folder: Path) -> tuple[Path, Path] | None:
-    """The ``cameras`` and ``images`` files of the model in or below a folder; None if there is none."""
+    """The ``cameras`` and ``images`` files of the model in or below a folder; None if there is none.
+
+    COLMAP numbers the models of a scene that falls apart, in no order of size: the one with the most images counts.
+    """
     for place in FOLDERS:
-        for ending in (".bin", ".txt"):
-            files = (folder / place / f"cameras{ending}", folder / place / f"images{ending}")
-            if all(file.is_file() for file in files):
-                return files
+        folders = sorted(folder.glob(place)) if place else [folder]
+        pairs = [(below / f"cameras{e}", below / f"images{e}") for below in folders for e in (".bin", ".txt")]
+        found = [pair for pair in pairs if all(file.is_file() for file in pair)]
+        if found:
+            return max(found, key=lambda pair: (pair[1].suffix == ".bin", _image_count(pair[1])))
     return None
+
+
+def _image_count(images: Path) -> int:
+    """How many images a model says it has; 0 if it cannot be read."""
+    with suppress(OSError, struct.error):
+        if images.suffix == ".bin":
+            with images.open("rb") as file:
+                return int(_unpack(file, "<Q")[0])
+        return sum(1 for _ in _text_lines(images)) // 2
+    return 0
 
 
 def read_colmap(cameras: Path, images: Path) -> list[Frame]:
@@ -120,7 +137,8 @@ def _binary_cameras(path: Path) -> Iterator[tuple[int, Intrinsics]]:
         for _ in range(count):
             key, number, width, height = _unpack(file, "<iiQQ")
             if number not in MODELS:
-                raise SharpError(f"{path}, camera {key}: camera model number {number} is not supported")
+                name = UNSUPPORTED.get(number, f"number {number}")
+                raise SharpError(f"{path}, camera {key}: camera model {name} is not supported (undistort the images)")
             model, names = MODELS[number]
             values = _unpack(file, f"<{len(names)}d")
             yield key, _intrinsics(f"{path}, camera {key}", model, width, height, values)
@@ -158,6 +176,8 @@ def _text_images(path: Path) -> Iterator[Image]:
         if not line:
             continue
         _, *pose, camera, name = line.split(maxsplit=9)
+        if len(pose) != 7:
+            raise ValueError(f"an image with {len(pose)} numbers for its pose")
         next(lines, "")  # its 2D points
         yield Image(name, tuple(float(value) for value in pose), int(camera))
 

@@ -41,7 +41,7 @@ LENS_KEYS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
 LIST_KEYS = ("k1", "k2", "k3", "k4", "p1", "p2")
 """The order of nerfstudio's ``distortion_params``."""
 OWN_KEYS = (
-    *("w", "h", "fl_x", "fl_y", "cx", "cy", "camera_angle_x", "camera_angle_y"),
+    *("w", "h", "fl_x", "fl_y", "cx", "cy", "camera_angle_x", "camera_angle_y", "x_fov", "y_fov"),
     *("camera_model", "is_fisheye", "is_latlong", "distortion_params", *LENS_KEYS),
 )
 """What describes a camera apart from its pose: at the top of the file, or in a frame."""
@@ -50,9 +50,9 @@ OWN_KEYS = (
 def read_transforms(path: str | PathLike[str], size: Size | None = None) -> list[Frame]:
     """Read all frames, in the file's order.
 
-    Intrinsics stand in a frame or at the top of the file. Without ``fl_x``, ``camera_angle_x`` [rad] gives it; without
-    ``fl_y``, ``camera_angle_y`` or ``fl_x``; without ``cx`` or ``cy``, the picture's center; without ``w`` or ``h``,
-    the size of the frame's picture, or ``size``.
+    Intrinsics stand in a frame or at the top of the file. Without ``fl_x``, ``camera_angle_x`` [rad] gives it, or
+    instant-ngp's ``x_fov`` [degrees]; along y alike. If one of the two is missing, the other counts. Without ``cx`` or
+    ``cy``, it is the picture's center; without ``w`` or ``h``, the size of the frame's picture, or ``size``.
 
     Args:
         size: width and height [px] of pictures whose size is not known; a long side alone cannot help.
@@ -149,7 +149,7 @@ def _intrinsics(where: str, facts: Mapping[str, Any], picture: Path | None, size
     if lens is not None and lens.model == "equirectangular":
         return make_intrinsics(where, (width / math.tau, width / math.tau, width / 2, height / 2), width, height, lens)
     focal = {axis: _focal(where, facts, axis, side) for axis, side in (("x", width), ("y", height))}
-    fx, fy = focal["x"], focal["y"] or focal["x"]
+    fx, fy = focal["x"] or focal["y"], focal["y"] or focal["x"]
     if fx is None or fy is None:
         raise SharpError(f"{where}: no focal length (add fl_x [px] or camera_angle_x [rad])")
     cx, cy = number(where, facts, "cx", width / 2), number(where, facts, "cy", height / 2)
@@ -203,11 +203,16 @@ def _focal(where: str, facts: Mapping[str, Any], axis: str, side: int) -> float 
         if focal <= 0:
             raise SharpError(f"{where}: fl_{axis} must be positive, not {focal}")
         return focal
-    if f"camera_angle_{axis}" not in facts:
+    if f"camera_angle_{axis}" in facts:
+        angle = number(where, facts, f"camera_angle_{axis}")
+        if not 0 < angle < math.pi:
+            raise SharpError(f"{where}: camera_angle_{axis} must lie between 0 and π, not {angle}")
+    elif f"{axis}_fov" in facts:
+        angle = math.radians(number(where, facts, f"{axis}_fov"))
+        if not 0 < angle < math.pi:
+            raise SharpError(f"{where}: {axis}_fov must lie between 0 and 180 degrees")
+    else:
         return None
-    angle = number(where, facts, f"camera_angle_{axis}")
-    if not 0 < angle < math.pi:
-        raise SharpError(f"{where}: camera_angle_{axis} must lie between 0 and π, not {angle}")
     return side / 2 / math.tan(angle / 2)
 
 

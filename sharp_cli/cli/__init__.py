@@ -22,11 +22,13 @@ from sharp_cli.cli import (
     export,
     formats,
     inspect,
+    merge,
     panorama,
     render,
     serve,
     train,
     view,
+    watch,
     weights,
 )
 from sharp_cli.cli.bundle import write_bundle
@@ -50,6 +52,7 @@ app = typer.Typer(
 )
 app.command("convert")(convert.convert)
 app.command("panorama")(panorama.panorama)
+app.command("merge")(merge.merge)
 app.command("render")(render.render)
 app.command("view")(view.view)
 app.command("export")(export.export)
@@ -59,6 +62,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("serve")(serve.serve)
+app.command("watch")(watch.watch)
 app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 app.add_typer(batch.app, name="batch")

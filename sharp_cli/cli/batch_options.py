@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sharp_cli.batch.ray_pool import RayOptions
     from sharp_cli.batch.shards import Shard
 
 
@@ -21,3 +22,5 @@ class BatchOptions:
     debug: bool
     shard: Shard | None = None
     """The part of the inputs that this process works on; None: all of them."""
+    ray: RayOptions | None = None
+    """A cluster to work on; None: this process."""

@@ -17,6 +17,7 @@ from sharp_cli.batch.manifest import Manifest
 from sharp_cli.batch.pipeline import run
 from sharp_cli.batch.shards import Shard
 from sharp_cli.batch.side_outputs import check_side_output
+from sharp_cli.batch.store import is_remote
 from sharp_cli.batch.task import Job, Task
 from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.display.plain import echo
@@ -82,6 +83,11 @@ def choose_jobs(
     if out is not None and str(out) == STDOUT:
         raise typer.BadParameter("results cannot be written to stdout (name a file or a folder)", param_hint="--out")
     try:
+        if any(map(is_remote, (*words, out))):
+            from sharp_cli.batch.cloud import find_remote_jobs
+
+            jobs = find_remote_jobs(task, words, out)
+            return [job for job in jobs if shard is None or shard.holds(job.source)]
         jobs = find_jobs(task, words, out)
     except SharpError as error:
         raise typer.BadParameter(str(error)) from error
@@ -119,7 +125,7 @@ def show_plan(task: Task[Any, Any], jobs: list[Job]) -> None:
     Raises:
         typer.Exit: with code 1, a job would fail.
     """
-    failing = False
+    failing, task = False, _for_places(task, jobs)
     for verdict, job, error in plan(task, jobs):
         if error:
             failing = True
@@ -143,7 +149,8 @@ def run_batch(
     Raises:
         SharpError: the record cannot be written.
     """
-    for folder in {job.target.parent for job in jobs}:
+    task = _for_places(task, jobs)
+    for folder in {job.target.parent for job in jobs if not is_remote(job.target)}:
         remove_leftovers(folder)
     file = options.json_file
     if options.shard is not None:
@@ -154,7 +161,20 @@ def run_batch(
         record = EventLines(write_line, command, settings, len(jobs))
     else:
         record = Manifest(file, command, settings, jobs)
-    return run(jobs, task, [record, report], fail_fast=options.fail_fast)
+    if options.ray is None:
+        return run(jobs, task, [record, report], fail_fast=options.fail_fast)
+    from sharp_cli.batch.ray_pool import run_on_ray
+
+    return run_on_ray(jobs, task, [record, report], options=options.ray, fail_fast=options.fail_fast)
+
+
+def _for_places(task: Task[Any, Any], jobs: list[Job]) -> Task[Any, Any]:
+    """The task, able to reach the jobs' objects if there are any."""
+    if not any(is_remote(path) for job in jobs for path in (job.source, job.target)):
+        return task
+    from sharp_cli.batch.cloud import CloudTask
+
+    return CloudTask(task)
 
 
 def write_line(line: str) -> None:

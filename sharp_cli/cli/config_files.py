@@ -18,11 +18,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, did_you_mean
 from sharp_cli.runtime.user_folders import user_folder
 
 FILE, PROFILES = "sharp.toml", "profiles"
@@ -98,12 +97,6 @@ def values_for(command: tuple[str, ...], layers: Iterable[Layer], keys: frozense
                 if key_of(key) in keys and not isinstance(value, dict):
                     found.setdefault(key_of(key), Value(value, layer.origin))
     return found
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``, did you mean …?`` after a word that means nothing; nothing if none is near."""
-    near = get_close_matches(word, list(known), n=1)
-    return f", did you mean {near[0]}?" if near else ""
 
 
 def _read(path: Path) -> dict[str, Any]:

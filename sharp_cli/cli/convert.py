@@ -13,10 +13,19 @@ from sharp_cli.cli import options as opt
 from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.batches import STDOUT, choose_jobs, finish, is_debug, run_batch, show_plan
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
+from sharp_cli.cli.clips import convert_clip, is_video
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.elsewhere import bring_here
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import check_axes, choose_color, choose_fit, choose_focal, choose_shard, choose_suffix
+from sharp_cli.cli.values import (
+    check_axes,
+    choose_color,
+    choose_fit,
+    choose_focal,
+    choose_ray,
+    choose_shard,
+    choose_suffix,
+)
 from sharp_cli.cli.view import show
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.render.settings import FilmSettings
@@ -58,14 +67,20 @@ def convert(
     focal_mm: opt.FocalMm = None,
     fov: opt.Fov = None,
     background: opt.PhotoBackground = "white",
+    every: opt.EveryFrame = 1,
     dry_run: opt.DryRun = False,
     json_file: opt.JsonFile = None,
     timings: opt.Timings = False,
     fail_fast: opt.FailFast = False,
     quiet: opt.Quiet = False,
     shard: opt.ShardOf = None,
+    ray: opt.RayAddress = None,
+    ray_cpus: opt.RayCpus = None,
+    ray_gpus: opt.RayGpus = None,
 ) -> None:
     """Convert photos to 3D Gaussian splats.
+
+    A video becomes a folder of numbered splats, one per frame, with a steady scale; see --every.
 
     Results that exist are skipped. If a photo fails, the others continue. The same command resumes a run that was
     stopped. Exit code 0, 1 if a photo failed, 2 for wrong use, 130 after Ctrl-C.
@@ -73,6 +88,7 @@ def convert(
     from sharp_cli.batch.convert import ConvertTask, Network, Recipe
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
+    batch = replace(batch, ray=choose_ray(ray, ray_cpus, ray_gpus))
     recipe = Recipe(choose_focal(focal_px, focal_mm, fov), choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
     check_axes(axes, recipe.suffix, ply_layout.value)
@@ -80,8 +96,12 @@ def convert(
     check_words(out, json_file, render, preview_film, open_viewer)
     network = Network(weights, device.value, precision.value, low_vram)
     film = FilmSettings() if render else LOOK if preview_film else None
-    task = ConvertTask(recipe, network, film=film, overwrite=overwrite)
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
+    if is_video(inputs):
+        rules: Any = {"overwrite": overwrite, "dry_run": dry_run, "settings": settings, "fetch": fetch}
+        convert_clip(Path(inputs[0]), every, out, recipe, network, batch, **rules)
+        return
+    task = ConvertTask(recipe, network, film=film, overwrite=overwrite)
     results = work_through(task, inputs, out, settings, batch, dry_run=dry_run, single=open_viewer)
     if open_viewer and not dry_run:
         show(results[0])
@@ -109,7 +129,8 @@ def work_through(
     network = task.network
     with bring_here(inputs, out, task.ending, dry_run=dry_run) as here:
         rules: Any = {"record": batch.json_file, "reads": [Path(network.weights)], "overwrite": task.overwrite}
-        jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) + here.lost
+        jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) if here.words else []
+        jobs += here.lost
         if single and len(jobs) != 1 and not dry_run:
             raise typer.BadParameter(f"there are {len(jobs)} photos (name one)", param_hint="--open")
         if not dry_run:

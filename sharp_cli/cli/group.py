@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sharp_cli.cli.config_files import FILE, Commands, did_you_mean, key_of, read_layers, values_for
-from sharp_cli.errors import SharpError
+from sharp_cli.cli.config_files import FILE, Commands, key_of, read_layers, values_for
+from sharp_cli.errors import SharpError, did_you_mean
 
 PREFIX = "SHARP"
 SHARED = frozenset({"weights", "device", "precision", "quiet", "low-vram", "profile", "debug"})

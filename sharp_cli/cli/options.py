@@ -86,6 +86,23 @@ ShardOf = Annotated[
         metavar="I/N|auto",
     ),
 ]
+RayAddress = Annotated[
+    str | None,
+    option(
+        BATCH,
+        "Work on a Ray cluster that sees the same files: local (this machine), auto (the cluster running here), or its "
+        "address.",
+        "--ray",
+        metavar="local|auto|ADDRESS",
+    ),
+]
+RayCpus = Annotated[
+    float | None, option(BATCH, "Cores of each Ray worker. Default: up to 4, or 1 beside a GPU.", "--ray-cpus", min=0.1)
+]
+RayGpus = Annotated[
+    float | None,
+    option(BATCH, "GPUs of each Ray worker; 0.5 puts two on one. Default: 1 if there are any.", "--ray-gpus", min=0),
+]
 Quiet = Annotated[bool, option(BATCH, "Print failures only.", "--quiet", "-q")]
 
 # Of convert
@@ -148,6 +165,7 @@ FocalPx = Annotated[
 ]
 FocalMm = Annotated[float | None, option(PHOTO, "Focal length in mm, 35 mm equivalent.", min=0.001)]
 Fov = Annotated[float | None, option(PHOTO, "Horizontal field of view in degrees.", min=0.001, max=179.9)]
+EveryFrame = Annotated[int, option(PHOTO, "Of a video, take every N-th frame.", "--every", metavar="N", min=1)]
 PhotoBackground = Annotated[str, option(PHOTO, "Color behind transparent photos: a name or #rrggbb.", "--background")]
 
 # Of export

@@ -15,7 +15,7 @@ from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.convert import fetch
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
-from sharp_cli.cli.values import choose_color, choose_fit, choose_suffix
+from sharp_cli.cli.values import check_axes, choose_color, choose_fit, choose_suffix
 from sharp_cli.runtime.timing import Stopwatch
 
 Panoramas = Annotated[
@@ -44,6 +44,7 @@ def panorama(
     out: opt.SplatOut = None,
     format: opt.PhotoFormat = None,
     ply_layout: opt.Layout = PlyLayout.standard,
+    axes: opt.FileAxes = "opencv",
     render: FilmAround = False,
     overwrite: opt.Overwrite = False,
     weights: opt.Weights = "sharp",
@@ -73,7 +74,8 @@ def panorama(
     batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))
     recipe = Recipe(None, choose_color(background), ply_layout.value)
     recipe = replace(recipe, suffix=choose_suffix(out, format and format.value, ".ply"))
-    recipe = replace(recipe, fit=choose_fit(max_gaussians, min_opacity, crop, None))
+    check_axes(axes, recipe.suffix, ply_layout.value)
+    recipe = replace(recipe, axes=axes, fit=choose_fit(max_gaussians, min_opacity, crop, None))
     network = Network(weights, device.value, precision.value, low_vram)
     film = None
     if render:

@@ -55,6 +55,8 @@ def render(
 ) -> None:
     """Render splats to videos or frames: orbits, other camera paths, depth, stereo.
 
+    The frames of a video, in a folder that `sharp convert` made, become one film of the moving scene.
+
     Results that exist are skipped. If a splat fails, the others continue. Exit code 0, 1 if a splat failed, 2 for wrong
     use, 130 after Ctrl-C.
     """
@@ -67,13 +69,18 @@ def render(
     path["frames"] = 1 if trajectory == "still" and kind == "png" else max(1, round(seconds * fps))
 
     import_torch()
+    from sharp_cli.batch.clip_film import ClipFilmTask, clip_job, is_clip
     from sharp_cli.batch.render import RenderTask
 
     film = choose_film(path, picture, cameras)
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
-    task = RenderTask(film, save_cameras=save_cameras, overwrite=overwrite)
     reads = [] if cameras is None else [cameras]
-    jobs = choose_jobs(task, words, out, batch.shard, record=json_file, reads=reads, overwrite=overwrite)
+    if len(words) == 1 and is_clip(Path(words[0])):
+        task: RenderTask = ClipFilmTask(film, overwrite=overwrite)
+        jobs = [clip_job(Path(words[0]), out, task.ending)]
+    else:
+        task = RenderTask(film, save_cameras=save_cameras, overwrite=overwrite)
+        jobs = choose_jobs(task, words, out, batch.shard, record=json_file, reads=reads, overwrite=overwrite)
     if save_cameras is not None:
         reads += [] if json_file is None else [json_file]  # not read, but as little to be replaced
         check_cameras_file(save_cameras, task, jobs, reads)

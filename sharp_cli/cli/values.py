@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
+    from sharp_cli.batch.ray_pool import RayOptions
     from sharp_cli.batch.shards import Shard
     from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.photo import FocalOverride
     from sharp_cli.render.encode import Format
 
-MAX_GIF_FPS = 50
+MAX_FPS = {"gif": 50, "webp": 90}
+"""Browsers show faster frames ten times as slowly."""
 
 
 def check_folder(folder: Path, option: str) -> None:
@@ -91,8 +94,10 @@ def choose_format(out: Path | None, format: VideoFormat | None, alpha: bool, fps
         raise typer.BadParameter(f"{out} does not end in .{chosen}", param_hint="--format")
     if alpha and chosen not in ("png", "webp"):
         raise typer.BadParameter(f"{chosen} has no transparency (use png or webp)", param_hint="--alpha")
-    if chosen == "gif" and fps > MAX_GIF_FPS:
-        raise typer.BadParameter(f"a GIF shows at most {MAX_GIF_FPS} frames per second", param_hint="--fps")
+    if fps > (fastest := MAX_FPS.get(chosen, math.inf)):
+        raise typer.BadParameter(
+            f"browsers show a {chosen.upper()} at {fastest:g} frames per second at most", param_hint="--fps"
+        )
     return chosen  # type: ignore[return-value]
 
 
@@ -110,6 +115,23 @@ def choose_shard(text: str | None) -> Shard | None:
         return parse_shard(text)
     except SharpError as error:
         raise typer.BadParameter(str(error), param_hint="--shard") from error
+
+
+def choose_ray(address: str | None, cpus: float | None, gpus: float | None) -> RayOptions | None:
+    """The cluster that was asked for, if any.
+
+    Raises:
+        typer.BadParameter: the size of workers without a cluster.
+    """
+    if address is None:
+        if cpus is not None or gpus is not None:
+            raise typer.BadParameter(
+                "it sizes the workers of a cluster (add --ray)", param_hint="--ray-cpus, --ray-gpus"
+            )
+        return None
+    from sharp_cli.batch.ray_pool import RayOptions
+
+    return RayOptions(address, cpus, gpus)
 
 
 def choose_suffix(out: Path | None, format: str | None, default: str) -> str:

@@ -117,7 +117,9 @@ def unpack(file: BinaryIO, header: Header, vertex: Element) -> Gaussians:
             return fractions
         low, high = (np.stack([ranges[f"{end}_{kind}{name}"] for name in names], 1) for end in ("min", "max"))
         with np.errstate(over="ignore", invalid="ignore"):  # such rows are dropped later
-            return low[which] * (1 - fractions) + high[which] * fractions
+            mixed: Floats = low[which] * (1 - fractions) + high[which] * fractions
+        # Other tools write ranges that end at −∞, for scales of zero; 0 · ∞ must not spoil the ends.
+        return np.where(fractions == 1, high[which], np.where(fractions == 0, low[which], mixed))
 
     color = _unpack(words["packed_color"], (8, 8, 8, 8))
     with np.errstate(over="ignore"):

@@ -91,7 +91,8 @@ def read_sog(path: str | PathLike[str], warn: Callable[[str], None] = lambda tex
     with reading(path) as file, _as_sog_errors(), zipfile.ZipFile(file) as archive:
         meta = _meta(archive, file.stat().st_size)
         if not isinstance(meta, dict) or meta.get("version") != 2:
-            raise SharpError("not a .sog file of version 2")
+            found = meta.get("version", 1) if isinstance(meta, dict) else "unknown"
+            raise SharpError(f"a .sog file of version {found}, and only version 2 is read (save it again)")
         columns = _decode(archive, meta, file.stat().st_size)
         return with_metadata(from_columns(drop_bad_rows(columns, path, warn)), _metadata(meta))
 
@@ -246,9 +247,20 @@ def _image(archive: zipfile.ZipFile, name: str, channels: int, needed: int, most
     return pixels.reshape(-1, channels)[:needed]
 
 
+def _folder(archive: zipfile.ZipFile) -> str:
+    """Where the members lie: nowhere, or in the one folder that was zipped instead of its content."""
+    names = archive.NameToInfo
+    if META in names:
+        return ""
+    folders = [name.removesuffix(META) for name in names if name.endswith(f"/{META}") and name.count("/") == 1]
+    if len(folders) != 1:
+        raise SharpError(f"not a .sog file: the archive holds no {META}")
+    return folders[0]
+
+
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """A member's content, at most ``most`` bytes whatever its directory entry says."""
-    with archive.open(name) as member:
+    with archive.open(_folder(archive) + name) as member:
         content = member.read(most + 1)
     if len(content) > most:
         raise SharpError(f"damaged .sog file: {name} is larger than {most:,} bytes")

@@ -186,6 +186,8 @@ def _difference(gaussians: Gaussians, blocks: Tensor) -> Tensor:
 
 def _merge(gaussians: Gaussians, blocks: Tensor) -> Gaussians:
     """One Gaussian for each row of (B, 4) indices."""
+    if gaussians.means.device.type == "mps":  # it has no float64
+        return _merge(gaussians.to("cpu"), blocks.cpu()).to("mps")
     areas = gaussians.scales.double().topk(2, dim=1).values.prod(dim=1)[blocks]
     weights = gaussians.opacities.double()[blocks] * areas + 1e-30
     shares = (weights / weights.sum(dim=1, keepdim=True))[..., None]

@@ -64,6 +64,9 @@ class Gaussians:
     writer: ClassVar[Callable[[str | PathLike[str], Gaussians], object] | None] = None
     """What :meth:`save` calls. Importing ``sharp_cli`` sets it: this module knows no file formats."""
 
+    viewer: ClassVar[Callable[[Gaussians, int], Any] | None] = None
+    """What :meth:`show` calls; set like ``writer``."""
+
     def __len__(self) -> int:
         return len(self.means)
 
@@ -90,6 +93,19 @@ class Gaussians:
         if Gaussians.writer is None:
             raise RuntimeError("no writer for splats is registered (import sharp_cli first)")
         Gaussians.writer(path, self)
+
+    def show(self, height: int = 480) -> Any:
+        """The viewer inside a notebook, in a frame that needs no network.
+
+        Args:
+            height: of the frame [px].
+
+        Raises:
+            SharpError: there is no Gaussian to show.
+        """
+        if Gaussians.viewer is None:
+            raise RuntimeError("no viewer for splats is registered (import sharp_cli first)")
+        return Gaussians.viewer(self, height)
 
 
 def _same(one: Any, other: Any) -> bool:

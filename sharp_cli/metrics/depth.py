@@ -29,7 +29,7 @@ def delta_accuracy(depth: Tensor, true_depth: Tensor, threshold: float = 1.25) -
     Args: as of :func:`abs_rel`.
     """
     ratio = torch.maximum(depth / true_depth, true_depth / depth)
-    return mean_where((ratio < threshold).double(), has_depth(true_depth))
+    return mean_where((ratio < threshold).float(), has_depth(true_depth))
 
 
 def align_depth(depth: Tensor, true_depth: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from sharp_cli.metrics.masked import mean_where
+from sharp_cli.metrics.masked import mean_where, widened
 
 MAX_PSNR = 100.0
 """What equal images get [dB]: means stay finite, JSON has no infinity, and no 8-bit photo of usual size that
@@ -28,7 +28,7 @@ def psnr(found: Tensor, true: Tensor, mask: Tensor | None = None) -> Tensor:
         found, true: (B, 3, H, W) in [0, 1].
         mask: (B, 1, H, W), which pixels count; a picture in which none does gives NaN.
     """
-    squares = (found.double() - true.double()).square().mean(dim=1, keepdim=True)
+    squares = (widened(found) - widened(true)).square().mean(dim=1, keepdim=True)
     error = squares.mean(dim=(1, 2, 3)) if mask is None else mean_where(squares, mask)
     return -10.0 * torch.log10(error.clamp(min=10.0 ** (-MAX_PSNR / 10.0)))
 
@@ -47,7 +47,7 @@ def ssim(found: Tensor, true: Tensor) -> Tensor:
     """
     if min(found.shape[-2:]) < WINDOW:
         raise ValueError(f"SSIM needs images of at least {WINDOW} pixels a side, not {tuple(found.shape[-2:])}")
-    found, true = found.double(), true.double()
+    found, true = widened(found), widened(true)
     mean_a, mean_b = _blur(found), _blur(true)
     var_a = _blur(found * found) - mean_a * mean_a
     var_b = _blur(true * true) - mean_b * mean_b

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.metrics.image import psnr, ssim
+from sharp_cli.metrics.masked import widened
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 """(B, 3, H, W) found and true images → (B,)."""
@@ -78,6 +79,6 @@ def _load(name: str, build: Callable[[], Metric]) -> Metric:
 
     def measure(found: Tensor, true: Tensor) -> Tensor:
         with torch.inference_mode():
-            return metric(found.float().clamp(0, 1), true.float().clamp(0, 1)).double()
+            return widened(metric(found.float().clamp(0, 1), true.float().clamp(0, 1)))
 
     return measure

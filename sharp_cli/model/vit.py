@@ -7,10 +7,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.models.vision_transformer import Attention, VisionTransformer
 from torch import Tensor, nn
 
+from sharp_cli.errors import SharpError
 from sharp_cli.model.config import SharpConfig
+
+try:
+    from timm.models.vision_transformer import Attention, VisionTransformer
+except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision was built for another torch
+    raise SharpError(f"cannot load timm: {error} (install torch and torchvision from one index)") from error
 
 
 class PointwiseLinear(nn.Linear):

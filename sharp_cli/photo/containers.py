@@ -16,6 +16,7 @@ from PIL.ImageFile import ImageFile
 from sharp_cli.photo.boxes import read_color_box
 from sharp_cli.photo.decoding import PictureError, decode
 from sharp_cli.photo.encoding import describe_hdr, to_srgb_values
+from sharp_cli.photo.foreign import name_foreign
 from sharp_cli.photo.jpeg import read_jpeg
 from sharp_cli.photo.metadata import Metadata
 from sharp_cli.photo.png import read_png
@@ -69,7 +70,7 @@ def _reader(head: bytes) -> Reader:
             return _read_avif
         if brands & HEIC_BRANDS:
             return _read_heic
-    raise PictureError(f"file is none of {FORMATS}")
+    raise PictureError(name_foreign(head) or f"file is none of {FORMATS}")
 
 
 def _read_plain(reader: Callable[[BinaryIO], ImageFile], file: BinaryIO) -> Picture:

@@ -21,6 +21,7 @@ from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
 from sharp_cli.render.encode import Encoder, Frame, open_encoder
+from sharp_cli.render.film_path import FilmPath
 from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srgb8
 from sharp_cli.render.rasterizer import Backend, Rendering
 from sharp_cli.render.settings import FilmSettings
@@ -71,7 +72,9 @@ def depth_target(target: Path) -> Path:
     return target.with_name(f"{target.stem}-depth{target.suffix}")
 
 
-def render_film(gaussians: Gaussians, path: str | PathLike[str], *, backend: Backend = "auto", **settings: Any) -> Path:
+def render_film(
+    gaussians: Gaussians, path: str | PathLike[str], *, backend: Backend = "auto", **settings: Any
+) -> FilmPath:
     """Render a splat into a video, or into a folder of PNG frames.
 
     Args:
@@ -80,16 +83,16 @@ def render_film(gaussians: Gaussians, path: str | PathLike[str], *, backend: Bac
         settings: fields of :class:`FilmSettings`, such as ``trajectory="swipe"`` or ``frames=90``.
 
     Returns:
-        The path.
+        The path; its ``show()`` is the film inside a notebook.
 
     Raises:
         SharpError: settings out of range, or something that is not a folder of frames is in the way.
         OSError: a file cannot be written.
         TypeError: a setting that does not exist.
     """
-    target = user_path(path)
+    target = FilmPath(user_path(path))
     suffix = target.suffix.lower()[1:]
-    film = FilmSettings(format=suffix if suffix in ("mp4", "gif", "webp") else "png", **settings)  # type: ignore[arg-type]
+    film = FilmSettings(format=suffix if suffix in ("mp4", "gif", "webp") else "png", **settings)
     shoot(film, gaussians, choose_views(film, gaussians), target, gaussians.facts, backend=backend)
     return target
 

@@ -22,7 +22,7 @@ from sharp_cli.serve.jobs import Job, Jobs, QueueFull
 from sharp_cli.serve.metrics import Metrics, resident_bytes
 from sharp_cli.serve.page import POLICY, page
 from sharp_cli.serve.settings import ServeSettings
-from sharp_cli.serve.uploads import photo_options, receive
+from sharp_cli.serve.uploads import discard_rest, photo_options, receive
 from sharp_cli.serve.worker import Worker
 
 FORMATS = {
@@ -94,6 +94,15 @@ async def _page(request: Request) -> Response:
 
 async def _post_splat(request: Request) -> Response:
     """Take a photo. 202 with the job; with ``?wait=true`` the file itself, in ``?format=``."""
+    try:
+        return await _take_photo(request)
+    except (SharpError, HTTPException) as error:
+        if getattr(error, "status_code", 0) != 408:
+            await discard_rest(request, request.app.state.settings)
+        raise
+
+
+async def _take_photo(request: Request) -> Response:
     state = request.app.state
     jobs: Jobs = state.jobs
     suffix = "." + request.query_params.get("format", "ply")
@@ -182,17 +191,16 @@ async def _metrics(request: Request) -> Response:
 
 async def _explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = {"Connection": "close"} if error.status_code in (408, 413) else None  # the rest of the body is not read
-    return JSONResponse(
-        {"error": {"code": str(error.status_code), "message": error.detail}}, error.status_code, headers
-    )
+    headers = {"Connection": "close"} if error.status_code == 408 else None  # the rest of the body never comes
+    message = {"error": {"code": str(error.status_code), "message": error.detail}}
+    return JSONResponse(message, error.status_code, headers)
 
 
 async def _explain_failure(request: Request, error: Exception) -> Response:
     assert isinstance(error, SharpError)
     full = isinstance(error, QueueFull)
     message = {"error": {"code": "queue_full" if full else error.code, "message": str(error)}}
-    headers = {"Retry-After": "5", "Connection": "close"} if full else None
+    headers = {"Retry-After": "5"} if full else None
     return JSONResponse(message, 429 if full else 500, headers)
 
 

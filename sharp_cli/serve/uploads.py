@@ -14,9 +14,6 @@ from starlette.requests import ClientDisconnect, Request
 from sharp_cli.photo.size import picture_pixels
 from sharp_cli.serve.settings import PhotoOptions, ServeSettings
 
-DRAIN_SECONDS = 5.0
-"""For the rest of a body that is too large."""
-
 Number = TypeVar("Number", int, float)
 
 
@@ -29,14 +26,13 @@ async def receive(request: Request, path: Path, settings: ServeSettings) -> None
     if request.headers.get("content-type", "").startswith("multipart/"):
         raise HTTPException(415, "send the photo as the body itself, not as a form (curl --data-binary @photo.jpg)")
     size = 0
-    stream = request.stream()
     try:
         async with asyncio.timeout(settings.upload_seconds):
             with path.open("wb") as file:
                 if int(request.headers.get("content-length", "0")) > settings.max_bytes:
                     size = settings.max_bytes + 1
                 else:
-                    async for piece in stream:
+                    async for piece in _pieces(request):
                         size += len(piece)
                         if size > settings.max_bytes:
                             break
@@ -46,7 +42,6 @@ async def receive(request: Request, path: Path, settings: ServeSettings) -> None
     except ClientDisconnect:
         raise HTTPException(400, "the connection ended") from None
     if size > settings.max_bytes:
-        await _drain(stream, min(settings.upload_seconds, DRAIN_SECONDS))
         raise HTTPException(413, f"the photo has more than {settings.max_bytes >> 20} MiB")
     if not size:
         raise HTTPException(400, "the body is empty (it must be the photo)")
@@ -55,12 +50,24 @@ async def receive(request: Request, path: Path, settings: ServeSettings) -> None
         raise HTTPException(413, f"the photo has more than {settings.max_pixels:,} pixels")
 
 
-async def _drain(stream: AsyncIterator[bytes], seconds: float) -> None:
-    """Discard what still comes: a connection that is closed while its client sends loses the answer, too."""
+async def discard_rest(request: Request, settings: ServeSettings) -> None:
+    """Read what is left of a body: a connection that is closed while its client sends loses the answer, too."""
+    if "expect" in request.headers:  # the client waits for the answer before it sends
+        return
     with suppress(TimeoutError, ClientDisconnect):
-        async with asyncio.timeout(seconds):
-            async for _ in stream:
+        async with asyncio.timeout(settings.upload_seconds):
+            async for _ in _pieces(request):
                 pass
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    """The body, from where the last call left it."""
+    while not getattr(request.state, "is_read", False):
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        request.state.is_read = not message.get("more_body", False)
+        yield message.get("body", b"")
 
 
 def photo_options(request: Request) -> PhotoOptions:

@@ -12,7 +12,7 @@ from sharp_cli.scenes.config import SceneConfig
 from sharp_cli.training.losses.config import LossConfig
 
 Phase = Literal["full", "coarsest", "coarse", "depth", "self"]
-Trainable = Literal["released", "all", "frozen-backbone", "frozen-depth"]
+Trainable = Literal["released", "all", "frozen-backbone", "frozen-encoder", "frozen-depth"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
 DataKind = Literal["scenes", "posed", "photos"]
 
@@ -83,7 +83,8 @@ class PseudoConfig:
 
 @dataclass(frozen=True)
 class PhotosConfig:
-    """Photos that phase ``full`` learns depth from beside its scenes, which would undo what photos taught."""
+    """Photos that phases ``full`` and ``depth`` learn depth from beside their scenes, which would undo what photos
+    taught."""
 
     labels: str = ""
     """A file of the recipe ``labels``; empty for none."""
@@ -140,6 +141,7 @@ class TrainConfig:
     trainable: Trainable = "released"
     """``released``: the paper's freezing. ``all``: everything. ``frozen-backbone``: neither ViT (one of
     the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself).
+    ``frozen-encoder``: the decoders and heads alone, so that the Gaussian decoder's maps stay as it knows them.
     ``frozen-depth``: the Gaussian decoder and its heads alone, so that synthetic scenes do not undo what
     photos taught about depth."""
     adjust_depth: bool = True
@@ -175,8 +177,8 @@ class TrainConfig:
         for name, count in counts.items():
             if count < 0:
                 raise SharpError(f"{INVALID}: {name} must be 0 or more, not {count}")
-        if self.sight.labels and self.phase != "full":
-            raise SharpError(f"{INVALID}: sight.labels needs phase 'full' (the recipe 'sight' trains depth alone)")
+        if self.sight.labels and self.phase not in ("full", "depth"):
+            raise SharpError(f"{INVALID}: sight.labels needs images of full size (phase 'full' or 'depth')")
         positive: dict[str, float] = {"steps": self.steps, "batch": self.batch, "micro_batch": self.micro_batch}
         positive |= {"checkpoints.keep": self.checkpoints.keep, "optimizer.lr": self.optimizer.lr}
         for name, value in positive.items():

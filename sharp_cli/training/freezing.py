@@ -57,6 +57,8 @@ def is_trainable(name: str, trainable: Trainable, phase: Phase = "full", adjust_
         return True
     if trainable == "frozen-backbone":
         return not name.startswith(VITS)
+    if trainable == "frozen-encoder":
+        return not name.startswith("encoder.")
     if trainable == "frozen-depth":
         return not name.startswith(DEPTH)
     return not name.startswith(PATCH_ENCODER) and not (name.startswith(VITS) and ".norm" in name)

@@ -54,6 +54,7 @@ class DepthPhase(nn.Module):
     def __init__(self, network: SharpNetwork, config: TrainConfig) -> None:
         super().__init__()
         self.network, self.weights, self.coarse = network, config.depth, config.phase != "depth"
+        self.photos = PhotosBeside(config) if config.sight.labels else None
 
     def forward(self, batch: PairBatch, numbers: Tensor) -> StepOutput:
         image = torch.cat([batch.photo, batch.novel_image])
@@ -65,6 +66,8 @@ class DepthPhase(nn.Module):
         else:
             disparity = self.network.predict_disparity(image)
         loss, terms = judge_layers(disparity, depth, factor, self.weights)
+        if self.photos is not None and self.training:
+            loss, terms = _with_photos(loss, terms, self.photos.terms(self.network, numbers))
         found = factor[:, None, None, None] / disparity.detach().clamp(min=1e-4)
         pictures = {"photo": image, "depth": found[:, :1], "depth_behind": found[:, 1:], "depth_true": depth}
         return StepOutput(loss, _detached(terms), pictures)
@@ -121,9 +124,7 @@ class FullPhase(_GaussianPhase):
             loss = loss + weight * more
             terms |= {f"depth_{name}": term.detach() for name, term in of_layers.items()}
         if self.photos is not None and self.training:
-            of_photos = self.photos.terms(self.network, numbers)
-            loss = loss + torch.stack(list(of_photos.values())).sum()
-            terms |= _detached(of_photos)
+            loss, terms = _with_photos(loss, terms, self.photos.terms(self.network, numbers))
         return StepOutput(loss, terms, _pictures(batch, prediction, renders))
 
 
@@ -136,6 +137,12 @@ class SelfPhase(_GaussianPhase):
         renders = render_pair(prediction, batch)
         loss, terms = self.judge(prediction, None, self.novel_view(batch, renders), None)
         return StepOutput(loss, terms, _pictures(batch, prediction, renders))
+
+
+def _with_photos(
+    loss: Tensor, terms: dict[str, Tensor], of_photos: dict[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    return loss + torch.stack(list(of_photos.values())).sum(), terms | _detached(of_photos)
 
 
 def render_pair(prediction: Prediction, batch: PairBatch) -> RenderedViews:

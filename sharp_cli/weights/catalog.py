@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, did_you_mean
 from sharp_cli.model.config import SharpConfig
 
 LICENSE_KEY = "licence"
@@ -78,7 +78,7 @@ def known(name: str) -> Checkpoint | Bundled:
         SharpError: the name is unknown; the message lists the known ones.
     """
     if name not in KNOWN:
-        raise SharpError(f"unknown weights: {name} (use {', '.join(KNOWN)})")
+        raise SharpError(f"unknown weights: {name}{did_you_mean(name, KNOWN)} (use {', '.join(KNOWN)})")
     return KNOWN[name]
 
 

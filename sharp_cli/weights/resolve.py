@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, did_you_mean
 from sharp_cli.runtime.files import user_path
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint
@@ -46,4 +46,5 @@ def resolve(weights: str | os.PathLike[str], download: Callable[[Checkpoint], Pa
             return path
     if path.suffix.lower() in SUFFIXES or len(path.parts) > 1:
         raise SharpError(f"cannot find the weights file {path}")
-    raise SharpError(f"unknown weights: {weights} (use a file, or {', '.join(KNOWN)})")
+    near = did_you_mean(str(weights), KNOWN)
+    raise SharpError(f"unknown weights: {weights}{near} (use a file, or {', '.join(KNOWN)})")

@@ -179,7 +179,7 @@ def test_a_damaged_colmap_folder_is_refused(tmp_path: Path) -> None:
                 read_cameras(tmp_path)
         (tmp_path / name).write_bytes(content)
     (tmp_path / "cameras.bin").write_bytes(whole["cameras.bin"].replace(struct.pack("<i", 4), struct.pack("<i", 7), 1))
-    with pytest.raises(SharpError, match="model number 7 is not supported"):
+    with pytest.raises(SharpError, match="model FOV is not supported"):
         read_cameras(tmp_path)
     (tmp_path / "cameras.bin").unlink()
     with pytest.raises(SharpError, match="neither a COLMAP model nor a transforms"):
@@ -200,3 +200,43 @@ def test_an_impossible_focal_length_names_the_file(cases: Path, tmp_path: Path) 
     (tmp_path / "far.json").write_text(json.dumps(content))
     with pytest.raises(SharpError, match=r"far\.json.*focal length of 1e\+30"):
         read_views(tmp_path / "far.json")
+
+
+def test_of_several_colmap_models_the_largest_counts(tmp_path: Path) -> None:
+    for number, count in (("0", 2), ("1", 9), ("2", 1)):
+        folder = tmp_path / "sparse" / number
+        folder.mkdir(parents=True)
+        (folder / "cameras.bin").write_bytes(struct.pack("<QiiQQ4d", 1, 1, 1, 200, 150, 150, 150, 100, 75))
+        images = [struct.pack("<i7di", i, 1, 0, 0, 0, 0, 0, i, 1) + b"%d.png\0" % i + bytes(8) for i in range(count)]
+        (folder / "images.bin").write_bytes(struct.pack("<Q", count) + b"".join(images))
+    assert len(read_cameras(tmp_path)) == 9
+    cameras = tmp_path / "sparse" / "1" / "cameras.bin"
+    cameras.write_bytes(cameras.read_bytes().replace(struct.pack("<ii", 1, 1), struct.pack("<ii", 1, 7)))
+    with pytest.raises(SharpError, match="FOV is not supported"):
+        read_cameras(tmp_path)
+
+
+@pytest.mark.parametrize("angle", [{"camera_angle_y": 0.5}, {"y_fov": math.degrees(0.5)}, {"x_fov": math.degrees(0.5)}])
+def test_one_angle_of_view_is_enough(cases: Path, tmp_path: Path, angle: dict) -> None:
+    content = json.loads((cases / "cam_angle.json").read_text())
+    del content["camera_angle_x"]
+    (tmp_path / "one.json").write_text(json.dumps(content | angle))
+    (frame,) = read_cameras(tmp_path / "one.json")
+    side = 200 if "x_fov" in angle else 150
+    expected = side / 2 / math.tan(0.25)
+    assert frame.K[0, 0].item() == frame.K[1, 1].item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", [["perspective"], {"a": 1}, None, 3])
+def test_a_camera_type_that_is_no_word_is_refused(cases: Path, tmp_path: Path, kind: object) -> None:
+    content = json.loads((cases / "cam_camera_path.json").read_text()) | {"camera_type": kind}
+    (tmp_path / "path.json").write_text(json.dumps(content))
+    with pytest.raises(SharpError, match=r"camera_type .* is not supported"):
+        read_cameras(tmp_path / "path.json")
+
+
+def test_a_colmap_text_row_that_lacks_numbers_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 200 150 150 150 100 75\n")
+    (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 0 1 a.png\n\n2 1 0 0 0 0 1 b.png\n\n")
+    with pytest.raises(SharpError, match=r"damaged .*5 numbers for its pose"):
+        read_cameras(tmp_path)

@@ -122,6 +122,14 @@ def test_photos_from_the_web_become_splats_here_and_a_missing_one_does_not_stop_
     assert "nothing to do" in again.stderr
 
 
+def test_one_photo_that_is_missing_from_the_web_fails_in_one_line(convert, server: str, tmp_path: Path) -> None:
+    for out in ("a.ply", "-"):
+        run = convert(f"{server}/missing.jpg", "-o", out)
+        assert (run.returncode, run.stdout) == (1, "")
+        assert run.stderr.count("404") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_open_shows_the_splat(convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Path] = []
     monkeypatch.setattr(command, "show", shown.append)

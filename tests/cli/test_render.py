@@ -180,6 +180,7 @@ def test_a_third_party_splat_with_harmonics_is_framed(tmp_path: Path, data: Path
         (["--background", "no"], "background"),
         (["-o", "film.avi"], "film.avi"),
         (["--format", "gif", "--fps", "60"], "GIF"),
+        (["--format", "webp", "--fps", "120"], "WEBP"),
         ([""], "empty"),
     ],
 )

@@ -257,3 +257,21 @@ def test_spz_version_4_keeps_metadata_where_readers_pass_over_it(tmp_path: Path)
     path.write_bytes(content[:32])
     with pytest.raises(SharpError, match="do not fit"):
         read_spz_metadata(path)
+
+
+def test_a_sog_whose_folder_was_zipped_is_read_and_other_versions_are_named(tmp_path: Path) -> None:
+    write_sog(tmp_path / "a.sog", random_splat(40))
+    with zipfile.ZipFile(tmp_path / "a.sog") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "b.sog", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"scene/{name}", content)
+    assert read_sog(tmp_path / "b.sog") == read_sog(tmp_path / "a.sog")
+    with zipfile.ZipFile(tmp_path / "c.sog", "w") as archive:
+        archive.writestr("meta.json", json.dumps({"means": {}}))
+    with pytest.raises(SharpError, match=r"version 1, and only version 2"):
+        read_sog(tmp_path / "c.sog")
+    with zipfile.ZipFile(tmp_path / "d.sog", "w") as archive:
+        archive.writestr("readme.txt", "")
+    with pytest.raises(SharpError, match=r"holds no meta\.json"):
+        read_sog(tmp_path / "d.sog")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from plyfile import PlyData
 
 from sharp_cli import Camera, Gaussians, SharpError, read_ply
-from sharp_cli.formats.compressed_ply import compressed_ply, write_compressed_ply
+from sharp_cli.formats.compressed_ply import RANGES, compressed_ply, write_compressed_ply
 from sharp_cli.gaussians.color import linear_to_srgb
 
 
@@ -163,3 +166,19 @@ def test_a_damaged_compressed_file_is_refused(tmp_path, damage: tuple[bytes, byt
     (tmp_path / "splat.ply").write_bytes(content.replace(*damage))
     with pytest.raises(SharpError, match=r"cannot read .*damaged"):
         read_ply(tmp_path / "splat.ply")
+
+
+def test_ranges_that_end_at_minus_infinity_cost_no_row(tmp_path: Path) -> None:
+    """SuperSplat writes such ranges for scales of zero; the largest of the chunk is finite all the same."""
+    path = tmp_path / "a.compressed.ply"
+    splat = random_splat(200, 0)
+    write_compressed_ply(path, splat)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"end_header\n") + 11
+    for name in ("min_scale_x", "min_scale_y", "min_scale_z"):
+        at = start + 4 * RANGES.index(name)
+        content[at : at + 4] = struct.pack("<f", -math.inf)
+    path.write_bytes(content)
+    found = read_ply(path)
+    assert len(found) == 200
+    assert (found.scales == 0).any() and found.scales.max().item() == pytest.approx(splat.scales.max().item(), rel=1e-3)

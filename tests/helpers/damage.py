@@ -10,6 +10,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -238,7 +239,7 @@ def mutate_json(draw: random.Random, content: bytes) -> bytes:
             if draw.random() < 0.15:
                 del at[key]
             else:
-                at[key] = draw.choice(VALUES)
+                at[key] = deepcopy(draw.choice(VALUES))  # later changes must not reach the table
             break
     return json.dumps(document).encode()
 

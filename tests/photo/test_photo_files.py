@@ -122,20 +122,20 @@ def test_names_no_file_can_have(tmp_path: Path) -> None:
 def test_no_picture_inside(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
-    refused(path, "none of" if content else "is empty")
+    refused(path, "file is ")
 
 
 @pytest.mark.parametrize("kind", ["PPM", "TGA", "ICO", "EPS", "PCX", "JPEG2000"])
 def test_other_formats_stay_closed(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "photo.jpg"
     Image.fromarray(COLORS).save(path, kind)
-    refused(path, "none of")
+    refused(path, "file is ")
 
 
 def test_video(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + b"\0" * 100)
-    refused(path, "none of")
+    refused(path, "file is ")
 
 
 def test_heic_without_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,14 +195,15 @@ def test_the_depth_loss_can_go_on_in_the_full_phase(posed: Path, tmp_path: Path)
     assert line["loss"] == pytest.approx(total, rel=1e-4)
 
 
-def test_photos_can_be_learned_from_in_the_full_phase(posed: Path, tmp_path: Path):
+@pytest.mark.parametrize("phase", ["full", "depth"])
+def test_photos_can_be_learned_from_beside_scenes(phase: str, posed: Path, tmp_path: Path):
     labels = Labels(
         torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.zeros(2, 16, 16), torch.zeros(2, 1, 2, 2), torch.arange(2)
     )
     write_labels(tmp_path / "labels.safetensors", labels, {})
     runs = [{}, {"labels": str(tmp_path / "labels.safetensors")}]
     for index, sight in enumerate(runs):
-        config = tiny_config(posed, steps=1, log={"every": 1, "validate": 1}, sight=sight)
+        config = tiny_config(posed, phase=phase, steps=1, log={"every": 1, "validate": 1}, sight=sight)
         train(config, tmp_path / str(index), CPU)
     (alone, validated), (beside, validated_beside) = (log_of(tmp_path / str(index)) for index in range(2))
     more = {name: value for name, value in beside.items() if name.startswith("photos_")}

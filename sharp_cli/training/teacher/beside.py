@@ -53,6 +53,7 @@ class PhotosBeside:
 
     def terms(self, network: SharpNetwork, numbers: Tensor) -> dict[str, Tensor]:
         """Weighted terms of the loss of the network's disparity of them."""
-        images, true = (values.to(numbers.device) for values in self.batch(numbers, network.config.resolution))
+        device = next(network.parameters()).device  # the numbers stay on the CPU
+        images, true = (values.to(device) for values in self.batch(numbers, network.config.resolution))
         terms = layer_terms(network.predict_disparity(images), true)
         return {f"photos_{name}": self.config.weight * term for name, term in terms.items()}

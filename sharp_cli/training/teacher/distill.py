@@ -41,7 +41,8 @@ def distill(
     """Teach, or go on from the folder's checkpoint; runs on the CPU.
 
     Args:
-        folder: gets ``checkpoint.pt``, and at the end ``weights.safetensors``, the start's with the taught encoder.
+        folder: gets ``checkpoint.pt``, and at the end or where it is stopped ``weights.safetensors``, the start's
+            weights with the taught encoder.
         log: called with lines about the progress.
         stop: asked after each step; true ends the run with a checkpoint.
 
@@ -74,10 +75,9 @@ def distill(
         log=log,
         stop=stop,
     )
-    if finished:
-        assert isinstance(stage.mean, Reader)
-        encoder.load_state_dict(stage.mean.encoder.state_dict())
-        write_trained(folder / WEIGHTS, network, origin, folder.resolve().name, training_entry(config, stage))
+    assert isinstance(stage.mean, Reader)
+    encoder.load_state_dict(stage.mean.encoder.state_dict())
+    write_trained(folder / WEIGHTS, network, origin, folder.resolve().name, training_entry(config, stage))
     return finished
 
 
@@ -90,7 +90,7 @@ def stage_settings(config: DistillConfig) -> dict[str, Any]:
 def training_entry(config: DistillConfig, stage: Stage) -> dict[str, Any]:
     """The stage as the record of the weights it ends in has it."""
     photos = config.batch if config.labels else 0
-    samples = config.steps * (photos + config.synthetic_batch + config.measured_batch)
+    samples = stage.step * (photos + config.synthetic_batch + config.measured_batch)
     entry = {"steps": stage.step, "samples": samples, "seconds": round(stage.seconds)}
     return {**entry, "config": without_folders(stage.settings)}
 

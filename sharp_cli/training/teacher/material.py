@@ -14,7 +14,7 @@ from sharp_cli.training.teacher.augment import crop, random_crops
 from sharp_cli.training.teacher.config import DistillConfig, DrawnConfig, MeasuredConfig
 from sharp_cli.training.teacher.labels import Labels, read_labels
 from sharp_cli.training.teacher.losses import disparity_losses, floored
-from sharp_cli.training.teacher.pictures import Pictures, draw, draw_into, read_measured
+from sharp_cli.training.teacher.pictures import Pictures, draw_into, read_measured
 
 VALIDATION = range(1000, 1150)
 """Numbers of the synthetic pairs that validation looks at."""
@@ -95,8 +95,9 @@ def without_held_out(labels: Labels) -> Labels:
 def load_synthetic(drawn: DrawnConfig) -> tuple[Pictures, dict[str, Pictures]]:
     """Synthetic pictures to learn from, and those for validation by the name "synthetic"."""
     numbers = range(drawn.first, drawn.first + drawn.pairs)
-    synthetic = draw_into(Path(drawn.folder), numbers, drawn.side, drawn.scenes, drawn.workers)
-    return synthetic, {"synthetic": draw("validation", VALIDATION, drawn.side, drawn.scenes, drawn.workers)}
+    how = (drawn.side, drawn.scenes, drawn.workers)
+    synthetic = draw_into(Path(drawn.folder), numbers, *how)
+    return synthetic, {"synthetic": draw_into(Path(drawn.folder), VALIDATION, *how, split="validation")}
 
 
 def load_measured(measured: MeasuredConfig, held_out: dict[str, Pictures]) -> Pictures | None:

@@ -62,8 +62,10 @@ def draw(split: Split, numbers: range, side: int, scenes: SceneConfig, jobs: int
     return Pictures(*(torch.from_numpy(np.concatenate(part)) for part in zip(*loader, strict=True)))
 
 
-def draw_into(folder: Path, numbers: range, side: int, scenes: SceneConfig, jobs: int) -> Pictures:
-    """Training pictures of these numbers, generated into files of ``CHUNK`` pairs, or read from those there are.
+def draw_into(
+    folder: Path, numbers: range, side: int, scenes: SceneConfig, jobs: int, split: Split = "train"
+) -> Pictures:
+    """Pictures of these numbers, generated into files of ``CHUNK`` pairs, or read from those there are.
 
     Raises:
         SharpError: a file cannot be read or written, or holds pictures of another size.
@@ -71,9 +73,10 @@ def draw_into(folder: Path, numbers: range, side: int, scenes: SceneConfig, jobs
     parts = []
     for start in range(numbers.start, numbers.stop, CHUNK):
         chunk = range(start, min(start + CHUNK, numbers.stop))
-        path = folder / f"pictures-{side}-{chunk.start}-{chunk.stop}.npz"
+        name = "pictures" if split == "train" else split
+        path = folder / f"{name}-{side}-{chunk.start}-{chunk.stop}.npz"
         if not path.exists():
-            pictures = draw("train", chunk, side, scenes, jobs)
+            pictures = draw(split, chunk, side, scenes, jobs)
             with atomic_write(path, durable=False) as temporary, temporary.open("wb") as file:
                 np.savez(file, **{name: value.numpy() for name, value in pictures._asdict().items()})
         parts.append(read_pictures(path))

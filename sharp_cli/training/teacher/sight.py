@@ -48,7 +48,7 @@ def teach_sight(
     """Teach, or go on from the folder's checkpoint; runs on the CPU.
 
     Args:
-        folder: gets ``checkpoint.pt``, and at the end ``weights.safetensors``.
+        folder: gets ``checkpoint.pt``, and at the end, or where it is stopped, ``weights.safetensors``.
         log: called with lines about the progress.
         stop: asked after each step; true ends the run with a checkpoint.
 
@@ -83,9 +83,8 @@ def teach_sight(
         log=log,
         stop=stop,
     )
-    if finished:
-        assert isinstance(stage.mean, SharpNetwork)
-        write_trained(folder / WEIGHTS, stage.mean, origin, folder.resolve().name, training_entry(config, stage))
+    assert isinstance(stage.mean, SharpNetwork)
+    write_trained(folder / WEIGHTS, stage.mean, origin, folder.resolve().name, training_entry(config, stage))
     return finished
 
 

@@ -1,0 +1,122 @@
+"""Object stores through fsspec: fetched, put and looked at, and asked again when the reason may pass."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sharp_cli.errors import SharpError
+
+ADDRESS = re.compile(r"^(s3|s3a|gs|gcs|az|abfs|abfss|memory):/+(?=[^/])")
+
+KEY = "sharp-made-from"
+"""Of the metadata of results."""
+
+ATTEMPTS, FIRST_PAUSE = 4, 0.2
+"""Of every request that fails for a reason that may pass; the pause doubles [s]."""
+
+LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError)
+
+
+T = TypeVar("T")
+
+
+def is_remote(path: object) -> bool:
+    """Whether a path or word names an object in a store."""
+    return ADDRESS.match(str(path)) is not None
+
+
+def address_of(path: object) -> str:
+    """The address as stores know it; ``pathlib`` makes one slash of two."""
+    return ADDRESS.sub(lambda found: f"{found[1]}://", str(path))
+
+
+def open_store(address: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it."""
+    try:
+        import fsspec
+    except ImportError:
+        raise SharpError("object stores need fsspec (pip install 'sharp-cli[cloud]')") from None
+    try:
+        return fsspec.core.url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        raise SharpError(f"cannot use {address}: {error} (pip install 'sharp-cli[cloud]')") from error
+
+
+def fetch(address: str, path: Path) -> None:
+    """Fetch an object, complete."""
+    store, name = open_store(address)
+
+    def once() -> None:
+        size = store.info(name)["size"]
+        store.get_file(name, str(path))
+        if path.stat().st_size != size:
+            raise OSError(f"{path.stat().st_size} of {size} bytes came")
+
+    try:
+        again(once, f"cannot fetch {address}")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def put(path: Path, address: str, made_from: str) -> None:
+    """Put a file as an object. Stores show an object when all of it has come."""
+    store, name = open_store(address)
+    words = {"Metadata": {KEY: made_from}} if _keeps_metadata(store) else {}
+    again(lambda: store.put_file(str(path), name, **words), f"cannot write {address}")
+
+
+def made_from_of(address: str) -> str | None:
+    """What an object says it was made from: nothing ("") if there is no object, None if it is not a result."""
+    store, name = open_store(address)
+
+    def ask() -> str | None:
+        with suppress(Exception):
+            store.invalidate_cache()
+        try:
+            found = store.info(name)
+        except FileNotFoundError:
+            return ""
+        if not _keeps_metadata(store):
+            return "unknown"
+        return store.metadata(name).get(KEY) or ("" if not found["size"] else None)
+
+    return again(ask, f"cannot look at {address}")
+
+
+def identity(address: str) -> str:
+    """What changes when an object does."""
+    store, name = open_store(address)
+    facts = again(lambda: store.info(name), f"cannot read {address}")
+    return str(facts.get("ETag") or facts.get("etag") or (facts.get("size"), str(facts.get("mtime"))))
+
+
+def _keeps_metadata(store: Any) -> bool:
+    """Whether objects carry words of ours: S3 and what speaks its protocol. Elsewhere results are made again."""
+    return "s3" in (store.protocol if isinstance(store.protocol, tuple) else (store.protocol,))
+
+
+def again(act: Callable[[], T], failure: str) -> T:
+    """The result of a request, tried again while the reason may pass.
+
+    Raises:
+        SharpError: it fails for good.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return act()
+        except LASTING as error:
+            raise SharpError(f"{failure}: {type(error).__name__}: {error}") from error
+        except SharpError:
+            raise
+        except Exception as error:  # each store has its own: OSError, botocore's, aiohttp's
+            if attempt + 1 == ATTEMPTS:
+                text = " ".join(str(error).split()) or type(error).__name__
+                raise SharpError(f"{failure}: {text} (tried {ATTEMPTS} times)") from error
+            time.sleep(FIRST_PAUSE * 2**attempt)
+    raise AssertionError

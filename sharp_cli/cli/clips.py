@@ -1,0 +1,56 @@
+"""Videos among the inputs of ``sharp convert`` and ``sharp render``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sharp_cli.batch.convert import Network, Recipe
+from sharp_cli.cli.batch_options import BatchOptions
+from sharp_cli.cli.batches import finish, run_batch, show_plan
+from sharp_cli.cli.display.report import Report
+from sharp_cli.cli.interrupts import import_torch
+from sharp_cli.multiview.suffixes import CLIP_SUFFIXES
+
+
+def is_video(inputs: list[str]) -> bool:
+    """Whether the inputs are one video.
+
+    Raises:
+        typer.BadParameter: a video among others.
+    """
+    videos = [word for word in inputs if Path(word).suffix.lower() in CLIP_SUFFIXES]
+    if videos and len(inputs) > 1:
+        raise typer.BadParameter(f"{videos[0]} is a video (convert one video at a time)", param_hint="INPUT")
+    return bool(videos)
+
+
+def convert_clip(
+    clip: Path, every: int, out: Path | None, recipe: Recipe, network: Network, batch: BatchOptions, *,
+    overwrite: bool, dry_run: bool, settings: dict[str, Any], fetch: Any,
+) -> None:  # fmt: skip
+    """Convert the frames of a video into a folder.
+
+    Raises:
+        typer.BadParameter: the folder's name is that of a file.
+        typer.Exit: with code 1, a frame failed.
+    """
+    from sharp_cli.batch.clip import ClipTask
+
+    folder = out or clip.with_name(f"{clip.stem}_frames")
+    if folder.suffix and not folder.is_dir():
+        raise typer.BadParameter(f"the frames of a video need a folder, not {folder}", param_hint="--out")
+    task = ClipTask(clip, every, folder, recipe, network, overwrite=overwrite)
+    jobs = task.jobs()
+    if not dry_run:
+        network.fetch(fetch)
+    import_torch()
+    if dry_run:
+        show_plan(task, jobs)
+        return
+    settings |= {"weights": network.weights, "precision": network.precision, "every": every, **recipe.settings()}
+    with Report(len(jobs), task, batch) as report:
+        summary = run_batch("convert", task, jobs, report, settings, batch)
+    finish(summary)

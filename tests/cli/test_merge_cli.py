@@ -1,0 +1,43 @@
+"""`sharp merge` as a user runs it, with a tiny network of random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import sharp
+from PIL import Image
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "code"),
+    [
+        (["a.jpg", "-o", "x.txt"], "not a splat", 2),
+        (["a.jpg", "b.jpg", "--baseline", "0.1", "--cameras", "c.json", "-o", "x.ply"], "not both", 2),
+        (["a.jpg", "b.jpg", "c.jpg", "--baseline", "0.1", "-o", "x.ply"], "two photos", 1),
+        (["a.jpg", "b.jpg", "-o", "x.ply"], "cannot merge 0 photos", 1),
+        (["a.jpg", "--cameras", "none.json", "-o", "x.ply"], "none.json", 1),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    words: list[str], expected: str, code: int, tiny_weights: Path, tmp_path: Path
+) -> None:
+    run = sharp("merge", *words, "--weights", tiny_weights, cwd=tmp_path)
+    assert run.returncode == code
+    assert expected in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_photos_that_share_nothing_are_one_sentence_each(tiny_weights: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("left.png", "right.png"):
+        Image.fromarray(rng.integers(0, 255, (60, 80, 3), np.uint8)).save(tmp_path / name)
+    words = ("merge", "left.png", "right.png", "--baseline", 0.1, "-o", "x.ply", "--weights", tiny_weights)
+    run = sharp(*words, cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.count("left out") == 2
+    assert "only 0 of 2 photos overlap" in run.stderr
+    (tmp_path / "x.ply").touch()
+    assert "--overwrite" in sharp(*words, cwd=tmp_path).stderr
