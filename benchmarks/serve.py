@@ -14,7 +14,6 @@ import re
 import signal
 import socket
 import struct
-import sys
 import tempfile
 import time
 import zlib
@@ -25,8 +24,6 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
 from sharp_cli.serve.server import listen, serve
 from sharp_cli.serve.settings import ServeSettings

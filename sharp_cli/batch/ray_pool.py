@@ -7,6 +7,7 @@ on one machine, so the same command resumes a run.
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -23,6 +24,9 @@ from sharp_cli.errors import SharpError
 
 DEATHS = 2
 """A job whose worker ends this often, while it works on nothing else, is given up."""
+
+NODE_LOST = re.compile(r"node (?:has |was )?(?:died|dead|removed|terminated)", re.IGNORECASE)
+"""In Ray's error for a worker that went away with its node."""
 
 IN_FLIGHT = 2
 """Jobs at a worker: one that computes, and one that is read or written meanwhile."""
@@ -160,7 +164,7 @@ class _Pool:
 
     def _after_death(self, job: Job, error: Exception, was_alone: bool) -> JobResult | None:
         # The other job of the worker may be the cause; and that a node goes away is no job's fault.
-        if was_alone and "node" not in str(error).lower():
+        if was_alone and not NODE_LOST.search(str(error)):
             self.deaths[job] = self.deaths.get(job, 0) + 1
         if self.deaths.get(job, 0) < DEATHS:
             self.suspects.append(job)

@@ -41,7 +41,7 @@ def fetch_photo(url: str, folder: Path) -> Path:
     Raises:
         SharpError: no answer, another answer than a file, a page instead of a picture, or too large or too slow.
     """
-    import httpx  # not at the top: --help does without
+    import httpx
 
     path = folder / name_of(url)
     limits = httpx.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS)

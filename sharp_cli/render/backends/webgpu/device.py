@@ -129,9 +129,9 @@ def find_adapter() -> Any:
             adapter = wgpu.gpu.request_adapter_sync(power_preference="high-performance")
     except Exception as error:  # drivers fail in ways of their own
         text = " ".join(str(error).split())
-        raise SharpError(f"WebGPU finds no GPU: {type(error).__name__}: {text} ({REMEDY})", "no_device") from error
+        raise SharpError(f"no GPU for WebGPU: {type(error).__name__}: {text} ({REMEDY})", "no_device") from error
     if adapter is None:
-        raise SharpError(f"WebGPU finds no GPU ({REMEDY})", "no_device")
+        raise SharpError(f"no GPU for WebGPU ({REMEDY})", "no_device")
     return adapter
 
 
