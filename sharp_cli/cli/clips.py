@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sharp_cli.batch.convert import Network, Recipe
 from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.batches import finish, run_batch, show_plan
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.multiview.suffixes import CLIP_SUFFIXES
+
+if TYPE_CHECKING:
+    from sharp_cli.batch.convert import Network, Recipe
 
 
 def is_video(inputs: list[str]) -> bool:

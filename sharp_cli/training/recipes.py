@@ -10,14 +10,16 @@ from typing import Any
 from sharp_cli.errors import SharpError
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import build, merge, parse_setting, read_table
+from sharp_cli.training.mixing import MixConfig, mix_weights
 from sharp_cli.training.teacher.config import DistillConfig, LabelsConfig, SightConfig, TeacherConfig
 
-StageConfig = TeacherConfig | LabelsConfig | DistillConfig
+StageConfig = TeacherConfig | LabelsConfig | DistillConfig | MixConfig
 RECIPES: dict[str, type[StageConfig]] = {
     "teacher": TeacherConfig,
     "labels": LabelsConfig,
     "distill": DistillConfig,
     "sight": SightConfig,
+    "mix": MixConfig,
 }
 
 
@@ -71,6 +73,8 @@ def run_recipe(config: StageConfig, folder: Path, log: Callable[[str], None]) ->
             from sharp_cli.training.teacher.distill import distill
 
             return Finished(distill(config, folder, log, stopped.is_set), folder / "weights.safetensors")
+        if isinstance(config, MixConfig):
+            return Finished(True, mix_weights(config, folder, log))
         from sharp_cli.training.teacher.label_folder import label_folder
 
         return Finished(True, label_folder(config, folder, log))

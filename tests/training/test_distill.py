@@ -12,8 +12,10 @@ from measured import write_measured
 from PIL import Image
 
 from sharp_cli.errors import SharpError
+from sharp_cli.model.checkpoint import checkpoint_name
 from sharp_cli.training.config import PhotosConfig, TrainConfig
 from sharp_cli.training.initial import start_network
+from sharp_cli.training.mixing import MixConfig
 from sharp_cli.training.recipes import StageConfig, run_recipe
 from sharp_cli.training.teacher.beside import PhotosBeside
 from sharp_cli.training.teacher.config import (
@@ -29,6 +31,7 @@ from sharp_cli.training.teacher.labels import Labels, read_labels, write_labels
 from sharp_cli.training.teacher.reader import CELLS, Reader
 from sharp_cli.training.teacher.sight import choose_values, layer_terms, predict
 from sharp_cli.weights.read import read_weights
+from sharp_cli.weights.write import write_weights
 
 
 def run(config: StageConfig, folder: Path) -> Path:
@@ -139,6 +142,21 @@ def test_the_full_phase_learns_from_photos_beside_its_scenes(tiny_weights: Path,
     assert all(name.startswith("photos_") and value.isfinite() for name, value in terms.items())
     with pytest.raises(SharpError, match="'full' or 'depth'"):
         TrainConfig(phase="coarse", sight=photos)
+
+
+def test_a_mix_lies_between_two_weights(tiny_weights: Path, tmp_path: Path) -> None:
+    network, _ = start_network(TrainConfig(init=str(tiny_weights)))
+    tensors = {checkpoint_name(name): value + 1.0 for name, value in network.state_dict().items()}
+    write_weights(tmp_path / "other.safetensors", tensors, network.config, {"training": [{"steps": 7}]})
+    mixed = MixConfig(init=str(tmp_path / "other.safetensors"), other=str(tiny_weights), share=0.25)
+    weights = read_weights(run(mixed, tmp_path / "mixed"))
+    before = read_weights(tiny_weights)
+    for name, tensor in weights.tensors.items():
+        torch.testing.assert_close(tensor, before.tensors[name] + 0.25, atol=1e-5, rtol=1e-5)
+    assert [entry["steps"] for entry in weights.record["training"]] == [7, 0]
+    assert weights.record["training"][1]["config"]["other"] == tiny_weights.name
+    with pytest.raises(SharpError, match="share"):
+        MixConfig(init="preview", share=2.0)
 
 
 def test_exact_layers_cost_nothing() -> None:

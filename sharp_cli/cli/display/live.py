@@ -76,7 +76,8 @@ class Live:
 
     def stop(self) -> None:
         """Take the bar away."""
-        self._progress.stop()
+        if not self._progress.disable:  # rich before 14.3 ends even a bar that it never showed with an empty line
+            self._progress.stop()
 
 
 def clock(seconds: float) -> str:
