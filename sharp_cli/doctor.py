@@ -189,8 +189,12 @@ def space() -> Iterator[Finding]:
     """Free space, and whether the cache can be written."""
     from sharp_cli.weights.store import cache_folder
 
-    cache = cache_folder()
-    for subject, folder in (("here", Path.cwd()), ("cache", cache)):
+    folders = [("here", Path.cwd())]
+    try:
+        folders.append(("cache", cache_folder()))
+    except SharpError as error:
+        yield Finding("cache", "note", str(error))
+    for subject, folder in folders:
         there = folder
         while not there.exists() and there != there.parent:
             there = there.parent

@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import sha256_of
 
 
@@ -18,7 +17,7 @@ class Digest:
         self._sha256 = ""
 
     def run(self) -> None:
-        with suppress(SharpError):  # raised again for those who need the result
+        with suppress(Exception):  # raised again for those who need the result
             self.result()
 
     def result(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -16,7 +17,7 @@ from sharp_cli.batch.events import Listener, RunSummary
 from sharp_cli.batch.task import Item, Job, JobResult, Output, StopRun, Task, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import DISK_FULL, PREFIX
-from sharp_cli.runtime.memory import is_out_of_memory
+from sharp_cli.runtime.memory import may_be_out_of_memory
 
 READ_AHEAD = 2
 """Inputs that the reader holds: the one needed next, and the one it reads meanwhile."""
@@ -79,7 +80,7 @@ class _Run(Generic[Item, Output]):
             while not self.stop.is_set():
                 while len(reading) < READ_AHEAD and (job := next(jobs, None)) is not None:
                     work = self._work(job)
-                    reading.append((work, reader.submit(_attempt, work, self._read)))
+                    reading.append((work, reader.submit(_attempt, work, self._read, doing="read")))
                 if not reading:
                     break
                 work, future = reading.popleft()
@@ -158,25 +159,30 @@ class _Run(Generic[Item, Output]):
                 getattr(listener, event)(*arguments)
 
 
-def _attempt(work: Work, stage: Callable[..., Any], *arguments: Any) -> Any:
-    """A stage's value; if it fails, the reason is in the result."""
+def _attempt(work: Work, stage: Callable[..., Any], *arguments: Any, doing: str = "write") -> Any:
+    """A stage's value; if it fails, the reason is in the result.
+
+    Args:
+        doing: what an error of the system that names no file is about.
+    """
     try:
         return stage(work, *arguments)
     except Exception as error:
-        _explain(work.result, error)
+        _explain(work, error, doing)
         return _ENDED
 
 
-def _explain(result: JobResult, error: Exception) -> None:
+def _explain(work: Work, error: Exception, doing: str) -> None:
     """Note why a job failed."""
+    result, job = work.result, work.job
     result.status, result.error, result.reason = "failed", error, str(error)
-    target = result.job.target
-    if isinstance(error, OSError):
-        named = error.filename if error.filename and PREFIX not in str(error.filename) else target
-        result.reason = f"cannot write {named}: {error.strerror or error}"
+    if isinstance(error, OSError) and error.errno != errno.ENOMEM:
+        named = error.filename if error.filename and PREFIX not in str(error.filename) else None
+        named = named or (job.target if doing == "write" else job.source)
+        result.reason = f"cannot {doing} {named}: {error.strerror or error}"
         if error.errno in DISK_FULL:
-            result.error = StopRun(f"no space left for {target} (free some and start again to continue)", "disk_full")
-    elif is_out_of_memory(error):
+            result.error = StopRun(f"no space left for {named} (free some and start again to continue)", "disk_full")
+    elif not isinstance(error, SharpError) and may_be_out_of_memory(error):
         result.error = StopRun(f"not enough memory for {result.job.source} (close other programs)", "out_of_memory")
         result.reason = str(result.error)
     elif not isinstance(error, SharpError):

@@ -63,7 +63,7 @@ def fetch_photo(url: str, folder: Path) -> Path:
                 file.write(chunk)
     except httpx.TimeoutException as error:
         raise _failure(url, "no answer in time (try again later)") from error
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:
         raise _failure(url, f"{str(error) or type(error).__name__} (check the address and the network)") from error
     except OSError as error:
         raise SharpError(f"cannot write {path}: {error.strerror or error}") from error

@@ -38,7 +38,7 @@ from sharp_cli.cli.remedies import explain
 from sharp_cli.cli.shorthand import with_command
 from sharp_cli.cli.streams import check_stdout, prepare_streams
 from sharp_cli.errors import SharpError
-from sharp_cli.runtime.memory import is_out_of_memory
+from sharp_cli.runtime.memory import may_be_out_of_memory
 from sharp_cli.version import __version__
 
 app = typer.Typer(
@@ -114,8 +114,11 @@ def main(words: Sequence[str] | None = None) -> None:
     except SharpError as error:
         _fail(explain(str(error), error.code), error, debug)
     except Exception as error:
-        if is_out_of_memory(error):
+        if may_be_out_of_memory(error):
             _fail(explain("not enough memory (close other programs)", "out_of_memory"), error, debug)
+        if isinstance(error, OSError):  # of the system: a closed folder, a full disk
+            named = f"cannot use {error.filename}: " if error.filename else ""
+            _fail(f"{named}{error.strerror or error}", error, debug)
         _fail(explain(f"{type(error).__name__}: {error}", "unexpected"), error, debug)
 
 

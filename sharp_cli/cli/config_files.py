@@ -21,9 +21,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import platformdirs
-
 from sharp_cli.errors import SharpError, did_you_mean
+from sharp_cli.runtime.user_folders import user_folder
 
 FILE, PROFILES = "sharp.toml", "profiles"
 Commands = Mapping[tuple[str, ...], frozenset[str]]
@@ -48,8 +47,9 @@ class Value(NamedTuple):
 def config_paths() -> list[Path]:
     """The files that count, the first one most: the working folder's and the user's (or ``SHARP_CONFIG``)."""
     chosen = os.environ.get("SHARP_CONFIG")
-    user = Path(chosen) if chosen else platformdirs.user_config_path("sharp-cli", appauthor=False) / FILE
-    return [Path(FILE), user]
+    folder = user_folder("config")
+    user = [Path(chosen)] if chosen else [] if folder is None else [folder / FILE]
+    return [Path(FILE), *user]
 
 
 def key_of(word: str) -> str:

@@ -14,6 +14,7 @@ from sharp_cli.cli.batches import finish, is_debug, run_batch
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import Quiet
+from sharp_cli.cli.values import check_folder
 from sharp_cli.cli.view import show
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
@@ -36,6 +37,7 @@ def demo(
 
     Needs no network, no GPU and no download. Prints the paths of the splat and the film.
     """
+    check_folder(out, "--out")
     import_torch()
     from sharp_cli.batch.convert import ConvertTask, Network, Recipe, film_target
     from sharp_cli.batch.task import Job

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from sharp_cli.cli.values import check_folder
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
 
@@ -40,6 +41,7 @@ def prepare_sheets(folder: Path, samples: Sequence[Sample]) -> None:
         typer.BadParameter: another file stands where a sheet goes.
         SharpError: the folder cannot be made.
     """
+    check_folder(folder, "--sheets")
     from sharp_cli.evaluation.sheets import is_sheet
 
     for number, sample in enumerate(samples, 1):

@@ -10,6 +10,7 @@ import typer
 from sharp_cli.cli.choices import Device
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, option
+from sharp_cli.cli.values import check_folder
 
 TRAINING = "Training"
 
@@ -45,6 +46,7 @@ def train(
 
     Several GPUs or processes: torchrun --nproc-per-node N -m sharp_cli train …
     """
+    check_folder(out, "--out")
     import_torch()
     from sharp_cli.cli.display.train import show_training
     from sharp_cli.runtime.devices import choose_device

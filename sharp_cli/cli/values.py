@@ -24,6 +24,16 @@ MAX_FPS = {"gif": 50, "webp": 90}
 """Browsers show faster frames ten times as slowly."""
 
 
+def check_folder(folder: Path, option: str) -> None:
+    """Refuse ``-``, which means stdout elsewhere, for a folder.
+
+    Raises:
+        typer.BadParameter: it is.
+    """
+    if str(folder) == "-":
+        raise typer.BadParameter("a folder cannot be written to stdout (name a folder)", param_hint=option)
+
+
 def choose_color(name: str) -> tuple[int, int, int]:
     """A color's red, green and blue, 0..255.
 

@@ -9,6 +9,7 @@ depend on, and whatever goes wrong with it costs nothing but the time to compile
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import re
 import sys
@@ -22,6 +23,7 @@ from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
 from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.user_folders import user_folder
 
 IMPORT = re.compile(r"^(?:from|import)\s+([\w.]+)(?:\s+import\s+(\([^)]*\)|.*))?", re.MULTILINE)
 """An import at the top level of a module: the constants and functions that kernels use come from nowhere else."""
@@ -39,6 +41,8 @@ class KernelCache(FunctionCache):
     @classmethod
     def attach(cls, dispatcher: Any) -> None:
         """Let a compiled function use this cache; it stays without one if there is no folder for it."""
+        if not _has_folder(Path(dispatcher.py_func.__code__.co_filename).parent):
+            return
         with suppress(RuntimeError, OSError):
             dispatcher._cache = cls(dispatcher.py_func)
 
@@ -57,6 +61,19 @@ class KernelCache(FunctionCache):
         """Keep compiled code if that is possible."""
         with suppress(Exception):  # of a full disk, a read-only folder: compile again next time
             super().save_overload(sig, data)
+
+
+def _has_folder(sources: Path) -> bool:
+    """Whether there is a folder for the cache of source files in this one.
+
+    For a user without a home folder, numba would make one that is called ``~`` in the working folder.
+    """
+    beside = sources / "__pycache__"
+    return bool(
+        os.environ.get("NUMBA_CACHE_DIR")
+        or user_folder("cache")
+        or os.access(beside if beside.exists() else sources, os.W_OK)
+    )
 
 
 class _CodeFiles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +25,17 @@ SIGNS = (
     "invalid buffer size",  # Metal
     "failed to map segment",  # the dynamic linker
     "can't start new thread",
+    "could not create a primitive",  # oneDNN
+    "could not create a memory object",
 )
 """What errors say when memory is exhausted, in lower case. Python, torch, CUDA, Metal and the linker have no common
 type for it."""
+
+PROBE_BYTES = 1 << 28
+"""Address space that a healthy process can always get."""
+
+OTHER_FAULTS = ("static tls", "primitive descriptor")
+"""Faults in nearly the same words: too many libraries with thread-local data, an operation that oneDNN lacks."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -34,12 +43,28 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     text = str(error).lower()
-    # Too many libraries with thread-local data is another fault, in nearly the same words.
     return (
         isinstance(error, RuntimeError | ImportError | OSError)
         and any(sign in text for sign in SIGNS)
-        and "static tls" not in text
+        and not any(other in text for other in OTHER_FAULTS)
     )
+
+
+def may_be_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error that nobody expects comes from exhausted memory.
+
+    Libraries that run out of it while they are imported go on half loaded, and fail later in any way. So the errors
+    before this one count, and whether there is memory now.
+    """
+    while error is not None:
+        if is_out_of_memory(error):
+            return True
+        error = error.__cause__ or error.__context__
+    try:
+        mmap.mmap(-1, PROBE_BYTES).close()
+    except (OSError, ValueError, MemoryError):
+        return True
+    return False
 
 
 @contextmanager

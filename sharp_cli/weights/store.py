@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-
-import platformdirs
 
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import user_path
+from sharp_cli.runtime.user_folders import user_folder
 from sharp_cli.weights.catalog import Bundled, Checkpoint
 
 SUFFIXES = (".safetensors", ".pt", ".pth")
@@ -18,10 +18,17 @@ BUNDLED_IN = (Path(__file__).parent, Path(__file__).parents[2] / "weights")
 
 
 def cache_folder() -> Path:
-    """The folder of our own copies: ``SHARP_CACHE`` if set, else a folder in the user's cache."""
+    """The folder of our own copies: ``SHARP_CACHE`` if set, else a folder in the user's cache.
+
+    Raises:
+        SharpError: neither; this user has no home folder.
+    """
     if chosen := os.environ.get("SHARP_CACHE"):
         return user_path(chosen)
-    return platformdirs.user_cache_path("sharp-cli", appauthor=False) / "weights"
+    folder = user_folder("cache")
+    if folder is None:
+        raise SharpError("no folder for downloads: this user has no home folder (set SHARP_CACHE to a folder)")
+    return folder / "weights"
 
 
 def cached_path(checkpoint: Checkpoint) -> Path:
@@ -48,7 +55,9 @@ def find(weights: Checkpoint | Bundled) -> Path | None:
         places = (folder / weights.filename for folder in BUNDLED_IN)
         return next((place for place in places if place.is_file()), None)
     for look in (cached_path, hub_path):
-        path = look(weights)
+        path = None
+        with suppress(SharpError, RuntimeError):  # a user without a home folder has no caches
+            path = look(weights)
         if path and path.is_file() and path.stat().st_size == weights.size:
             return path
     return None

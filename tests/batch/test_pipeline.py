@@ -74,11 +74,12 @@ def test_a_failure_stays_with_its_job(stage: str) -> None:
             raise error
         return ("x",)
 
+    what = "read 2.jpg" if stage in ("status", "read") else "write 2.ply"
     results = sorted(through(**{stage: fail}), key=lambda result: result.job.source)
     assert [result.status for result in results] == ["made", "failed", "failed", "failed", "made", "made"]
     assert [(result.reason, result.code) for result in results[1:4]] == [
         ("no", "exists"),
-        ("cannot write 2.ply: Permission denied", "failed"),
+        (f"cannot {what}: Permission denied", "failed"),
         ("3.jpg: ValueError: oops", "unexpected"),
     ]
 
@@ -125,6 +126,34 @@ def test_a_full_disk_and_a_stop_end_the_run() -> None:
 
     summary = run(JOBS, Copy(compute=stop))
     assert (summary.state, str(summary.problem), summary.done) == ("stopped", "the weights are damaged", 0)
+
+
+def test_errors_of_the_system_name_what_was_done_and_where() -> None:
+    def denied(*_: Any) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "cache/kernels")
+
+    log = Log()
+    run(JOBS[:1], Copy(read=denied), [log])
+    run(JOBS[:1], Copy(write=denied), [log])
+    assert [result.reason for result in log.results] == [
+        f"cannot read {JOBS[0].source}: Permission denied",
+        f"cannot write {JOBS[0].target}: Permission denied",
+    ]
+    summary = run(JOBS, Copy(compute=full))
+    assert "cache/kernels" in str(summary.problem)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("could not create a primitive")])
+@pytest.mark.parametrize("stage", ["read", "compute", "write"])
+def test_exhausted_memory_stops_the_run(stage: str, error: Exception) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    summary = run(JOBS, Copy(**{stage: fail}))
+    assert (summary.state, summary.problem and summary.problem.code) == ("stopped", "out_of_memory")
 
 
 def test_fail_fast_ends_after_the_first_failure() -> None:

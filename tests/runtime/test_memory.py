@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import mmap
 
 import pytest
 import torch
 
 from sharp_cli.errors import SharpError
-from sharp_cli.runtime.memory import is_out_of_memory, memory_for
+from sharp_cli.runtime.memory import is_out_of_memory, may_be_out_of_memory, memory_for
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ from sharp_cli.runtime.memory import is_out_of_memory, memory_for
         RuntimeError("can't start new thread"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
         ImportError("libtorch_cpu.so: cannot allocate memory"),
+        RuntimeError("could not create a primitive"),
     ],
     ids=repr,
 )
@@ -43,6 +45,7 @@ def test_exhausted_memory_is_recognized(error: Exception) -> None:
         RuntimeError("Expected all tensors to be on the same device"),
         ImportError("libgomp.so.1: cannot allocate memory in static TLS block"),
         ValueError("out of memory lane"),
+        RuntimeError("could not create a primitive descriptor for a convolution forward propagation primitive"),
         OSError(errno.ENOSPC, "No space left on device"),
     ],
     ids=repr,
@@ -51,3 +54,20 @@ def test_other_errors_stay_what_they_are(error: Exception) -> None:
     assert not is_out_of_memory(error)
     with pytest.raises(type(error)), memory_for("the moon"):
         raise error
+
+
+def test_what_half_loaded_libraries_raise_counts_as_exhausted_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not may_be_out_of_memory(AttributeError("module 'sympy' has no attribute 'logic'"))
+    try:
+        try:
+            raise MemoryError
+        except MemoryError:
+            raise AttributeError("half loaded")  # noqa: B904  as it happens
+    except AttributeError as error:
+        assert may_be_out_of_memory(error)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(mmap, "mmap", full)
+    assert may_be_out_of_memory(AttributeError("module 'sympy' has no attribute 'logic'"))

@@ -127,6 +127,17 @@ def test_a_damaged_checkpoint_is_named(posed: Path, tmp_path: Path):
         train(tiny_config(posed, phase="depth", steps=2), tmp_path, CPU)
 
 
+@pytest.mark.parametrize(
+    "change", [{"network": {}}, {"network": None}, {"optimizer": {}}, {"mean": {"no": torch.zeros(1)}}, {"step": "x"}]
+)
+def test_a_checkpoint_of_other_content_is_named(change: dict[str, object], posed: Path, tmp_path: Path):
+    train(tiny_config(posed, phase="depth", steps=1), tmp_path, CPU)
+    (path,) = find_checkpoints(tmp_path)
+    torch.save({**torch.load(path, weights_only=True), **change}, path)
+    with pytest.raises(SharpError, match=path.name):
+        train(tiny_config(posed, phase="depth", steps=2), tmp_path, CPU)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_ends_after_the_step_with_a_checkpoint(name: str, posed: Path, tmp_path: Path):
     def strike(step: int) -> bool:

@@ -128,6 +128,8 @@ def load_stage(folder: Path, stage: Stage) -> None:
     if not path.exists():
         return
     stored = read_checkpoint(path)
+    if not isinstance(stored, dict) or not isinstance(stored.get("settings"), dict):
+        raise SharpError(f"cannot resume {path}: it holds something else (delete it to start over)")
     free = {"steps", "save_every"}
     settings, before = (
         {k: v for k, v in each.items() if k not in free} for each in (stage.settings, stored["settings"])
@@ -135,11 +137,17 @@ def load_stage(folder: Path, stage: Stage) -> None:
     if settings != before:
         changed = sorted(key for key in settings.keys() | before.keys() if settings.get(key) != before.get(key))
         raise SharpError(f"cannot resume {path}: it has another {', '.join(changed)} (choose another folder)")
-    stage.model.load_state_dict(stored["model"])
-    stage.mean.load_state_dict(stored["mean"])
-    stage.optimizer.load_state_dict(stored["optimizer"])
-    torch.set_rng_state(stored["random"])
-    stage.step, stage.seconds = stored["step"], stored["seconds"]
+    try:
+        stage.model.load_state_dict(stored["model"])
+        stage.mean.load_state_dict(stored["mean"])
+        stage.optimizer.load_state_dict(stored["optimizer"])
+        torch.set_rng_state(stored["random"])
+        stage.step, stage.seconds = int(stored["step"]), float(stored["seconds"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SharpError(
+            f"cannot resume {path}: it holds something else: {reason} (delete it to start over)"
+        ) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
