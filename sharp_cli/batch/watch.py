@@ -74,7 +74,9 @@ def watch(folder: Path, suffixes: frozenset[str], stop: Event, seconds: float = 
     events = changes(folder, stop_event=stop, yield_on_timeout=True, rust_timeout=POLL)
     for number, event in enumerate(events):
         # The first event, a timeout if nothing happens, shows that the watcher works: nothing is missed from then on.
-        paths = folder.rglob("*") if number == 0 else (Path(path) for _, path in event)
+        paths = [folder] if number == 0 else [Path(path) for _, path in event]
+        # What was written into a new folder before it was watched has no event of its own.
+        paths += [below for path in paths if holds(path.is_dir) for below in path.rglob("*")]
         arrivals.add([path for path in paths if wanted(path) and holds(path.is_file)], time.monotonic())
         if ready := arrivals.take(time.monotonic()):
             yield ready
