@@ -6,6 +6,7 @@ Every function takes Gaussians and returns new ones in the same order; cameras a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,6 +60,16 @@ def keep(gaussians: Gaussians, chosen: Tensor) -> Gaussians:
     """The Gaussians that ``chosen`` selects: (N,) bool, or indices."""
     values = {name: getattr(gaussians, name) for name in TENSORS}
     return replace(gaussians, **{name: value[chosen] for name, value in values.items() if value is not None})
+
+
+def together(parts: Sequence[Gaussians]) -> Gaussians:
+    """All Gaussians of splats that have the same tensors, with the camera and the facts of the first."""
+    values: dict[str, Any] = {
+        name: torch.cat([getattr(part, name) for part in parts])
+        for name in TENSORS
+        if getattr(parts[0], name) is not None
+    }
+    return replace(parts[0], **values)
 
 
 def drop_not_finite(gaussians: Gaussians) -> Gaussians:
@@ -166,13 +177,7 @@ def merge_blocks(gaussians: Gaussians, side: int, count: int) -> Gaussians:
     new = _merge(gaussians, merged)
     firsts = torch.cat([merged[:, 0], untouched])
     position = firsts.argsort()
-    rest = keep(gaussians, untouched)
-    values: dict[str, Any] = {
-        name: torch.cat([getattr(new, name), getattr(rest, name)])[position]
-        for name in TENSORS
-        if getattr(gaussians, name) is not None
-    }
-    return replace(gaussians, **values)
+    return keep(together([new, keep(gaussians, untouched)]), position)
 
 
 def _difference(gaussians: Gaussians, blocks: Tensor) -> Tensor:

@@ -136,28 +136,30 @@ def _overlaps(ring: Ring, surfaces: Sequence[Surface]) -> list[tuple[int, int, f
     """The log ratio of every two faces that overlap."""
     found: list[tuple[int, int, float | None]] = []
     for seam in ring.seams:
-        grids = [_seam_grid(ring, seam, surfaces[face], None) for face in (seam.first, seam.second)]
+        grids = [_seam_grid(ring, seam, surfaces[face]) for face in (seam.first, seam.second)]
         found.append((seam.first, seam.second, robust_mean((grids[0] - grids[1]).ravel())))
     for pole in range(ring.count, len(ring.faces)):
-        own = _pole_grid(ring, pole, surfaces[pole], None)
+        own = _pole_grid(ring, pole, surfaces[pole])
         for index in range(ring.count):
-            other = _pole_grid(ring, pole, surfaces[index], None, cell=index)
+            other = _pole_grid(ring, pole, surfaces[index], cell=index)
             found.append((pole, index, robust_mean((own - other).ravel())))
     return found
 
 
-def _seam_grid(ring: Ring, seam: Seam, seen: Surface, correction: Floats | None) -> Floats:
+def _seam_grid(ring: Ring, seam: Seam, seen: Surface, correction: Floats | float = 0.0) -> Floats:
     """(along, across) medians of log range in the overlap at a seam of the ring."""
     yaw, pitch = to_angles(seen.directions)
     along = max(1, round((ring.high - ring.low) / BIN))
     a = np.floor((pitch - ring.low) / (ring.high - ring.low) * along).astype(np.int64)
     b = np.floor((wrapped(yaw - seam.yaw) / seam.half_overlap + 1) / 2 * ACROSS).astype(np.int64)
     inside = (a >= 0) & (a < along) & (b >= 0) & (b < ACROSS)
-    values = seen.log_range if correction is None else seen.log_range + correction
-    return bin_medians(np.where(inside, a * ACROSS + b, -1), values, along * ACROSS).reshape(along, ACROSS)
+    bins = np.where(inside, a * ACROSS + b, -1)
+    return bin_medians(bins, seen.log_range + correction, along * ACROSS).reshape(along, ACROSS)
 
 
-def _pole_grid(ring: Ring, pole: int, seen: Surface, correction: Floats | None, cell: int | None = None) -> Floats:
+def _pole_grid(
+    ring: Ring, pole: int, seen: Surface, correction: Floats | float = 0.0, cell: int | None = None
+) -> Floats:
     """(along, across) medians of log range around the cut of a pole; along is all around.
 
     Args:
@@ -170,15 +172,14 @@ def _pole_grid(ring: Ring, pole: int, seen: Surface, correction: Floats | None, 
     inside = (b >= 0) & (b < ACROSS)
     if cell is not None:
         inside &= ring.cells(yaw, np.zeros_like(pitch)) == cell
-    values = seen.log_range if correction is None else seen.log_range + correction
-    return bin_medians(np.where(inside, a * ACROSS + b, -1), values, along * ACROSS).reshape(along, ACROSS)
+    bins = np.where(inside, a * ACROSS + b, -1)
+    return bin_medians(bins, seen.log_range + correction, along * ACROSS).reshape(along, ACROSS)
 
 
 def _seam_profile(alignment: Alignment, surfaces: Sequence[Surface], seam: Seam) -> Profile:
     ring = alignment.ring
     first, second = (
-        _seam_grid(ring, seam, surfaces[face], np.full(len(surfaces[face].log_range), alignment.log_scales[face]))
-        for face in (seam.first, seam.second)
+        _seam_grid(ring, seam, surfaces[face], alignment.log_scales[face]) for face in (seam.first, seam.second)
     )
     step = (ring.high - ring.low) / len(first)
     return Profile(_bounded(first - second, circular=False), ring.low, step, circular=False)
@@ -187,7 +188,7 @@ def _seam_profile(alignment: Alignment, surfaces: Sequence[Surface], seam: Seam)
 def _pole_profile(alignment: Alignment, surfaces: Sequence[Surface], pole: int) -> Profile:
     """Of a pole's face to the ring as it is after its own seams are corrected."""
     ring = alignment.ring
-    own = _pole_grid(ring, pole, surfaces[pole], np.full(len(surfaces[pole].log_range), alignment.log_scales[pole]))
+    own = _pole_grid(ring, pole, surfaces[pole], alignment.log_scales[pole])
     around = np.full_like(own, np.nan)
     for index in range(ring.count):
         seen = surfaces[index]

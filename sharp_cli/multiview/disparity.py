@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sharp_cli.multiview.posed import Floats
-from sharp_cli.multiview.seams import bin_medians
+from sharp_cli.multiview.seams import bell, bin_medians
 
 LEAST = 30
 """Measured pixels that a fit needs."""
@@ -112,9 +112,8 @@ def grid_size(width: int, height: int) -> tuple[int, int]:
 
 def _blurred(values: Floats, reach: float) -> Floats:
     """Gaussian blur of a map; outside of it lies nothing."""
-    wide = math.ceil(3 * reach)
-    weights = np.exp(-0.5 * (np.arange(-wide, wide + 1) / reach) ** 2)
-    weights /= weights.sum()
+    weights = bell(reach)
+    wide = len(weights) // 2
     for axis in (0, 1):
         values = np.apply_along_axis(lambda row: np.convolve(np.pad(row, wide), weights, mode="valid"), axis, values)
     return values

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.gaussians.fitting import TENSORS, keep
+from sharp_cli.gaussians.fitting import keep, together
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.transform import transform
 from sharp_cli.multiview.disparity import Affine, correction, fit_affine, grid_size
@@ -146,12 +145,8 @@ def _apply_correction(posed: PosedPhoto, gaussians: Gaussians, field: Floats) ->
 
 def own_depth(posed: PosedPhoto, gaussians: Gaussians) -> Tensor:
     """(H, W) depth that the photo's own camera sees, at the size of comparison; 0 where that is nothing."""
-    photo = posed.photo
-    scale = min(1.0, LONG_SIDE / max(photo.width, photo.height))
-    width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
-    K = torch.from_numpy(posed.intrinsics).float()
-    K[0] *= width / photo.width
-    K[1] *= height / photo.height
+    width, height, intrinsics = posed.reduced(LONG_SIDE)
+    K = torch.from_numpy(intrinsics).float()
     nearest = float(gaussians.means[:, 2].clamp(min=1e-9).quantile(0.001)) if len(gaussians) < 1 << 24 else 1.0
     seen = rasterize(
         gaussians.means,
@@ -190,14 +185,9 @@ def join(placed: Sequence[PlacedSplat]) -> Gaussians:
         relative = torch.from_numpy(origin.viewmat @ np.linalg.inv(own.posed.viewmat)).to(kept.means)
         means, scales, quats = transform(kept.means, kept.scales, kept.quats, relative[:3, :3])
         parts.append(replace(kept, means=means + relative[:3, 3], scales=scales, quats=quats))
-    values: dict[str, Any] = {
-        name: torch.cat([getattr(part, name) for part in parts])
-        for name in TENSORS
-        if getattr(parts[0], name) is not None
-    }
     photo = origin.photo
     facts = {**parts[0].facts, "focal_from": photo.focal_source, "photos": str(len(placed))}
-    return replace(parts[0], **values, camera=Camera(photo.width, photo.height, photo.focal_px), facts=facts)
+    return replace(together(parts), camera=Camera(photo.width, photo.height, photo.focal_px), facts=facts)
 
 
 def _share(own: PlacedSplat, other: PlacedSplat, *, before: bool) -> tuple[Tensor, Tensor]:

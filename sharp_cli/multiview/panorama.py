@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
 from sharp_cli.errors import SharpError
-from sharp_cli.gaussians.fitting import TENSORS, keep
+from sharp_cli.gaussians.fitting import keep, together
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.transform import transform
-from sharp_cli.multiview.align import Alignment, align
+from sharp_cli.multiview.align import Alignment, align, wrapped
 from sharp_cli.multiview.equirect import Panorama, look, to_angles
-from sharp_cli.multiview.faces import COUNT, Ring, choose_faces
+from sharp_cli.multiview.faces import Ring
 from sharp_cli.multiview.seams import surface
 from sharp_cli.photo import Photo
 
@@ -72,13 +71,8 @@ def join_faces(panorama: Panorama, ring: Ring, splats: Sequence[FaceSplat], *, a
     weights = [FLAT_WEIGHT if splat.is_flat else 1.0 for splat in splats]
     alignment = align(ring, surfaces, weights) if aligned else None
     parts = [_part(panorama, ring, alignment, index, each.gaussians) for index, each in enumerate(splats)]
-    values: dict[str, Any] = {
-        name: torch.cat([getattr(part, name) for part in parts])
-        for name in TENSORS
-        if getattr(parts[0], name) is not None
-    }
     facts = {**parts[0].facts, PROJECTION: "panorama"}
-    return replace(parts[0], **values, camera=FILM_CAMERA, facts=facts)
+    return replace(together(parts), camera=FILM_CAMERA, facts=facts)
 
 
 def notes_on(ring: Ring, splats: Sequence[FaceSplat]) -> list[str]:
@@ -90,20 +84,6 @@ def notes_on(ring: Ring, splats: Sequence[FaceSplat]) -> list[str]:
     ]
 
 
-def panorama_to_gaussians(panorama: Panorama, predict: Predict, side: int, *, faces: int = COUNT) -> Gaussians:
-    """Turn a panorama into one splat.
-
-    Args:
-        side: the network's input size [px].
-        faces: of a full ring.
-
-    Raises:
-        SharpError: as :func:`join_faces`, or what ``predict`` raises.
-    """
-    ring = choose_faces(panorama, faces)
-    return join_faces(panorama, ring, list(predict_faces(panorama, ring, predict, side)))
-
-
 def _part(panorama: Panorama, ring: Ring, alignment: Alignment | None, index: int, gaussians: Gaussians) -> Gaussians:
     """A face's Gaussians in its cell, in the panorama's axes, aligned."""
     rotation = torch.from_numpy(ring.faces[index].rotation).to(gaussians.means)
@@ -112,7 +92,7 @@ def _part(panorama: Panorama, ring: Ring, alignment: Alignment | None, index: in
     own = ring.cells(yaw, pitch) == index
     if not panorama.is_closed:
         middle = panorama.left + panorama.span / 2
-        own &= np.abs(np.mod(yaw - middle + np.pi, 2 * np.pi) - np.pi) <= panorama.span / 2
+        own &= np.abs(wrapped(yaw - middle)) <= panorama.span / 2
     own &= (pitch <= panorama.top) & (pitch >= panorama.bottom)
     kept = keep(gaussians, torch.from_numpy(own).to(gaussians.means.device))
     means, scales, quats = transform(kept.means, kept.scales, kept.quats, rotation)

@@ -38,6 +38,13 @@ class PosedPhoto:
         f, photo = self.photo.focal_px, self.photo
         return np.array([[f, 0, photo.width / 2], [0, f, photo.height / 2], [0, 0, 1.0]])
 
+    def reduced(self, long_side: int) -> tuple[int, int, Floats]:
+        """Width and height [px] with the longer at most ``long_side``, and the (3, 3) intrinsics of that size."""
+        photo = self.photo
+        scale = min(1.0, long_side / max(photo.width, photo.height))
+        width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
+        return width, height, np.diag([width / photo.width, height / photo.height, 1.0]) @ self.intrinsics
+
     @property
     def eye(self) -> Floats:
         """(3,) position in the world."""

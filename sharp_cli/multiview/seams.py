@@ -6,6 +6,7 @@ two depths, but one range.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -36,17 +37,29 @@ class Surface(NamedTuple):
     """(M,) logarithm of the distance from the center [m]."""
 
 
+class Front(NamedTuple):
+    """What a splat shows in front, apart from what is faint."""
+
+    means: Floats
+    """(M, 3) [m]."""
+    solid: Bools
+    """(M,)."""
+
+
+def front_of(gaussians: Gaussians) -> Front:
+    """The predictor's second layer lies behind the first and would blur medians: of its grids only the first counts."""
+    count = len(gaussians) // 2 if grid_side(gaussians) is not None else len(gaussians)
+    means = gaussians.means[:count].detach().cpu().double().numpy()
+    return Front(means, (gaussians.opacities[:count].detach() >= SOLID).cpu().numpy())
+
+
 def surface(gaussians: Gaussians, rotation: Floats) -> Surface:
     """The front of a face's splat.
-
-    The predictor's second layer lies behind the first and would blur the medians: of its grids only the first counts.
 
     Args:
         rotation: (3, 3) from the splat's axes to the panorama's.
     """
-    front = len(gaussians) // 2 if grid_side(gaussians) is not None else len(gaussians)
-    means = gaussians.means[:front].detach().cpu().double().numpy()
-    solid = (gaussians.opacities[:front].detach() >= SOLID).cpu().numpy()
+    means, solid = front_of(gaussians)
     distance = np.linalg.norm(means, axis=1)
     good = solid & np.isfinite(distance) & (distance > 0)
     return Surface(means[good] / distance[good, None] @ rotation.T, np.log(distance[good]))
@@ -93,8 +106,13 @@ def smooth_profile(ratios: Floats, *, circular: bool, reach: float = 1.0) -> Flo
     mode: Literal["wrap", "edge"] = "wrap" if circular else "edge"
     near = np.pad(filled, 1, mode=mode)
     filled = np.median(np.stack([near[:-2], near[1:-1], near[2:]]), axis=0)
-    wide = max(1, round(3 * reach))
-    weights = np.exp(-0.5 * (np.arange(-wide, wide + 1) / reach) ** 2)
-    padded = np.pad(filled, wide, mode=mode)
-    smooth: Floats = np.convolve(padded, weights / weights.sum(), mode="valid")
+    weights = bell(reach)
+    smooth: Floats = np.convolve(np.pad(filled, len(weights) // 2, mode=mode), weights, mode="valid")
     return smooth
+
+
+def bell(reach: float) -> Floats:
+    """(2 K + 1,) weights of a Gaussian of standard deviation ``reach`` [bins], out to three of them."""
+    wide = math.ceil(3 * reach)
+    weights: Floats = np.exp(-0.5 * (np.arange(-wide, wide + 1) / reach) ** 2)
+    return weights / weights.sum()

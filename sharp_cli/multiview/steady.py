@@ -12,10 +12,9 @@ import math
 
 import numpy as np
 
-from sharp_cli.gaussians.fitting import grid_side
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.multiview.equirect import Floats
-from sharp_cli.multiview.seams import bin_medians, robust_mean
+from sharp_cli.multiview.seams import bin_medians, front_of, robust_mean
 
 COLUMNS, ROWS = 48, 32
 MEMORY = 0.99
@@ -63,11 +62,10 @@ def change_of(before: Floats, after: Floats) -> float | None:
 
 def log_disparity(gaussians: Gaussians) -> Floats:
     """(ROWS × COLUMNS,) medians of log 1 / z of what a photo's splat shows in front; NaN where that is nothing."""
-    front = len(gaussians) // 2 if grid_side(gaussians) is not None else len(gaussians)
-    means = gaussians.means[:front].detach().cpu().double().numpy()
+    means, solid = front_of(gaussians)
     camera = gaussians.camera
     z = means[:, 2]
-    good = (z > 0) & (gaussians.opacities[:front].detach().cpu().numpy() >= 0.3)
+    good = (z > 0) & solid
     if camera is None or not good.any():
         return np.full(ROWS * COLUMNS, np.nan)
     u = (means[good, 0] / z[good] * camera.focal_px / camera.width + 0.5) * COLUMNS

@@ -77,13 +77,8 @@ def measure(first: PosedPhoto, second: PosedPhoto) -> Measured:
 
 def _gray(posed: PosedPhoto) -> tuple[Tensor, Floats]:
     """(H, W) luma of 0..255 at the size of comparison, and its intrinsics."""
-    photo = posed.photo
-    scale = min(1.0, LONG_SIDE / max(photo.width, photo.height))
-    width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
-    image = Image.fromarray(photo.pixels).convert("L").resize((width, height), Image.Resampling.LANCZOS)
-    K = posed.intrinsics.copy()
-    K[0] *= width / photo.width
-    K[1] *= height / photo.height
+    width, height, K = posed.reduced(LONG_SIDE)
+    image = Image.fromarray(posed.photo.pixels).convert("L").resize((width, height), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(image, np.float32)), K
 
 
