@@ -62,12 +62,16 @@ class ClipTask(ConvertTask):
         from sharp_cli.multiview.clip import frame_times
 
         times = frame_times(self.clip)[:: self.every]
-        names = [f"frame_{number:05d}{self.recipe.suffix}" for number in range(len(times))]
+        names = [self._file(number) for number in range(len(times))]
         rate = (len(times) - 1) / times[-1] if times[-1] > 0 else 30.0
         record = {"clip": self.clip.name, "every": self.every, "fps": rate, "seconds": times, "frames": names}
         with atomic_write(self.folder / RECORD) as temporary:
             temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         return [Job(self.clip, self.folder / name) for name in names]
+
+    def _file(self, number: int) -> str:
+        """The name of a frame's splat; :func:`number_of` reads it."""
+        return f"frame_{number:05d}{self.recipe.suffix}"
 
     def outputs(self, target: Path) -> list[Path]:
         """The splat."""
@@ -128,7 +132,7 @@ class ClipTask(ConvertTask):
 
         self._steadier = self._steadier or Steadier()
         if self._last != number - 1:
-            before = self.folder / f"frame_{number - 1:05d}{self.recipe.suffix}"
+            before = self.folder / self._file(number - 1)
             if number > 0 and before.is_file() and can_read(before):  # else the last one that did not fail
                 gaussians = read_splat(before)
                 scale, _, count = gaussians.facts.get(STEADY, "0,0").partition(",")

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sharp_cli.batch.clip import RECORD
 from sharp_cli.batch.provenance import make_provenance
 from sharp_cli.batch.render import RenderTask, Shot
@@ -18,11 +16,7 @@ from sharp_cli.batch.task import Job, Work
 from sharp_cli.cameras.views import Views
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import read_splat
-from sharp_cli.gaussians.color import srgb_to_linear
-from sharp_cli.render.encode import open_encoder
-from sharp_cli.render.film import choose_views, eyes_of
-from sharp_cli.render.pictures import side_by_side, to_rgba8, to_srgb8
-from sharp_cli.render.views import render_views
+from sharp_cli.render.film import choose_views, open_encoders, render_into
 from sharp_cli.runtime.files import holds
 from sharp_cli.runtime.timing import Stopwatch
 
@@ -63,37 +57,28 @@ class ClipFilmTask(RenderTask):
 
     def compute(self, work: Work, item: Shot) -> Callable[[], None]:
         """Render each frame's splat through its camera."""
-        record, film = _record(work.job.source), self.film
+        record = _record(work.job.source)
+        film, names = replace(self.film, fps=record["fps"]), record["frames"]
         assert work.provenance is not None
         facts = {**item.gaussians.facts, **work.provenance.facts()}
         views = item.views[0]
         with ExitStack() as stack, Stopwatch(work.result.seconds).stage("render", on_device=True):
-            encoder = stack.enter_context(
-                open_encoder(work.job.target, film.format, fps=float(record["fps"]), facts=facts)
-            )
-            for index, name in enumerate(record["frames"]):
+            encoders = stack.enter_context(open_encoders(film, work.job.target, facts))
+            for index, name in enumerate(names):
                 path = work.job.source.parent / name
                 if path.is_file():
-                    encoder.add(self._frame(path, views, min(index, len(views) - 1)))
-                work.progress(index + 1, len(record["frames"]))
+                    one = _at(views, min(index, len(views) - 1))
+                    for _ in render_into(encoders, film, read_splat(path), [one], self.backend):
+                        pass
+                work.progress(index + 1, len(names))
             complete = stack.pop_all().close
-        work.result.note = "; ".join([f"{len(record['frames'])} frames, {record['fps']:.2f} a second", *item.notes])
+        work.result.note = "; ".join([f"{len(names)} frames, {film.fps:.2f} a second", *item.notes])
         return complete
 
-    def _frame(self, path: Path, views: Views, index: int) -> Any:
-        film, gaussians = self.film, read_splat(path)
-        one = replace(views, viewmats=views.viewmats[index : index + 1], Ks=views.Ks[index : index + 1])
-        eyes = [one] if film.eye_distance is None else list(eyes_of(one, film.eye_distance / film.scale))
-        background = srgb_to_linear(torch.tensor((0, 0, 0) if film.alpha else film.background) / 255)
-        pictures = []
-        with torch.inference_mode():
-            for eye in eyes:
-                (seen,) = render_views(gaussians, eye, background=background, backend=self.backend)
-                color, alpha = seen.color[0], seen.alpha[0]
-                pictures.append(
-                    to_rgba8(color, alpha, gaussians.blending) if film.alpha else to_srgb8(color, gaussians.blending)
-                )
-        return pictures[0] if len(pictures) == 1 else side_by_side(*pictures)
+
+def _at(views: Views, index: int) -> Views:
+    """One of the views."""
+    return replace(views, viewmats=views.viewmats[index : index + 1], Ks=views.Ks[index : index + 1])
 
 
 def _record(path: Path) -> dict[str, Any]:

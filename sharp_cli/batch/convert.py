@@ -190,16 +190,19 @@ class ConvertTask:
         return () if film_done else tuple(film)
 
     def read(self, work: Work) -> Item:
-        """The photo; or the splat, if only its film is missing."""
-        job = work.job
-        watch = Stopwatch(work.result.seconds)
-        if job.target not in work.missing:
-            with watch.stage("read"):
-                return read_splat(job.target)
+        """The source; or the splat, if only its film is missing."""
+        if work.job.target not in work.missing:
+            with Stopwatch(work.result.seconds).stage("read"):
+                return read_splat(work.job.target)
+        work.provenance = make_provenance(work.job.source, self._settings)
+        return self._decode(work)
+
+    def _decode(self, work: Work) -> Photo:
+        """The source, decoded."""
         from sharp_cli.photo import read_photo
 
-        work.provenance = make_provenance(job.source, self._settings)
-        with watch.stage("decode"):
+        job = work.job
+        with Stopwatch(work.result.seconds).stage("decode"):
             photo = read_photo(job.source, focal=self.recipe.focal, background=self.recipe.background)
         if self.recipe.focal is None and is_all_around(photo.panorama, photo.width, photo.height):
             raise SharpError(f"cannot convert {job.source}: it is a 360° panorama, not a photo", "panorama")
@@ -214,8 +217,10 @@ class ConvertTask:
         """The network's result, and what is left to do with it for a splat in camera space."""
         from sharp_cli.gaussians.gaussians import Gaussians
 
-        if isinstance(item, Gaussians):
-            return lambda: item
+        return (lambda: item) if isinstance(item, Gaussians) else self._predict(work, item)
+
+    def _predict(self, work: Work, item: Photo) -> Output:
+        """What :meth:`compute` does with a decoded source."""
         predictor, watch = self._loaded(work), Stopwatch(work.result.seconds)
         work.announce(f"{work.job.source.name} ({item.width * item.height / 1e6:.1f} MP): network")
         with watch.stage("network", on_device=True):

@@ -54,15 +54,8 @@ class EventLines(Listener):
 
     def ended(self, result: JobResult) -> None:
         """``done`` for a job that was made or skipped, else ``failed`` with ``reason`` and ``code``."""
-        job = result.job
-        facts: dict[str, Any] = {"input": str(job.source), "output": str(job.target), "status": result.status}
-        facts |= result.facts
-        if result.seconds:
-            facts["seconds"] = {stage: round(spent, 4) for stage, spent in result.seconds.items()}
-        if result.status == "failed":
-            self._line("failed", **facts, reason=result.reason, code=result.code)
-        else:
-            self._line("done", **facts)
+        job, event = result.job, "failed" if result.status == "failed" else "done"
+        self._line(event, **{"input": str(job.source), "output": str(job.target), **result.record()})
 
     def closed(self, summary: RunSummary) -> None:
         """``summary``: how the run ended, the counts, and the seconds of each stage."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -75,3 +76,15 @@ class Listener:
 
     def closed(self, summary: RunSummary) -> None:
         """The run has ended, however it did. Raises SharpError if the listener could not finish its own work."""
+
+
+def end_run(
+    summary: RunSummary, state: Literal["finished", "stopped", "interrupted"], listeners: Iterable[Listener]
+) -> None:
+    """Complete the summary and give it to the listeners. What one of them cannot finish is the run's problem."""
+    summary.close(state)
+    for listener in listeners:
+        try:
+            listener.closed(summary)
+        except SharpError as error:  # does not hide what ended the run
+            summary.problem = summary.problem or error

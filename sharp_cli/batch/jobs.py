@@ -10,7 +10,7 @@ from sharp_cli.batch.inputs import find_inputs
 from sharp_cli.batch.targets import choose_targets
 from sharp_cli.batch.task import Job, Task
 from sharp_cli.errors import SharpError
-from sharp_cli.runtime.files import holds
+from sharp_cli.runtime.files import holds, same_file
 
 FILE_SUFFIXES = frozenset(
     {
@@ -58,7 +58,7 @@ def find_jobs(task: Task[Any, Any], words: Sequence[str], out: Path | None) -> l
     targets = [out] if single and out is not None else choose_targets(found, out, task)
     jobs = [Job(each.path, target, each.problem) for each, target in zip(found, targets, strict=True)]
     for job in jobs:
-        if job.problem is None and _is_same(job.target, job.source):
+        if job.problem is None and same_file(job.target, job.source):
             raise SharpError(f"{job.source} would be replaced by its own result", "usage")
     return jobs
 
@@ -83,7 +83,3 @@ def _is_result(task: Task[Any, Any], words: Sequence[str], out: Path) -> bool:
     if task.ending.startswith("."):
         return out.name.lower().endswith(task.ending) and not holds(out.is_dir)
     return len(words) == 1 and holds(Path(words[0]).is_file)
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    return holds(lambda: one.samefile(other))

@@ -51,12 +51,7 @@ class Manifest(Listener):
 
     def ended(self, result: JobResult) -> None:
         """Record a result, and write the file if the last write is :data:`INTERVAL` ago."""
-        item = self._items[result.job]
-        item |= {"status": result.status, **result.facts}
-        if result.reason:
-            item |= {"reason": result.reason, "code": result.code}
-        if result.seconds:
-            item["seconds"] = {stage: round(spent, 4) for stage, spent in result.seconds.items()}
+        self._items[result.job].update(result.record())
         if time.monotonic() - self._written > max(INTERVAL, 20 * self._cost):
             with suppress(SharpError):  # the results matter more than their record
                 self._write()

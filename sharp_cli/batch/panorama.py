@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from sharp_cli.batch.convert import ConvertTask, Network, Recipe
-from sharp_cli.batch.provenance import make_provenance, settings_text
+from sharp_cli.batch.provenance import settings_text
 from sharp_cli.batch.task import Work
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.registry import read_splat
 from sharp_cli.runtime.timing import Stopwatch
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from sharp_cli.multiview.equirect import Panorama
     from sharp_cli.render.settings import FilmSettings
 
-    Item: TypeAlias = "Panorama | Gaussians"
     Output: TypeAlias = Callable[[], Gaussians]
 
 
@@ -47,33 +45,25 @@ class PanoramaTask(ConvertTask):
         super().__init__(recipe, network, film=film, overwrite=overwrite)
         self.faces, self.fov = faces, fov
 
-    def read(self, work: Work) -> Item:  # type: ignore[override]
-        """The panorama; or the splat, if only its film is missing."""
-        job = work.job
-        watch = Stopwatch(work.result.seconds)
-        if job.target not in work.missing:
-            with watch.stage("read"):
-                return read_splat(job.target)
+    def _decode(self, work: Work) -> Panorama:  # type: ignore[override]
+        """The panorama."""
         from sharp_cli.multiview.equirect import panorama_from_photo
         from sharp_cli.photo import read_photo
 
-        work.provenance = make_provenance(job.source, self._settings)
-        with watch.stage("decode"):
-            photo = read_photo(job.source, background=self.recipe.background)
-            panorama = panorama_from_photo(photo, str(job.source), self.fov)
+        source = work.job.source
+        with Stopwatch(work.result.seconds).stage("decode"):
+            photo = read_photo(source, background=self.recipe.background)
+            panorama = panorama_from_photo(photo, str(source), self.fov)
         degrees = round(panorama.span * 57.2957795)
         work.result.facts |= {"width": photo.width, "height": photo.height, "degrees": degrees}
         work.result.note = f"{degrees}° wide"
         return panorama
 
-    def compute(self, work: Work, item: Item) -> Output:  # type: ignore[override]
-        """Predict the faces, one after the other; alignment is left for :meth:`write`."""
-        from sharp_cli.gaussians.gaussians import Gaussians
+    def _predict(self, work: Work, item: Panorama) -> Output:  # type: ignore[override]
+        """The faces, one after the other; alignment is left for :meth:`write`."""
         from sharp_cli.multiview.faces import choose_faces
         from sharp_cli.multiview.panorama import join_faces, notes_on, predict_faces
 
-        if isinstance(item, Gaussians):
-            return lambda: item
         predictor, watch = self._loaded(work), Stopwatch(work.result.seconds)
         ring = choose_faces(item, self.faces)
         splats = []

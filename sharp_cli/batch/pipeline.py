@@ -13,7 +13,7 @@ from contextlib import suppress
 from threading import Event, RLock
 from typing import Any, Generic
 
-from sharp_cli.batch.events import Listener, RunSummary
+from sharp_cli.batch.events import Listener, RunSummary, end_run
 from sharp_cli.batch.task import Item, Job, JobResult, Output, StopRun, Task, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import DISK_FULL, PREFIX
@@ -104,12 +104,7 @@ class _Run(Generic[Item, Output]):
     def close(self, state: Any) -> None:
         """Complete the summary and give it to the listeners."""
         self.summary.setup_seconds = self.task.setup_seconds
-        self.summary.close(state)
-        for listener in self.listeners:
-            try:
-                listener.closed(self.summary)
-            except SharpError as error:  # does not hide what ended the run
-                self.summary.problem = self.summary.problem or error
+        end_run(self.summary, state, self.listeners)
 
     def _work(self, job: Job) -> Work:
         return Work(

@@ -16,7 +16,7 @@ from logging import ERROR
 from threading import Lock
 from typing import Any
 
-from sharp_cli.batch.events import Listener, RunSummary
+from sharp_cli.batch.events import Listener, RunSummary, end_run
 from sharp_cli.batch.pipeline import run
 from sharp_cli.batch.store import is_remote
 from sharp_cli.batch.task import Job, JobResult, StopRun, Task, Work
@@ -217,12 +217,7 @@ def run_on_ray(
         for seat in pool.seats:
             with suppress(Exception):
                 ray.kill(seat.actor)
-        summary.close(state)
-        for listener in listeners:
-            try:
-                listener.closed(summary)
-            except SharpError as error:
-                summary.problem = summary.problem or error
+        end_run(summary, state, listeners)
     return summary
 
 

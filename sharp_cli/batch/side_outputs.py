@@ -12,7 +12,7 @@ from sharp_cli.batch.provenance import check_place
 from sharp_cli.batch.targets import comparable
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import keeps_record, record_path
-from sharp_cli.runtime.files import holds
+from sharp_cli.runtime.files import holds, same_file
 
 RECORD_START = re.compile(rb'\s*\{\s*"sharp": "[^"]*",\s*"command": "')
 """How records of runs begin, of batches and evaluations."""
@@ -72,11 +72,7 @@ def check_side_output(
     if any(mine in (key(each), *map(comparable, Path(key(each)).parents)) for each in folders):
         raise SharpError(f"cannot write {path}: results go into a folder of this name", "usage")
     for source in inputs:
-        if key(source) == mine or (exists and _is_same(path, source)):
+        if key(source) == mine or (exists and same_file(path, source)):
             raise SharpError(f"cannot write {path}: it is an input", "usage")
     if exists and not overwrite and not may_replace(path):
         raise SharpError(f"{path} exists and is not a record of an earlier run", "exists")
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    return holds(lambda: one.samefile(other))

@@ -48,6 +48,15 @@ class JobResult:
             return self.error.code
         return "failed" if isinstance(self.error, OSError) else "unexpected"
 
+    def record(self) -> dict[str, Any]:
+        """The result as JSON values: its status, facts, reason and seconds."""
+        record = {"status": self.status, **self.facts}
+        if self.reason:
+            record |= {"reason": self.reason, "code": self.code}
+        if self.seconds:
+            record["seconds"] = {stage: round(spent, 4) for stage, spent in self.seconds.items()}
+        return record
+
 
 @dataclass
 class Work:

@@ -143,22 +143,26 @@ def open_film(
         SharpError: the backend does not run here, or the format cannot hold the film.
         OSError: a file cannot be written.
     """
+    with open_encoders(film, target, facts) as encoders:
+        yield render_into(encoders, film, gaussians, runs, backend)
+
+
+@contextmanager
+def open_encoders(film: FilmSettings, target: Path, facts: Mapping[str, str]) -> Iterator[list[Encoder]]:
+    """The film's encoder and, if it has one, that of its depth: the end of the ``with`` block completes both.
+
+    Errors: as for :func:`open_film`.
+    """
     with ExitStack() as stack:
-
-        def encoder(path: Path) -> Encoder:
-            return stack.enter_context(open_encoder(path, film.format, fps=film.fps, facts=facts))
-
-        results = [encoder(target)]
-        if film.depth:
-            results.append(encoder(depth_target(target)))
-        yield _frames(film, gaussians, runs, results, backend)
+        paths = [target, depth_target(target)] if film.depth else [target]
+        yield [stack.enter_context(open_encoder(path, film.format, fps=film.fps, facts=facts)) for path in paths]
 
 
 @torch.inference_mode()
-def _frames(
-    film: FilmSettings, gaussians: Gaussians, runs: Sequence[Views], results: list[Encoder], backend: Backend
+def render_into(
+    encoders: Sequence[Encoder], film: FilmSettings, gaussians: Gaussians, runs: Sequence[Views], backend: Backend
 ) -> Iterator[int]:
-    """Render into the film's encoder, and the depth's if there is one."""
+    """Render into the encoders of :func:`open_encoders`; yields the number of finished frames after each."""
     background = srgb_to_linear(torch.tensor((0, 0, 0) if film.alpha else film.background) / 255)
     limits = color_limits(torch.from_numpy(positive_depths(gaussians, runs[0].viewmats[0].double())))
 
@@ -175,7 +179,7 @@ def _frames(
         return to_depth16(depth * film.scale, alpha) if film.format == "png" else to_depth_colors(depth, alpha, limits)
 
     for done, seen in enumerate(chain.from_iterable(map(seen_through, runs)), start=1):
-        for result, to_frame in zip(results, (color_frame, depth_frame), strict=False):
+        for result, to_frame in zip(encoders, (color_frame, depth_frame), strict=False):
             frames = [to_frame(rendering) for rendering in seen]
             result.add(frames[0] if len(frames) == 1 else side_by_side(*frames))
         yield done

@@ -111,6 +111,11 @@ def user_path(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file; False if either cannot be looked at."""
+    return holds(lambda: one.samefile(other))
+
+
 def holds(question: Callable[[], bool]) -> bool:
     """The answer of ``path.is_dir`` and the like; False if they raise, as for names too long or in a closed folder."""
     try:
