@@ -23,10 +23,9 @@ from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.display.plain import echo
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.remedies import explain
+from sharp_cli.cli.streams import STDIN, is_stdout
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import remove_leftovers
-
-STDIN = STDOUT = "-"
 
 
 def is_debug(context: typer.Context) -> bool:
@@ -80,7 +79,7 @@ def choose_jobs(
         typer.BadParameter: the words make no sense together.
         SharpError: the record would replace something else (``exists``).
     """
-    if out is not None and str(out) == STDOUT:
+    if is_stdout(out):
         raise typer.BadParameter("results cannot be written to stdout (name a file or a folder)", param_hint="--out")
     try:
         if any(map(is_remote, (*words, out))):
@@ -91,7 +90,7 @@ def choose_jobs(
         jobs = find_jobs(task, words, out)
     except SharpError as error:
         raise typer.BadParameter(str(error)) from error
-    if record is not None and str(record) != STDOUT:
+    if record is not None and not is_stdout(record):
         check_beside("--json", record, task, jobs, reads, overwrite=overwrite)
     return jobs if shard is None else [job for job in jobs if shard.holds(job.source)]
 
@@ -155,9 +154,8 @@ def run_batch(
     file = options.json_file
     if options.shard is not None:
         settings = {**settings, "shard": str(options.shard)}
-    to_stdout = file is not None and str(file) == STDOUT
     record: Listener
-    if to_stdout:
+    if is_stdout(file):
         record = EventLines(write_line, command, settings, len(jobs))
     else:
         record = Manifest(file, command, settings, jobs)

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sharp_cli.cli.batch_options import BatchOptions
-from sharp_cli.cli.batches import finish, run_batch, show_plan
-from sharp_cli.cli.display.report import Report
-from sharp_cli.cli.interrupts import import_torch
+from sharp_cli.cli.network_batches import run_network_batch
 from sharp_cli.multiview.suffixes import CLIP_SUFFIXES
 
 if TYPE_CHECKING:
@@ -30,9 +28,17 @@ def is_video(inputs: list[str]) -> bool:
 
 
 def convert_clip(
-    clip: Path, every: int, out: Path | None, recipe: Recipe, network: Network, batch: BatchOptions, *,
-    overwrite: bool, dry_run: bool, settings: dict[str, Any], fetch: Any,
-) -> None:  # fmt: skip
+    clip: Path,
+    every: int,
+    out: Path | None,
+    recipe: Recipe,
+    network: Network,
+    batch: BatchOptions,
+    *,
+    overwrite: bool,
+    dry_run: bool,
+    settings: dict[str, Any],
+) -> None:
     """Convert the frames of a video into a folder.
 
     Raises:
@@ -45,14 +51,4 @@ def convert_clip(
     if folder.suffix and not folder.is_dir():
         raise typer.BadParameter(f"the frames of a video need a folder, not {folder}", param_hint="--out")
     task = ClipTask(clip, every, folder, recipe, network, overwrite=overwrite)
-    jobs = task.jobs()
-    if not dry_run:
-        network.fetch(fetch)
-    import_torch()
-    if dry_run:
-        show_plan(task, jobs)
-        return
-    settings |= {"weights": network.weights, "precision": network.precision, "every": every, **recipe.settings()}
-    with Report(len(jobs), task, batch) as report:
-        summary = run_batch("convert", task, jobs, report, settings, batch)
-    finish(summary)
+    run_network_batch("convert", task, task.jobs(), {**settings, "every": every}, batch, dry_run=dry_run)

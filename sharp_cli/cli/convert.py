@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,12 @@ import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batch_options import BatchOptions
-from sharp_cli.cli.batches import STDOUT, choose_jobs, finish, is_debug, run_batch, show_plan
+from sharp_cli.cli.batches import choose_jobs, is_debug
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
 from sharp_cli.cli.clips import convert_clip, is_video
-from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.elsewhere import bring_here
-from sharp_cli.cli.interrupts import import_torch
+from sharp_cli.cli.network_batches import run_network_batch
+from sharp_cli.cli.streams import is_stdout
 from sharp_cli.cli.values import (
     check_axes,
     choose_color,
@@ -27,18 +26,10 @@ from sharp_cli.cli.values import (
     choose_suffix,
 )
 from sharp_cli.cli.view import show
-from sharp_cli.cli.weights import download_shown
 from sharp_cli.render.settings import FilmSettings
-from sharp_cli.runtime.memory import keep_freed_memory
-from sharp_cli.runtime.timing import Stopwatch
-from sharp_cli.weights.catalog import PREVIEW, Checkpoint
 
 if TYPE_CHECKING:
     from sharp_cli.batch.convert import ConvertTask
-
-MADE_WITH_PREVIEW = (
-    "Made with the preview model, for a first look. The released one is far larger (see `sharp weights list`)."
-)
 
 LOOK = FilmSettings(size=384, frames=24, fps=12.0)
 """A small film at little cost."""
@@ -98,7 +89,7 @@ def convert(
     film = FilmSettings() if render else LOOK if preview_film else None
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
     if is_video(inputs):
-        rules: Any = {"overwrite": overwrite, "dry_run": dry_run, "settings": settings, "fetch": fetch}
+        rules: Any = {"overwrite": overwrite, "dry_run": dry_run, "settings": settings}
         convert_clip(Path(inputs[0]), every, out, recipe, network, batch, **rules)
         return
     task = ConvertTask(recipe, network, film=film, overwrite=overwrite)
@@ -126,28 +117,15 @@ def work_through(
         typer.BadParameter: inputs that make no sense together.
         typer.Exit: with code 1, a photo failed.
     """
-    network = task.network
     with bring_here(inputs, out, task.ending, dry_run=dry_run) as here:
-        rules: Any = {"record": batch.json_file, "reads": [Path(network.weights)], "overwrite": task.overwrite}
+        rules: Any = {"record": batch.json_file, "reads": [Path(task.network.weights)], "overwrite": task.overwrite}
         jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) if here.words else []
         jobs += here.lost
         if single and len(jobs) != 1 and not dry_run:
             raise typer.BadParameter(f"there are {len(jobs)} photos (name one)", param_hint="--open")
+        run_network_batch("convert", task, jobs, settings, batch, dry_run=dry_run)
         if not dry_run:
-            network.fetch(fetch)  # before the display of the batch: a download has its own
-            prepare(len(jobs))
-        with Stopwatch(task.setup_seconds).stage("import"):
-            import_torch()
-        if dry_run:
-            show_plan(task, jobs)
-            return []
-        settings |= {"weights": network.weights, "precision": network.precision, **task.recipe.settings()}
-        with Report(len(jobs), task, batch) as report:
-            summary = run_batch("convert", task, jobs, report, settings, batch)
-            if "load" in task.setup_seconds and network.predictor.facts.get("name") == PREVIEW.name:
-                report.line(MADE_WITH_PREVIEW)
-        finish(summary)
-        here.deliver(jobs)
+            here.deliver(jobs)
     return [job.target for job in jobs]
 
 
@@ -159,29 +137,10 @@ def check_words(out: Path | None, json_file: Path | None, render: bool, preview_
     """
     if render and preview_film:
         raise typer.BadParameter("--render makes the full film (use one of the two)", param_hint="--preview-film")
-    if out is None or str(out) != STDOUT:
+    if not is_stdout(out):
         return
-    if json_file is not None and str(json_file) == STDOUT:
+    if is_stdout(json_file):
         raise typer.BadParameter("the splat and the events cannot both go to stdout", param_hint="--json")
     if render or preview_film or open_viewer:
         reason = "a splat on stdout has no film and no viewer (name a file)"
         raise typer.BadParameter(reason, param_hint="--out")
-
-
-def prepare(jobs: int) -> None:
-    """Set up the process for several photos, before torch is loaded."""
-    if jobs > 1:
-        # Read by torch: its waiting threads would spin, and take the cores from reading and writing.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        keep_freed_memory()
-        from PIL import Image
-
-        if "PILLOW_BLOCKS_MAX" not in os.environ:  # which Pillow has read: it is loaded already
-            # Of 16 MB; keeps a photo's memory for the next one.
-            Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
-
-
-def fetch(checkpoint: Checkpoint) -> Path:
-    """Download, after naming the weights that need no download."""
-    typer.echo(f"`--weights {PREVIEW.name}` needs no download: {PREVIEW.note}.", err=True)
-    return download_shown(checkpoint)

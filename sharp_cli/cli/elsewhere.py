@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,10 @@ import typer
 
 from sharp_cli.batch.task import Job
 from sharp_cli.batch.web import fetch_photo, is_web, name_of
-from sharp_cli.cli.batches import STDIN, STDOUT, names_of
+from sharp_cli.cli.batches import names_of
 from sharp_cli.cli.display.plain import echo
+from sharp_cli.cli.streams import STDIN, is_stdout
 from sharp_cli.errors import SharpError
-
-PIECE = 1 << 20
 
 
 @dataclass
@@ -31,23 +31,10 @@ class Words:
     to_stdout: bool = False
 
     def deliver(self, jobs: list[Job]) -> None:
-        """Write the result to stdout, if it goes there.
-
-        Raises:
-            SharpError: it cannot be written.
-        """
-        if not self.to_stdout:
-            return
-        try:
+        """Write the result to stdout, if it goes there."""
+        if self.to_stdout:
             with jobs[0].target.open("rb") as file:
-                while piece := file.read(PIECE):
-                    while piece:
-                        piece = piece[sys.stdout.buffer.write(piece) :]
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise SharpError(f"cannot write to standard output: {error.strerror or error}") from error
+                shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 @contextmanager
@@ -65,7 +52,7 @@ def bring_here(inputs: list[str], out: Path | None, suffix: str, *, dry_run: boo
     """
     if "" in inputs:
         raise typer.BadParameter("an input has an empty name", param_hint="INPUT")
-    to_stdout = out is not None and str(out) == STDOUT
+    to_stdout = is_stdout(out)
     data = sys.stdin.buffer.read() if STDIN in inputs else b""
     photo_given = STDIN in inputs and is_photo(data)
     if photo_given and (len(inputs) > 1 or out is None):

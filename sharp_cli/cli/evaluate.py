@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sharp_cli.cli.choices import Device, Precision
-from sharp_cli.cli.evaluate_outputs import STDOUT, check_record, prepare_sheets, sheet_path, write_text
+from sharp_cli.cli.evaluate_outputs import check_record, prepare_sheets, sheet_path, write_text
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.options import OUTPUT, NetworkDevice, NetworkPrecision, Quiet, Weights, option
+from sharp_cli.cli.streams import is_stdout
 from sharp_cli.cli.weights import download_shown
 from sharp_cli.errors import SharpError
 from sharp_cli.weights.resolve import resolve
@@ -154,7 +155,7 @@ def evaluate_depth(
     on_cuda = predictor.device.type == "cuda"
     backend = choose_backend("auto" if on_cuda else "cpu", warn=lambda reason: typer.echo(reason, err=True))
     table, record, failed = run_depth(predictor, folder, settings, backend, limit, quiet)
-    to_stdout = json_file is not None and str(json_file) == STDOUT
+    to_stdout = is_stdout(json_file)
     if json_file is not None and not to_stdout:
         write_text(json_file, record)
     typer.echo(record if to_stdout else table, nl=False)
@@ -226,9 +227,9 @@ def run(
     finally:
         results = sum_up(outcomes)
         record = to_json(outcomes, results, settings, state)
-        if json_file is not None and str(json_file) != STDOUT:
+        if json_file is not None and not is_stdout(json_file):
             write_text(json_file, record)
-    typer.echo(record if json_file is not None and str(json_file) == STDOUT else to_markdown(results), nl=False)
+    typer.echo(record if is_stdout(json_file) else to_markdown(results), nl=False)
     return results
 
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from sharp_cli.cli.streams import is_stdout
 from sharp_cli.cli.values import check_folder
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
 
 if TYPE_CHECKING:
     from sharp_cli.datasets.samples import Sample
-
-STDOUT = "-"
 
 
 def check_record(path: Path | None, weights: str) -> None:
@@ -24,7 +23,7 @@ def check_record(path: Path | None, weights: str) -> None:
     Raises:
         typer.BadParameter: what stands there.
     """
-    if path is None or str(path) == STDOUT:
+    if path is None or is_stdout(path):
         return
     from sharp_cli.batch.side_outputs import check_side_output
 

@@ -11,9 +11,9 @@ import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
-from sharp_cli.cli.convert import fetch
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.interrupts import import_torch
+from sharp_cli.cli.network_batches import fetch
 from sharp_cli.cli.values import check_axes, choose_fit, choose_focal
 from sharp_cli.errors import SharpError
 
@@ -89,9 +89,12 @@ def merge(
         raise SharpError(f"{out} exists", "exists")
     focal, fit = choose_focal(focal_px, focal_mm, fov), choose_fit(max_gaussians, min_opacity, crop, max_depth)
 
+    def note(text: str) -> None:
+        typer.echo(plain(text), err=True)
+
     def say(text: str) -> None:
         if not quiet:
-            typer.echo(plain(text), err=True)
+            note(text)
 
     import_torch()
     from sharp_cli.batch.convert import Network
@@ -100,12 +103,12 @@ def merge(
 
     network = Network(weights, device.value, precision.value, low_vram)
     network.fetch(fetch)
-    posed = find_posed(photos, cameras, baseline, focal, lambda text: typer.echo(plain(text), err=True))
+    posed = find_posed(photos, cameras, baseline, focal, note)
     say(f"merging {len(posed)} photos")
     gaussians = merge_photos(
         posed,
         network.predictor.predict,
-        note=lambda text: typer.echo(plain(text), err=True),
+        note=note,
         progress=lambda done, total: say(f"[{done}/{total}] {posed[done - 1].name}"),
     )
     write_result(out, fitted(gaussians, fit), ply_layout.value, {}, axes)

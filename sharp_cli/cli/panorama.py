@@ -10,13 +10,11 @@ import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batch_options import BatchOptions
-from sharp_cli.cli.batches import choose_jobs, finish, is_debug, read_words, run_batch, show_plan
+from sharp_cli.cli.batches import choose_jobs, is_debug, read_words
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
-from sharp_cli.cli.convert import fetch
-from sharp_cli.cli.display.report import Report
-from sharp_cli.cli.interrupts import import_torch
+from sharp_cli.cli.network_batches import run_network_batch
 from sharp_cli.cli.values import check_axes, choose_color, choose_fit, choose_suffix
-from sharp_cli.runtime.timing import Stopwatch
+from sharp_cli.render.settings import FilmSettings
 
 Panoramas = Annotated[
     list[str],
@@ -77,24 +75,10 @@ def panorama(
     check_axes(axes, recipe.suffix, ply_layout.value)
     recipe = replace(recipe, axes=axes, fit=choose_fit(max_gaussians, min_opacity, crop, None))
     network = Network(weights, device.value, precision.value, low_vram)
-    film = None
-    if render:
-        import_torch()
-        from sharp_cli.render.settings import FilmSettings
-
-        film = FilmSettings(trajectory="around", frames=360)
+    film = FilmSettings(trajectory="around", frames=360) if render else None
     task = PanoramaTask(recipe, network, faces=faces, fov=fov, film=film, overwrite=overwrite)
     rules: Any = {"record": json_file, "reads": [Path(weights)], "overwrite": overwrite}
     jobs = choose_jobs(task, read_words(inputs), out, **rules)
-    if not dry_run:
-        network.fetch(fetch)
-    with Stopwatch(task.setup_seconds).stage("import"):
-        import_torch()
-    if dry_run:
-        show_plan(task, jobs)
-        return
-    settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite, "faces": faces}
-    settings |= {"weights": weights, "precision": network.precision, "fov": fov, **recipe.settings()}
-    with Report(len(jobs), task, batch) as report:
-        summary = run_batch("panorama", task, jobs, report, settings, batch)
-    finish(summary)
+    settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
+    settings |= {"faces": faces, "fov": fov}
+    run_network_batch("panorama", task, jobs, settings, batch, dry_run=dry_run)

@@ -13,6 +13,7 @@ from sharp_cli.cli.batches import check_beside, choose_jobs, finish, is_debug, r
 from sharp_cli.cli.choices import RenderDevice, Stereo
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
+from sharp_cli.cli.streams import is_stdout
 from sharp_cli.cli.values import choose_color, choose_format, choose_shard, choose_size
 from sharp_cli.runtime.files import holds
 
@@ -127,7 +128,7 @@ def check_cameras_file(path: Path, task: RenderTask, jobs: list[Job], reads: lis
         typer.BadParameter: which of these it is.
     """
     option = "--save-cameras"
-    if str(path) == "-":
+    if is_stdout(path):
         raise typer.BadParameter("cameras cannot be written to stdout (name a file)", param_hint=option)
     if len(jobs) > 1:
         raise typer.BadParameter("several splats have cameras of their own (name one)", param_hint=option)

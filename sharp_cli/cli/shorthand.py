@@ -13,16 +13,14 @@ def with_command(words: Sequence[str], commands: Collection[str | None]) -> list
     """
     if not words or words[0].startswith("-") or words[0] in commands:
         return list(words)
-    from sharp_cli.formats.registry import format_of
+    from sharp_cli.batch.web import is_web
+    from sharp_cli.formats.registry import can_read
     from sharp_cli.photo.suffixes import PHOTO_SUFFIXES  # imports Pillow, which --help does without
     from sharp_cli.runtime.files import holds
 
     path = Path(words[0])
-    if words[0].lower().startswith(("https://", "http://")):
+    if is_web(words[0]) or path.suffix.lower() in PHOTO_SUFFIXES or holds(path.is_dir):
         return ["convert", *words]
-    if path.suffix.lower() in PHOTO_SUFFIXES or holds(path.is_dir):
-        return ["convert", *words]
-    known = format_of(path)
-    if known is not None and known.reader is not None and holds(path.is_file):
+    if can_read(path) and holds(path.is_file):
         return ["view", *words]
     return list(words)

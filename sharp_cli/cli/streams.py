@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -9,6 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from sharp_cli.errors import SharpError
+
+STDIN = STDOUT = "-"
+"""In place of a file's name."""
+
+
+def is_stdout(path: Path | None) -> bool:
+    """Whether a file that was asked for means stdout."""
+    return path is not None and str(path) == STDOUT
 
 
 def prepare_streams() -> None:
@@ -44,13 +53,19 @@ class _Dropping(io.FileIO):
     problem: OSError | None = None
 
     def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        size = len(left)
         try:
-            return super().write(data)
+            while len(left):
+                written = super().write(left)  # a part, if a signal came; None, if a pipe that must not wait is full
+                if written is None:
+                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                left = left[written:]
         except BrokenPipeError:
             raise
         except OSError as error:
             self.problem = error
-            return len(data)
+        return size
 
 
 def _dropping(stream: io.TextIOWrapper) -> io.TextIOWrapper:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sharp_cli.cli.choices import VideoFormat
+from sharp_cli.cli.streams import is_stdout
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds
 
@@ -30,7 +31,7 @@ def check_folder(folder: Path, option: str) -> None:
     Raises:
         typer.BadParameter: it is.
     """
-    if str(folder) == "-":
+    if is_stdout(folder):
         raise typer.BadParameter("a folder cannot be written to stdout (name a folder)", param_hint=option)
 
 

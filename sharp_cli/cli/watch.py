@@ -12,9 +12,9 @@ from sharp_cli.batch.events import Listener
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batches import choose_jobs
 from sharp_cli.cli.choices import Device, PlyLayout, Precision
-from sharp_cli.cli.convert import fetch, prepare
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.interrupts import import_torch
+from sharp_cli.cli.network_batches import fetch, prepare
 from sharp_cli.cli.remedies import explain
 from sharp_cli.cli.values import choose_suffix
 

@@ -99,8 +99,8 @@ def test_an_ignored_hangup_stays_ignored(tmp_path: Path) -> None:
     script = (
         "import signal, sys\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from sharp_cli.cli import convert, main\n"
-        "convert.prepare = lambda jobs: signal.raise_signal(signal.SIGHUP)\n"
+        "from sharp_cli.cli import main, network_batches\n"
+        "network_batches.prepare = lambda jobs: signal.raise_signal(signal.SIGHUP)\n"
         "main(sys.argv[1:])\n"
     )
     command = [sys.executable, "-c", script, "convert", "none.jpg", "--weights", "preview"]

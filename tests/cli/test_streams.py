@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from sharp_cli import write_ply
+from sharp_cli.cli.streams import _Dropping
 from tests.helpers.splats import random_splat
 
 PLAN = "convert zoë漢.png -o out --weights WEIGHTS --dry-run"
@@ -66,3 +67,15 @@ def test_a_full_log_does_not_stop_a_batch(folder: Path, tiny_weights: Path) -> N
     words = "convert a.png b.png -o logged --device cpu --weights WEIGHTS"
     assert run(words, folder, tiny_weights, redirect="2>/dev/full") == (0, "")
     assert {path.name for path in (folder / "logged").iterdir()} == {"a.ply", "b.ply"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes that do not wait are POSIX")
+def test_what_a_full_pipe_takes_in_part_is_noticed() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    file = _Dropping(writing, "w")
+    assert file.write(bytes(1 << 22)) == 1 << 22
+    assert isinstance(file.problem, BlockingIOError)
+    file.close()
+    with open(reading, "rb") as pipe:  # noqa: PTH123  a descriptor
+        assert 0 < len(pipe.read()) < 1 << 22

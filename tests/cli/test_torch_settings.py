@@ -10,8 +10,8 @@ import pytest
 
 SCRIPT = """
 import sys
-from sharp_cli.cli import convert, main
-prepare = convert.prepare
+from sharp_cli.cli import main, network_batches
+prepare = network_batches.prepare
 
 def look(jobs):
     assert "torch" not in sys.modules
@@ -20,7 +20,7 @@ def look(jobs):
     print("set up:", Image.core.get_blocks_max())
     sys.exit()
 
-convert.prepare = look
+network_batches.prepare = look
 main(sys.argv[1:])
 """
 

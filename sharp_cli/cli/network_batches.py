@@ -1,0 +1,80 @@
+"""Batches that need the network: its weights, the process, torch, and the run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sharp_cli.cli.batch_options import BatchOptions
+from sharp_cli.cli.batches import finish, run_batch, show_plan
+from sharp_cli.cli.display.report import Report
+from sharp_cli.cli.interrupts import import_torch
+from sharp_cli.cli.weights import download_shown
+from sharp_cli.runtime.memory import keep_freed_memory
+from sharp_cli.runtime.timing import Stopwatch
+from sharp_cli.weights.catalog import PREVIEW, Checkpoint
+
+if TYPE_CHECKING:
+    from sharp_cli.batch.convert import ConvertTask
+    from sharp_cli.batch.task import Job
+
+MADE_WITH_PREVIEW = (
+    "Made with the preview model, for a first look. The released one is far larger (see `sharp weights list`)."
+)
+
+
+def run_network_batch(
+    command: str,
+    task: ConvertTask,
+    jobs: list[Job],
+    settings: dict[str, Any],
+    batch: BatchOptions,
+    *,
+    dry_run: bool,
+) -> None:
+    """Run a batch, after the weights are on this machine; or print what would be done.
+
+    Args:
+        settings: for the run's record, beside those of the network and of the splats.
+
+    Raises:
+        SharpError: no weights, or what stopped the run.
+        typer.Exit: with code 1, a job failed.
+    """
+    network = task.network
+    if not dry_run:
+        network.fetch(fetch)  # before the display of the batch: a download has its own
+        prepare(len(jobs))
+    with Stopwatch(task.setup_seconds).stage("import"):
+        import_torch()
+    if dry_run:
+        show_plan(task, jobs)
+        return
+    settings = {**settings, "weights": network.weights, "precision": network.precision, **task.recipe.settings()}
+    with Report(len(jobs), task, batch) as report:
+        summary = run_batch(command, task, jobs, report, settings, batch)
+        if "load" in task.setup_seconds and network.predictor.facts.get("name") == PREVIEW.name:
+            report.line(MADE_WITH_PREVIEW)
+    finish(summary)
+
+
+def prepare(jobs: int) -> None:
+    """Set up the process for several photos, before torch is loaded."""
+    if jobs > 1:
+        # Read by torch: its waiting threads would spin, and take the cores from reading and writing.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        keep_freed_memory()
+        from PIL import Image
+
+        if "PILLOW_BLOCKS_MAX" not in os.environ:  # which Pillow has read: it is loaded already
+            # Of 16 MB; keeps a photo's memory for the next one.
+            Image.core.set_blocks_max(4)  # type: ignore[attr-defined]
+
+
+def fetch(checkpoint: Checkpoint) -> Path:
+    """Download, after naming the weights that need no download."""
+    typer.echo(f"`--weights {PREVIEW.name}` needs no download: {PREVIEW.note}.", err=True)
+    return download_shown(checkpoint)
