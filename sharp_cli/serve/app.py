@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.registry import FORMATS as SPLAT_FORMATS
 from sharp_cli.serve.guard import Guard
 from sharp_cli.serve.jobs import Job, Jobs, QueueFull
 from sharp_cli.serve.metrics import Metrics, resident_bytes
@@ -25,14 +26,14 @@ from sharp_cli.serve.settings import ServeSettings
 from sharp_cli.serve.uploads import discard_rest, photo_options, receive
 from sharp_cli.serve.worker import Worker
 
+MEDIA_TYPES = {".glb": "model/gltf-binary", ".html": "text/html; charset=utf-8"}
+"""Of results that are more than bytes."""
+NOT_OFFERED = (".usdz",)
+"""Needs a package that a service may lack."""
 FORMATS = {
-    ".ply": "application/octet-stream",
-    ".compressed.ply": "application/octet-stream",
-    ".sog": "application/octet-stream",
-    ".spz": "application/octet-stream",
-    ".splat": "application/octet-stream",
-    ".glb": "model/gltf-binary",
-    ".html": "text/html; charset=utf-8",
+    suffix: MEDIA_TYPES.get(suffix, "application/octet-stream")
+    for suffix in (*(known.suffix for known in SPLAT_FORMATS if known.writer), ".html")
+    if suffix not in NOT_OFFERED
 }
 """Suffixes of results, and their media types."""
 
@@ -162,16 +163,8 @@ async def _get_events(request: Request) -> Response:
     jobs, job = request.app.state.jobs, _job(request)
 
     async def events() -> AsyncIterator[str]:
-        while True:
-            changed = job.changed
-            yield f"data: {json.dumps(_describe(jobs, job))}\n\n"
-            if job.is_over:
-                return
-            while not changed.is_set():
-                try:
-                    await asyncio.wait_for(changed.wait(), SILENCE)
-                except TimeoutError:
-                    yield ": still there\n\n"
+        async for changed in job.states(SILENCE):
+            yield f"data: {json.dumps(_describe(jobs, job))}\n\n" if changed else ": still there\n\n"
 
     return StreamingResponse(events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
@@ -191,17 +184,23 @@ async def _metrics(request: Request) -> Response:
 
 async def _explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = {"Connection": "close"} if error.status_code == 408 else None  # the rest of the body never comes
     message = {"error": {"code": str(error.status_code), "message": error.detail}}
-    return JSONResponse(message, error.status_code, headers)
+    return JSONResponse(message, error.status_code, {"Connection": "close"} if _is_cut(request, error) else None)
 
 
 async def _explain_failure(request: Request, error: Exception) -> Response:
     assert isinstance(error, SharpError)
     full = isinstance(error, QueueFull)
     message = {"error": {"code": "queue_full" if full else error.code, "message": str(error)}}
-    headers = {"Retry-After": "5"} if full else None
+    headers = {"Retry-After": "5"} if full else {}
+    if _is_cut(request, error):
+        headers["Connection"] = "close"
     return JSONResponse(message, 429 if full else 500, headers)
+
+
+def _is_cut(request: Request, error: Exception) -> bool:
+    """Whether more of the body may come than was read: the connection must end, or the client sends all of it."""
+    return getattr(error, "status_code", 0) == 408 or not getattr(request.state, "is_read", True)
 
 
 def _job(request: Request) -> Job:

@@ -69,14 +69,22 @@ class Job:
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
 
-    async def states(self) -> AsyncIterator[None]:
-        """Yield now, and after every change until the job is over."""
+    async def states(self, silence: float | None = None) -> AsyncIterator[bool]:
+        """Yield true now, and after every change until the job is over.
+
+        Args:
+            silence: seconds without a change after which false is yielded; None: never.
+        """
         while True:
             changed = self.changed
-            yield
+            yield True
             if self.is_over:
                 return
-            await changed.wait()
+            while not changed.is_set():
+                try:
+                    await asyncio.wait_for(changed.wait(), silence)
+                except TimeoutError:
+                    yield False
 
 
 class Jobs:
