@@ -16,7 +16,7 @@ from PIL import Image
 
 from sharp_cli.errors import SharpError
 from sharp_cli.photo import Photo
-from sharp_cli.photo.panorama import PROJECTIONS, PanoramaTags
+from sharp_cli.photo.panorama import PROJECTIONS, PanoramaTags, is_two_to_one
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -67,8 +67,8 @@ def panorama_from_photo(photo: Photo, name: str, fov: float | None = None) -> Pa
             raise SharpError(f"a panorama's field of view must lie between 0 and 360 degrees, not at {fov:g}", "usage")
         projection = tags.projection if tags else "equirectangular"
         tags = PanoramaTags(projection, full_width=round(width * 360 / fov))
-    elif tags is None or (tags.full_width == 0 and abs(width - 2 * height) > 0.02 * width):
-        if abs(width - 2 * height) > 0.02 * width:
+    elif tags is None or (tags.full_width == 0 and not is_two_to_one(width, height)):
+        if not is_two_to_one(width, height):
             raise SharpError(
                 f"cannot use {name}: which directions its {width} × {height} pixels show is not known (it is not 2:1 "
                 "and has no GPano tags: give its horizontal field of view)"

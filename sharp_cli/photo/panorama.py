@@ -46,8 +46,13 @@ def panorama_tags(xmp: bytes) -> PanoramaTags | None:
     return PanoramaTags(found["ProjectionType"].lower(), *sizes.values())
 
 
+def is_two_to_one(width: int, height: int) -> bool:
+    """Whether a picture [px] has the shape of one that shows all directions."""
+    return abs(width - 2 * height) <= 0.02 * width
+
+
 def is_all_around(tags: PanoramaTags | None, width: int, height: int) -> bool:
     """Whether a picture [px] shows all directions: twice as wide as high, and equirectangular as its tags say."""
-    if tags is None or tags.projection != "equirectangular" or abs(width - 2 * height) > 0.02 * width:
+    if tags is None or tags.projection != "equirectangular" or not is_two_to_one(width, height):
         return False
     return tags.full_width == 0 or width >= 0.98 * tags.full_width

@@ -88,22 +88,22 @@ def load_checkpoint(path: Path, state: State, config: TrainConfig) -> None:
             f"cannot resume {path}: it has another {', '.join(changed)} "
             "(resume with the old values, or start a new run with init=WEIGHTS in another folder)"
         )
-    try:
+    with restoring(path, "delete it to resume from an earlier one"):
         state.network.load_state_dict(stored["network"])
         state.optimizer.load_state_dict(stored["optimizer"])
         for name, tensor in stored["mean"].items():
             state.mean[name].copy_(tensor)
         state.origin, state.step, state.seconds = stored["origin"], int(stored["step"]), float(stored["seconds"])
+
+
+@contextmanager
+def restoring(path: Path, remedy: str) -> Iterator[None]:
+    """Within the block, values of a checkpoint take their places; errors become one about the file."""
+    try:
+        yield
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = _one_line(error)
-        raise SharpError(
-            f"cannot resume {path}: it holds something else: {reason} (delete it to resume from an earlier one)"
-        ) from error
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}"
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise SharpError(f"cannot resume {path}: it holds something else: {reason} ({remedy})") from error
 
 
 def _differences(a: dict[str, Any], b: dict[str, Any], where: str = "") -> Iterator[str]:

@@ -33,11 +33,11 @@ def _check_zip(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise SharpError(f"cannot read {path}: the file is compressed, and torch saves without compression")
     if sum(member.file_size for member in members) > path.stat().st_size:
-        raise _damaged(path)
+        raise damaged(path)
     if any(member.file_size > MOST_PICKLE_BYTES for member in members if member.filename.endswith("data.pkl")):
         raise _too_large(path)
 
@@ -55,7 +55,7 @@ def _check_legacy(path: Path) -> None:
         except Exception as error:  # pickletools raises whatever its readers of single values meet
             if isinstance(error, SharpError):
                 raise
-            raise _damaged(path) from error
+            raise damaged(path) from error
 
 
 def _too_large(path: Path) -> SharpError:
@@ -63,7 +63,8 @@ def _too_large(path: Path) -> SharpError:
     return SharpError(f"cannot read {path}: its pickle is larger than {limit} MB, more than named tensors need")
 
 
-def _damaged(path: Path) -> SharpError:
+def damaged(path: Path) -> SharpError:
+    """The error for a file that torch cannot have saved."""
     return SharpError(
         f"cannot read {path}: truncated, damaged or not a file that torch saved (download or copy it again)"
     )

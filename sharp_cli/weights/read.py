@@ -17,7 +17,7 @@ from sharp_cli.model.checkpoint import check_tensors, used_names
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.precision import DTYPES
 from sharp_cli.runtime.files import user_path
-from sharp_cli.weights.bounds import check_pickle
+from sharp_cli.weights.bounds import check_pickle, damaged
 from sharp_cli.weights.catalog import LICENSE_KEY, recognize
 from sharp_cli.weights.store import SUFFIXES
 
@@ -108,9 +108,7 @@ def read_pickle(path: Path, start: bytes) -> dict[str, Tensor]:
             raise SharpError(
                 f"cannot read {path}: its pickle holds more than tensors and could run any program"
             ) from error
-        raise SharpError(
-            f"cannot read {path}: truncated, damaged or not a file that torch saved (download or copy it again)"
-        ) from error
+        raise damaged(path) from error
     if not isinstance(stored, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in stored.items()
     ):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.training.schedule import Optimizers, mean_decay, update_mean
+from sharp_cli.training.state import restoring
 
 CHECKPOINT = "checkpoint.pt"
 FORGET = 0.98
@@ -137,17 +138,12 @@ def load_stage(folder: Path, stage: Stage) -> None:
     if settings != before:
         changed = sorted(key for key in settings.keys() | before.keys() if settings.get(key) != before.get(key))
         raise SharpError(f"cannot resume {path}: it has another {', '.join(changed)} (choose another folder)")
-    try:
+    with restoring(path, "delete it to start over"):
         stage.model.load_state_dict(stored["model"])
         stage.mean.load_state_dict(stored["mean"])
         stage.optimizer.load_state_dict(stored["optimizer"])
         torch.set_rng_state(stored["random"])
         stage.step, stage.seconds = int(stored["step"]), float(stored["seconds"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SharpError(
-            f"cannot resume {path}: it holds something else: {reason} (delete it to start over)"
-        ) from error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
