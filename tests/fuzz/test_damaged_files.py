@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from damage import Family, make_input, sound_files
+from damage import make_input
 from fuzzing import fuzz, try_input
+from sound_files import Family, sound_files
 
 COUNT = int(os.environ.get("SHARP_FUZZ", "2000"))
 SEED = int(os.environ.get("SHARP_FUZZ_SEED", "0"))

@@ -22,7 +22,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-from damage import BETWEEN, Family, make_input, sound_files, tiny_network
+from damage import make_input
+from sound_files import BETWEEN, Family, sound_files, tiny_network
 
 HANG_SECONDS = 60.0
 """After so long without an answer a worker is killed; far more than any reader takes on a busy machine."""

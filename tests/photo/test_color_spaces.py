@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photo_files import read
 from PIL import Image
 from PIL.ExifTags import Base
 
-from sharp_cli.photo import Photo, photo_from_image, read_photo
+from sharp_cli.photo import photo_from_image, read_photo
 from sharp_cli.photo.encoding import ADOBE_RGB, ColorEncoding, convert_to_srgb, from_code_points, from_gamma
 
 COLORS = np.random.default_rng(11).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -25,12 +26,6 @@ BT2020_PRIMARIES = ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
 def adobe_to_srgb(values: np.ndarray) -> np.ndarray:
     matrix = np.linalg.solve(handmade.rgb_to_xyz(handmade.SRGB_PRIMARIES), handmade.rgb_to_xyz(ADOBE_PRIMARIES))
     return 255 * handmade.srgb_encode((values / 255) ** (563 / 256) @ matrix.T)
-
-
-def read(tmp_path: Path, data: bytes) -> Photo:
-    path = tmp_path / "photo"
-    path.write_bytes(data)
-    return read_photo(path)
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:

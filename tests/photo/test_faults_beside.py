@@ -9,19 +9,13 @@ from pathlib import Path
 import handmade
 import numpy as np
 import pytest
+from photo_files import NOISE as COLORS
+from photo_files import read
 from PIL import Image
 from PIL.ExifTags import Base
 
 from sharp_cli.errors import SharpError
-from sharp_cli.photo import Photo, read_photo
-
-COLORS = np.random.default_rng(13).integers(0, 256, (40, 56, 3), dtype=np.uint8)
-
-
-def read(tmp_path: Path, data: bytes) -> Photo:
-    path = tmp_path / "photo"
-    path.write_bytes(data)
-    return read_photo(path)
+from sharp_cli.photo import read_photo
 
 
 def test_a_tiff_tag_outside_the_file(tmp_path: Path) -> None:

@@ -9,27 +9,15 @@ from pathlib import Path
 import handmade
 import numpy as np
 import pytest
+from photo_files import NOISE as COLORS
+from photo_files import png_of, read
 from PIL import Image, ImageFile
 from PIL.ExifTags import Base
 
 from sharp_cli.errors import SharpError
-from sharp_cli.photo import Photo, photo_from_image, read_photo
+from sharp_cli.photo import photo_from_image, read_photo
 
-COLORS = np.random.default_rng(13).integers(0, 256, (40, 56, 3), dtype=np.uint8)
 SMOOTH = np.asarray(Image.fromarray(COLORS).resize((300, 200), Image.Resampling.BICUBIC))
-
-
-def read(tmp_path: Path, data: bytes) -> Photo:
-    path = tmp_path / "photo"
-    path.write_bytes(data)
-    return read_photo(path)
-
-
-def png_of(*extra: bytes, late: bool = False) -> bytes:
-    """A PNG with chunks, given as bytes, before or behind its pixels."""
-    data = handmade.png(8, 2, COLORS)
-    place = data.index(b"IEND") - 4 if late else data.index(b"IDAT") - 4
-    return data[:place] + b"".join(extra) + data[place:]
 
 
 def jpeg(pixels: np.ndarray = SMOOTH, **options: object) -> bytes:

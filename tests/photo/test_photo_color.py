@@ -7,6 +7,8 @@ from pathlib import Path
 import handmade
 import numpy as np
 import pytest
+from photo_files import blend, gray, saved
+from photo_files import read_pixels as read
 from PIL import Image
 
 from sharp_cli.photo import read_photo
@@ -14,27 +16,6 @@ from sharp_cli.photo import read_photo
 RANDOM = np.random.default_rng(7)
 COLORS = RANDOM.integers(0, 256, (24, 32, 3), dtype=np.uint8)
 GRAYS = np.arange(256, dtype=np.uint8).reshape(8, 32)
-
-
-def read(tmp_path: Path, data: bytes, **options: object) -> np.ndarray:
-    path = tmp_path / "photo"
-    path.write_bytes(data)
-    return read_photo(path, **options).pixels
-
-
-def saved(image: Image.Image, tmp_path: Path, kind: str, **options: object) -> bytes:
-    path = tmp_path / f"saved.{kind}"
-    image.save(path, **options)
-    return path.read_bytes()
-
-
-def gray(values: np.ndarray) -> np.ndarray:
-    return np.repeat(values[..., None], 3, axis=2)
-
-
-def blend(colors: np.ndarray, alpha: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
-    weight = alpha[..., None] / 255
-    return colors * weight + np.array(background) * (1 - weight)
 
 
 # Profiles
