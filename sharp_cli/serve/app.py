@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -23,7 +23,7 @@ from sharp_cli.serve.jobs import Job, Jobs, QueueFull
 from sharp_cli.serve.metrics import Metrics, resident_bytes
 from sharp_cli.serve.page import POLICY, page
 from sharp_cli.serve.settings import ServeSettings
-from sharp_cli.serve.uploads import discard_rest, photo_options, receive
+from sharp_cli.serve.uploads import AnswerFirst, may_send_more, photo_options, receive
 from sharp_cli.serve.worker import Worker
 
 MEDIA_TYPES = {".glb": "model/gltf-binary", ".html": "text/html; charset=utf-8"}
@@ -95,15 +95,6 @@ async def _page(request: Request) -> Response:
 
 async def _post_splat(request: Request) -> Response:
     """Take a photo. 202 with the job; with ``?wait=true`` the file itself, in ``?format=``."""
-    try:
-        return await _take_photo(request)
-    except (SharpError, HTTPException) as error:
-        if getattr(error, "status_code", 0) != 408:
-            await discard_rest(request, request.app.state.settings)
-        raise
-
-
-async def _take_photo(request: Request) -> Response:
     state = request.app.state
     jobs: Jobs = state.jobs
     suffix = "." + request.query_params.get("format", "ply")
@@ -184,23 +175,26 @@ async def _metrics(request: Request) -> Response:
 
 async def _explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    message = {"error": {"code": str(error.status_code), "message": error.detail}}
-    return JSONResponse(message, error.status_code, {"Connection": "close"} if _is_cut(request, error) else None)
+    return _refusal(request, error.status_code, str(error.status_code), error.detail)
 
 
 async def _explain_failure(request: Request, error: Exception) -> Response:
     assert isinstance(error, SharpError)
     full = isinstance(error, QueueFull)
-    message = {"error": {"code": "queue_full" if full else error.code, "message": str(error)}}
-    headers = {"Retry-After": "5"} if full else {}
-    if _is_cut(request, error):
-        headers["Connection"] = "close"
-    return JSONResponse(message, 429 if full else 500, headers)
+    if full:
+        return _refusal(request, 429, "queue_full", str(error), {"Retry-After": "5"})
+    return _refusal(request, 500, error.code, str(error))
 
 
-def _is_cut(request: Request, error: Exception) -> bool:
-    """Whether more of the body may come than was read: the connection must end, or the client sends all of it."""
-    return getattr(error, "status_code", 0) == 408 or not getattr(request.state, "is_read", True)
+def _refusal(
+    request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An answer with a reason. If more of the body may come, the connection ends, or a client sends all of it."""
+    content, more = {"error": {"code": code, "message": message}}, may_send_more(request)
+    headers = {**(headers or {}), **({"Connection": "close"} if more or status == 408 else {})}
+    if more and status != 408:  # then the client is silent
+        return AnswerFirst(request, content, status, headers)
+    return JSONResponse(content, status, headers)
 
 
 def _job(request: Request) -> Job:

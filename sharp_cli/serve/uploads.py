@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from sharp_cli.photo.size import picture_pixels
 from sharp_cli.serve.settings import PhotoOptions, ServeSettings
@@ -50,19 +52,39 @@ async def receive(request: Request, path: Path, settings: ServeSettings) -> None
         raise HTTPException(413, f"the photo has more than {settings.max_pixels:,} pixels")
 
 
-async def discard_rest(request: Request, settings: ServeSettings) -> None:
-    """Read what is left of a body: a connection that is closed while its client sends loses the answer, too."""
-    if "expect" in request.headers:  # the client waits for the answer before it sends
-        return
-    with suppress(TimeoutError, ClientDisconnect):
-        async with asyncio.timeout(settings.upload_seconds):
-            async for _ in _pieces(request):
-                pass
+def may_send_more(request: Request) -> bool:
+    """Whether the client may still be sending its body. One that expects to be asked waits for the answer first."""
+    return request.method == "POST" and not _is_read(request) and "expect" not in request.headers
+
+
+class AnswerFirst(JSONResponse):
+    """An answer while its client sends: then what still comes is read for a while, and the connection ends.
+
+    A connection that ends with unread bytes is reset, and an answer that is still on its way is lost.
+    """
+
+    def __init__(self, request: Request, content: object, status_code: int, headers: Mapping[str, str]) -> None:
+        super().__init__(content, status_code, headers)
+        self._request = request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        with suppress(TimeoutError, ClientDisconnect):
+            async with asyncio.timeout(self._request.app.state.settings.upload_seconds):
+                async for _ in _pieces(self._request):
+                    pass
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _is_read(request: Request) -> bool:
+    return getattr(request.state, "is_read", False)
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:
     """The body, from where the last call left it."""
-    while not getattr(request.state, "is_read", False):
+    while not _is_read(request):
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
