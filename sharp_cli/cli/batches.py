@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -149,8 +150,8 @@ def run_batch(
         SharpError: the record cannot be written.
     """
     task = _for_places(task, jobs)
-    for folder in {job.target.parent for job in jobs if not is_remote(job.target)}:
-        remove_leftovers(folder)
+    for folder in {os.path.split(job.target)[0] for job in jobs if not is_remote(job.target)}:
+        remove_leftovers(Path(folder))
     file = options.json_file
     if options.shard is not None:
         settings = {**settings, "shard": str(options.shard)}
