@@ -29,7 +29,7 @@ PHOTO = as_photo(np.zeros((40, 60, 3), np.uint8))
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Iterator:
     """Loads a predictor on a fake CUDA device; fake tensors stay in force until the test ends."""
-    network = empty_network(CONFIG)
+    network = empty_network(CONFIG)  # timm reads values on the way, which fake tensors lack
     tensors = random_tensors(CONFIG)
     monkeypatch.setattr(module, "empty_network", lambda config: network)
     monkeypatch.setattr(module, "choose_device", torch.device)
