@@ -40,3 +40,11 @@ def test_sections_that_docstrings_cite_exist():
     for path in [*(ROOT / "sharp_cli").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
         for name, number in re.findall(r"docs/(network|training)\.md §(\d+)", path.read_text(encoding="utf-8")):
             assert re.search(rf"^## {number}\. ", headings[name], re.MULTILINE), f"{path}: {name}.md §{number}"
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([a-z_/]+(?:\.py|/))`", PAGE))))
+def test_files_that_the_page_names_exist(name: str):
+    if "/" in name:
+        assert (ROOT / name).exists() or (ROOT / "sharp_cli" / name).exists()
+    else:  # in a sentence about its folder
+        assert any((ROOT / "sharp_cli").rglob(name))

@@ -47,7 +47,7 @@ class Stereo(StrEnum):
     sbs = "sbs"
 
 
-class SplatFormat(StrEnum):
+class OutputFormat(StrEnum):
     """What a splat is written as."""
 
     ply = "ply"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperGroup
 
 from sharp_cli.cli.config_files import FILE, Commands, key_of, read_layers, values_for
@@ -29,6 +30,10 @@ UsageError: Any = typer.BadParameter.__base__  # Typer brings its own click, or 
 class SharpGroup(TyperGroup):
     """The group of all commands."""
 
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        keep_brackets(self)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command, with its variables and ``--profile``."""
         command = super().get_command(ctx, cmd_name)
@@ -43,6 +48,16 @@ class SharpGroup(TyperGroup):
         except UsageError as error:
             error.message = _improve(error)
             raise
+
+
+def keep_brackets(command: Any) -> None:
+    """Escape the help of a new command and of those below it: brackets in it are text, and Typer shows it as markup."""
+    command.help = command.help and escape(command.help)
+    for parameter in command.params:
+        if help := getattr(parameter, "help", None):
+            parameter.help = escape(help)
+    for below in getattr(command, "commands", {}).values():
+        keep_brackets(below)
 
 
 def prepare(command: Any, path: tuple[str, ...], root: Any) -> None:

@@ -11,10 +11,10 @@ from sharp_cli.cameras.names import LookAt, Trajectory
 from sharp_cli.cli.choices import (
     Device,
     ExportFormat,
+    OutputFormat,
     PlyLayout,
     Precision,
     RenderDevice,
-    SplatFormat,
     Stereo,
     VideoFormat,
 )
@@ -142,7 +142,7 @@ FileAxes = Annotated[
     ),
 ]
 PhotoFormat = Annotated[
-    SplatFormat | None, option(OUTPUT, "Format of the splats. Default: by OUT's suffix, else ply.", "--format")
+    OutputFormat | None, option(OUTPUT, "Format of the splats. Default: by OUT's suffix, else ply.", "--format")
 ]
 MaxGaussians = Annotated[
     int | None,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -17,9 +19,10 @@ LIMITS = "Limits"
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on. All but this machine's own need a token.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on; 0.0.0.0 is all of this machine's. All but 127.0.0.1 need a token."),
+    ] = ("127.0.0.1"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 chooses a free one.")] = 8000,
     token: Annotated[
         str | None,
@@ -51,6 +54,7 @@ def serve(
     except ImportError:
         raise SharpError("the service needs Starlette and uvicorn (pip install 'sharp-cli[serve]')") from None
     from sharp_cli.cli.weights import download_shown
+    from sharp_cli.serve.address import address_of
     from sharp_cli.serve.convert import MakeConverter, make_exporter
     from sharp_cli.serve.guard import is_loopback
     from sharp_cli.serve.server import listen
@@ -70,11 +74,18 @@ def serve(
         converter = Worker(MakeConverter(str(path), device.value, precision.value, low_vram))
         typer.echo("Loading the network …", err=True)
         converter.start()
-        port = listener.getsockname()[1]
-        name = f"[{host}]" if ":" in host else host
-        typer.echo(f"http://{name}:{port}/" + (f"?token={token}" if token else ""))
-        typer.echo("Press Ctrl-C to stop.", err=True)
+        announce(address_of(listener, host), token)
         try:
             run(listener, settings, converter, Worker(make_exporter))
         except KeyboardInterrupt:
             typer.echo("Stopped.", err=True)
+
+
+def announce(address: str, token: str | None) -> None:
+    """Print the address to stdout, and how to use it to stderr."""
+    typer.echo(f"{address}?token={quote(token, safe='')}" if token else address)
+    if token:
+        typer.echo("Open this address in a browser. Other programs send the token with every request:", err=True)
+        header = f"-H {shlex.quote(f'Authorization: Bearer {token}')}"
+        typer.echo(f"curl --data-binary @photo.jpg {header} '{address}splats?wait=true' -o photo.ply", err=True)
+    typer.echo("Press Ctrl-C to stop.", err=True)

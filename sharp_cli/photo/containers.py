@@ -26,7 +26,7 @@ from sharp_cli.photo.webp import read_webp
 Picture = tuple[Image.Image, Metadata]
 Reader = Callable[[BinaryIO], Picture]
 
-FORMATS = "JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF or HEIC"
+READABLE = "JPEG, PNG, WebP, TIFF, AVIF, BMP, GIF or HEIC"
 
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
@@ -70,7 +70,7 @@ def _reader(head: bytes) -> Reader:
             return _read_avif
         if brands & HEIC_BRANDS:
             return _read_heic
-    raise PictureError(name_foreign(head) or f"file is none of {FORMATS}")
+    raise PictureError(name_foreign(head) or f"file is none of {READABLE}")
 
 
 def _read_plain(reader: Callable[[BinaryIO], ImageFile], file: BinaryIO) -> Picture:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF")
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "BMP", "GIF")
 
 
 def picture_pixels(path: Path) -> int | None:
@@ -15,7 +15,7 @@ def picture_pixels(path: Path) -> int | None:
     Beyond 179 million, the answer may be a smaller number than the true one, but it is larger than 178 million.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with Image.open(path, formats=PILLOW_FORMATS) as image:
             return image.width * image.height
     except Image.DecompressionBombError:
         return 2 * (Image.MAX_IMAGE_PIXELS or 0) + 1

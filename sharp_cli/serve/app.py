@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.registry import FORMATS as SPLAT_FORMATS
+from sharp_cli.formats.registry import FORMATS
 from sharp_cli.serve.guard import Guard
 from sharp_cli.serve.jobs import Job, Jobs, QueueFull
 from sharp_cli.serve.metrics import Metrics, resident_bytes
@@ -30,9 +30,9 @@ MEDIA_TYPES = {".glb": "model/gltf-binary", ".html": "text/html; charset=utf-8"}
 """Of results that are more than bytes."""
 NOT_OFFERED = (".usdz",)
 """Needs a package that a service may lack."""
-FORMATS = {
+CONTENT_TYPES = {
     suffix: MEDIA_TYPES.get(suffix, "application/octet-stream")
-    for suffix in (*(known.suffix for known in SPLAT_FORMATS if known.writer), ".html")
+    for suffix in (*(known.suffix for known in FORMATS if known.writer), ".html")
     if suffix not in NOT_OFFERED
 }
 """Suffixes of results, and their media types."""
@@ -98,8 +98,8 @@ async def _post_splat(request: Request) -> Response:
     state = request.app.state
     jobs: Jobs = state.jobs
     suffix = "." + request.query_params.get("format", "ply")
-    if suffix not in FORMATS:
-        raise HTTPException(400, f"unknown format (use one of {', '.join(known[1:] for known in FORMATS)})")
+    if suffix not in CONTENT_TYPES:
+        raise HTTPException(400, f"unknown format (use one of {', '.join(known[1:] for known in CONTENT_TYPES)})")
     jobs.check_room()  # before the body comes
     if state.uploads >= state.settings.uploads:
         state.metrics.count("sharp_refused_total", reason="uploads")
@@ -127,7 +127,7 @@ async def _get_splat(request: Request) -> Response:
     jobs: Jobs = request.app.state.jobs
     name, dot, suffix = request.path_params["name"].partition(".")
     job = jobs.get(name)
-    if job is None or dot + suffix not in FORMATS:
+    if job is None or dot + suffix not in CONTENT_TYPES:
         raise HTTPException(404, "no such splat")
     if job.status != "done":
         raise HTTPException(409, f"the splat is not there: its job {'has ' if job.is_over else 'is '}{job.status}")
@@ -141,7 +141,11 @@ async def _file(jobs: Jobs, job: Job, suffix: str) -> Response:
     if suffix == ".html":
         headers["Content-Security-Policy"] = SANDBOX
     return FileResponse(
-        path, media_type=FORMATS[suffix], filename=job.title + suffix, content_disposition_type=kind, headers=headers
+        path,
+        media_type=CONTENT_TYPES[suffix],
+        filename=job.title + suffix,
+        content_disposition_type=kind,
+        headers=headers,
     )
 
 
@@ -209,7 +213,7 @@ def _describe(jobs: Jobs, job: Job) -> dict[str, Any]:
     if job.status == "failed":
         text["error"] = {"code": job.code, "message": job.reason}
     if job.status == "done":
-        text |= {"facts": job.facts, "files": {suffix[1:]: f"/splats/{job.id}{suffix}" for suffix in FORMATS}}
+        text |= {"facts": job.facts, "files": {suffix[1:]: f"/splats/{job.id}{suffix}" for suffix in CONTENT_TYPES}}
     if job.started is not None and job.ended is not None:
         text["seconds"] = {
             "waited": round(job.started - job.created, 3),

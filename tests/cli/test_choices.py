@@ -20,7 +20,7 @@ WRITABLE = {known.suffix.removeprefix(".") for known in FORMATS if known.writer}
 @pytest.mark.parametrize(
     ("choice", "known"),
     [
-        (choices.SplatFormat, WRITABLE),
+        (choices.OutputFormat, WRITABLE),
         (choices.ExportFormat, WRITABLE | {"html"}),
         (choices.PlyLayout, get_args(PlyLayout)),
         (choices.VideoFormat, get_args(Format)),
