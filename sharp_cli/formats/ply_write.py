@@ -113,13 +113,15 @@ def _rest_coefficients(gaussians: Gaussians, layout: PlyLayout) -> int:
 def _vertex_rows(gaussians: Gaussians, layout: PlyLayout, rest: int) -> Tensor:
     """(N, properties) float32 on the CPU, the values in the order of :func:`vertex_names`."""
     rows = torch.empty(len(gaussians), len(vertex_names(layout, rest)), dtype=torch.float32)
+    stored = gaussians.means, gaussians.colors, gaussians.opacities, gaussians.scales, gaussians.quats
+    packed = layout != "full" and not rest and suits_kernels(*stored)
     for start in range(0, len(gaussians), CHUNK):
         part = slice(start, start + CHUNK)
         means, colors, quats = gaussians.means[part], gaussians.colors[part], gaussians.quats[part]
         logits = torch.logit(gaussians.opacities[part].clamp(SMALLEST_OPACITY, LARGEST_OPACITY))
         logs = gaussians.scales[part].clamp(min=SMALLEST_SCALE).log()
         values = rows[part]
-        if layout != "full" and not rest and suits_kernels(means, colors, quats, logits, logs):
+        if packed:
             from sharp_cli.formats.ply_pack import pack
 
             pack(means, colors, logits, logs, quats, values)
