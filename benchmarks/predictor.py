@@ -91,13 +91,13 @@ def measure_plain(weights: Path, photo: Path) -> dict[str, float]:
 
         from sharp_cli.formats.ply import VERTEX
         from sharp_cli.gaussians.covariance import covariances
-        from sharp_cli.model import blocks, vit, vit_layers
+        from sharp_cli.model import blocks, vit
         from sharp_cli.model.checkpoint import network_name
         from sharp_cli.model.config import SharpConfig
         from sharp_cli.model.network import SharpNetwork
         from sharp_cli.photo import read_photo
         from sharp_cli.predictor import _square
-    vit_layers.PointwiseLinear.forward = nn.Linear.forward  # type: ignore[method-assign]
+    vit.PointwiseLinear.forward = nn.Linear.forward  # type: ignore[method-assign]
     blocks.GroupNorm.forward = nn.GroupNorm.forward  # type: ignore[method-assign]
     to_map = vit.WindowViT._to_map
     vit.WindowViT._to_map = lambda self, tokens: to_map(self, tokens).contiguous()  # type: ignore[method-assign]

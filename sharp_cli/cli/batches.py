@@ -82,13 +82,15 @@ def choose_jobs(
     """
     if is_stdout(out):
         raise typer.BadParameter("results cannot be written to stdout (name a file or a folder)", param_hint="--out")
+    if is_remote(record):
+        raise typer.BadParameter("the record cannot go to an object store (name a local file)", param_hint="--json")
     try:
         if any(map(is_remote, (*words, out))):
             from sharp_cli.batch.cloud import find_remote_jobs
 
             jobs = find_remote_jobs(task, words, out)
-            return [job for job in jobs if shard is None or shard.holds(job.source)]
-        jobs = find_jobs(task, words, out)
+        else:
+            jobs = find_jobs(task, words, out)
     except SharpError as error:
         raise typer.BadParameter(str(error)) from error
     if record is not None and not is_stdout(record):
@@ -110,9 +112,10 @@ def check_beside(
         typer.BadParameter: an input, a result, or no place for a file.
         SharpError: something else (``exists``).
     """
-    outputs = (output for job in jobs for output in task.outputs(job.target))
+    outputs = (output for job in jobs if not is_remote(job.target) for output in task.outputs(job.target))
+    sources = (job.source for job in jobs if not is_remote(job.source))
     try:
-        check_side_output(path, outputs=outputs, inputs=(*(job.source for job in jobs), *reads), **rules)
+        check_side_output(path, outputs=outputs, inputs=(*sources, *reads), **rules)
     except SharpError as error:
         if error.code == "usage":
             raise typer.BadParameter(str(error), param_hint=option) from error
