@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,23 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sharp_cli.batch.clip_record import SOUND, ClipRecord, is_clip, write_record
 from sharp_cli.batch.convert import ConvertTask, Network, Recipe
 from sharp_cli.batch.provenance import Provenance, check_place, is_done, make_provenance, settings_text
 from sharp_cli.batch.splats import fitted, write_result
 from sharp_cli.batch.task import Job, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import can_read, read_splat
-from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.files import holds
 from sharp_cli.runtime.timing import Stopwatch
 
 if TYPE_CHECKING:
     from sharp_cli.gaussians.gaussians import Gaussians
-    from sharp_cli.multiview.clip import ClipFrame
+    from sharp_cli.multiview.clip import Clip, ClipFrame
     from sharp_cli.multiview.steady import Steadier
     from sharp_cli.photo import Photo
 
-RECORD = "clip.json"
-"""In the folder of the frames: what they are made of, and when each is shown."""
 STEADY = "steady"
 """The key under which a frame's splat records its log scale and how many frames it goes back."""
 
@@ -48,26 +46,45 @@ class ClipTask(ConvertTask):
         super().__init__(recipe, network, overwrite=overwrite)
         self.clip, self.every, self.folder = clip, every, folder
         self._frames: Iterator[ClipFrame] | None = None
-        self._size: tuple[int, int] | None = None
+        self._ahead: ClipFrame | None = None
+        """Decoded, but of a later job: the frames between are missing."""
         self._steadier: Steadier | None = None
         self._last = -1
         """Number of the job whose splat the steadier has followed."""
 
     def jobs(self) -> list[Job]:
-        """One for each frame, in the order of the film; writes the record of the clip.
+        """One for each frame, in the order of the film.
 
         Raises:
             SharpError: the clip cannot be read.
         """
-        from sharp_cli.multiview.clip import frame_times
+        return [Job(self.clip, self.folder / self._file(number)) for number in range(len(self._seconds))]
 
-        times = frame_times(self.clip)[:: self.every]
-        names = [self._file(number) for number in range(len(times))]
-        rate = (len(times) - 1) / times[-1] if times[-1] > 0 else 30.0
-        record = {"clip": self.clip.name, "every": self.every, "fps": rate, "seconds": times, "frames": names}
-        with atomic_write(self.folder / RECORD) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        return [Job(self.clip, self.folder / name) for name in names]
+    def write_record(self) -> None:
+        """Write what films of the frames need: the record of the clip, and its sound.
+
+        Raises:
+            SharpError: the clip cannot be read.
+            OSError: a file cannot be written.
+        """
+        from sharp_cli.multiview.clip_sound import copy_sound
+
+        names = [job.target.name for job in self.jobs()]
+        if holds((self.folder / SOUND).is_file) and not is_clip(self.folder):
+            raise SharpError(f"{self.folder / SOUND} exists and was not made by sharp", "exists")
+        sound = SOUND if copy_sound(self.clip, self.folder / SOUND) else None
+        write_record(self.folder, ClipRecord(self.clip.name, self.every, self._seconds, names, sound))
+
+    @cached_property
+    def _clip(self) -> Clip:
+        from sharp_cli.multiview.clip import inspect_clip
+
+        return inspect_clip(self.clip)
+
+    @property
+    def _seconds(self) -> list[float]:
+        """When the chosen frames are shown."""
+        return self._clip.seconds[:: self.every]
 
     def _file(self, number: int) -> str:
         """The name of a frame's splat; :func:`number_of` reads it."""
@@ -85,26 +102,36 @@ class ClipTask(ConvertTask):
 
     def read(self, work: Work) -> Photo:
         """Decode up to the job's frame; frames are read in their order."""
-        from sharp_cli.multiview.clip import read_frames
         from sharp_cli.photo import photo_from_array
 
         work.provenance = replace(self._provenance, settings=self._settings_of(work.job))
         wanted = number_of(work.job) * self.every
         with Stopwatch(work.result.seconds).stage("decode"):
-            if self._frames is None:
-                self._frames = read_frames(self.clip, self.every, start=wanted)
-            frame = next((frame for frame in self._frames if frame.number >= wanted), None)
-        if frame is None or frame.number != wanted:
-            self._frames = None
-            raise SharpError(f"cannot read frame {wanted} of {self.clip}: it is missing or damaged")
-        size = frame.pixels.shape[1], frame.pixels.shape[0]
-        self._size = self._size or size
-        if size != self._size:
-            sizes = " and ".join(f"{width} × {height}" for width, height in (self._size, size))
-            raise SharpError(f"cannot use frame {wanted} of {self.clip}: the size changes within the clip ({sizes})")
+            frame = self._frame(wanted)
+        if frame.size != (size := (frame.pixels.shape[1], frame.pixels.shape[0])):
+            sizes = " and ".join(f"{width} × {height}" for width, height in (frame.size, size))
+            raise SharpError(f"cannot use frame {wanted} of {self.clip}: the shape changes within the clip ({sizes})")
         photo = photo_from_array(frame.pixels, focal=self.recipe.focal)
         work.result.facts |= {"width": photo.width, "height": photo.height, "focal_px": round(photo.focal_px, 3)}
         return photo
+
+    def _frame(self, wanted: int) -> ClipFrame:
+        """Decode up to a frame.
+
+        Raises:
+            SharpError: the frame is missing, or the clip cannot be read.
+        """
+        from sharp_cli.multiview.clip import read_frames
+
+        if self._frames is None:
+            self._frames = read_frames(self.clip, self.every, start=wanted)
+        while self._ahead is None or self._ahead.number < wanted:
+            self._ahead = next(self._frames, None)
+            if self._ahead is None:
+                break
+        if self._ahead is None or self._ahead.number != wanted:
+            raise SharpError(f"cannot read frame {wanted} of {self.clip}: it is missing or damaged")
+        return self._ahead
 
     def write(self, work: Work, item: Photo, output: Callable[[], Gaussians]) -> None:  # type: ignore[override]
         """Steady the splat's scale and write it."""
@@ -124,7 +151,10 @@ class ClipTask(ConvertTask):
             provenance = replace(work.provenance, gaussians=str(len(gaussians)))
             write_result(work.job.target, gaussians, self.recipe.ply_layout, provenance.facts(), self.recipe.axes)
         work.result.facts |= {"gaussians": len(gaussians), "log_scale": round(scale, 6)}
-        work.result.note = f"scale {factor:.3f}"
+        notes = [f"scale {factor:.3f}"]
+        if number_of(work.job) == 0 and self._clip.note:
+            notes.append(self._clip.note)
+        work.result.note = "; ".join(notes)
 
     def _steadier_before(self, number: int) -> Steadier:
         """The state after the frame before: of this run, or from its splat."""

@@ -2,88 +2,107 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from sharp_cli.batch.clip import RECORD
+from sharp_cli.batch.clip_record import RECORD, ClipRecord, film_order, read_record
 from sharp_cli.batch.provenance import make_provenance
-from sharp_cli.batch.render import RenderTask, Shot
+from sharp_cli.batch.render import RenderTask, Shot, film_settings
 from sharp_cli.batch.task import Job, Work
 from sharp_cli.cameras.views import Views
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import read_splat
+from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.film import choose_views, open_encoders, render_into
-from sharp_cli.runtime.files import holds
+from sharp_cli.render.rasterizer import Backend
+from sharp_cli.render.settings import FilmSettings
 from sharp_cli.runtime.timing import Stopwatch
 
 
-def is_clip(folder: Path) -> bool:
-    """Whether a folder holds the frames of a video, as ``sharp convert`` makes them."""
-    return holds((folder / RECORD).is_file)
-
-
-def clip_job(folder: Path, out: Path | None, ending: str) -> Job:
-    """The film of a folder of frames: at ``out``, or beside the folder."""
-    folder = folder.absolute()
-    if out is not None and not out.suffix:
-        out = out / f"{folder.name}{ending}"
-    return Job(folder / RECORD, out or folder.with_name(f"{folder.name}{ending}"))
-
-
 class ClipFilmTask(RenderTask):
-    """Frames of a video to one film, at the speed of the video."""
+    """Frames of a video to one film, at the speed of the video and with its sound.
+
+    Args:
+        folder: of the frames, as ``sharp convert`` makes them.
+    """
 
     noun = "clips"
 
+    def __init__(self, folder: Path, film: FilmSettings, backend: Backend = "auto", *, overwrite: bool = False) -> None:
+        super().__init__(film, backend, overwrite=overwrite)
+        self.folder = folder.absolute()
+
+    def job(self, out: Path | None) -> Job:
+        """The film: at ``out``, or beside the folder."""
+        name = f"{self.folder.name}{self.ending}"
+        if out is not None and not out.suffix:
+            out = out / name
+        return Job(self.folder / RECORD, out or self.folder.with_name(name))
+
     def read(self, work: Work) -> Shot:
-        """The first frame, and a camera for each frame."""
+        """The first frame, and a camera for each frame of the film."""
         work.provenance = make_provenance(work.job.source, self._settings)
-        names = _record(work.job.source)["frames"]
         with Stopwatch(work.result.seconds).stage("read"):
-            paths = [work.job.source.parent / name for name in names]
-            missing = sum(not path.is_file() for path in paths)
-            if missing == len(paths):
-                raise SharpError(
-                    f"cannot film {work.job.source.parent}: none of its frames is there (convert the clip)"
-                )
-            notes = [f"{missing} frames are missing and were passed over"] if missing else []
-            first = read_splat(next(path for path in paths if path.is_file()))
-            film = replace(self.film, frames=len(paths), repeat=1)
+            paths = self._paths(self._record)
+            count = paths.count(None)
+            if count == len(paths):
+                raise SharpError(f"cannot film {self.folder}: none of its frames is there (convert the clip)")
+            notes = [f"{count} frames are missing; the ones before stand still"] if count else []
+            first = read_splat(next(path for path in paths if path))
+            film = replace(self.film, frames=len(film_order(self._record.seconds)[1]), repeat=1)
             return Shot(first, choose_views(film, first), notes)
 
     def compute(self, work: Work, item: Shot) -> Callable[[], None]:
         """Render each frame's splat through its camera."""
-        record = _record(work.job.source)
-        film, names = replace(self.film, fps=record["fps"]), record["frames"]
+        fps, order = film_order(self._record.seconds)
+        film = replace(self.film, fps=fps)
         assert work.provenance is not None
         facts = {**item.gaussians.facts, **work.provenance.facts()}
+        sound = None if self._record.sound is None else self.folder / self._record.sound
         views = item.views[0]
         with ExitStack() as stack, Stopwatch(work.result.seconds).stage("render", on_device=True):
-            encoders = stack.enter_context(open_encoders(film, work.job.target, facts))
-            for index, name in enumerate(names):
-                path = work.job.source.parent / name
-                if path.is_file():
-                    one = _at(views, min(index, len(views) - 1))
-                    for _ in render_into(encoders, film, read_splat(path), [one], self.backend):
-                        pass
-                work.progress(index + 1, len(names))
+            encoders = stack.enter_context(open_encoders(film, work.job.target, facts, sound))
+            for index, gaussians in enumerate(self._splats(order, item.gaussians)):
+                one = _at(views, min(index, len(views) - 1))
+                for _ in render_into(encoders, film, gaussians, [one], self.backend):
+                    pass
+                work.progress(index + 1, len(order))
             complete = stack.pop_all().close
-        work.result.note = "; ".join([f"{len(names)} frames, {film.fps:.2f} a second", *item.notes])
+        work.result.note = "; ".join([f"{len(order)} frames, {film.fps:.2f} a second", *item.notes])
         return complete
+
+    def _splats(self, order: list[int], first: Gaussians) -> Iterator[Gaussians]:
+        """The splats of the film's frames; where one is missing, the one before."""
+        paths = self._paths(self._record)
+        shown, gaussians = next(path for path in paths if path), first
+        for index in order:
+            path = next((path for path in reversed(paths[: index + 1]) if path), shown)
+            if path != shown:
+                shown, gaussians = path, read_splat(path)
+            yield gaussians
+
+    def _paths(self, record: ClipRecord) -> list[Path | None]:
+        """The frames' files; None for missing ones."""
+        return [path if (path := self.folder / name).is_file() else None for name in record.frames]
+
+    @cached_property
+    def _record(self) -> ClipRecord:
+        return read_record(self.folder / RECORD)
+
+    @cached_property
+    def _settings(self) -> str:
+        """With a digest of which frames there are: a film of half of them is not that of all."""
+        found = hashlib.sha256()
+        for path in self._paths(self._record):
+            stat = path.stat() if path else None
+            found.update(f"{path and path.name} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+        return f"{film_settings(self.film)} frames_sha256={found.hexdigest()[:16]}"
 
 
 def _at(views: Views, index: int) -> Views:
     """One of the views."""
     return replace(views, viewmats=views.viewmats[index : index + 1], Ks=views.Ks[index : index + 1])
-
-
-def _record(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {"fps": float(record["fps"]), "frames": [Path(str(name)).name for name in record["frames"]]}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SharpError(f"cannot read {path}: not the record of a clip ({error})") from error

@@ -11,6 +11,7 @@ from sharp_cli.batch.targets import choose_targets
 from sharp_cli.batch.task import Job, Task
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import holds, same_file
+from sharp_cli.runtime.memory import no_collections
 
 FILE_SUFFIXES = frozenset(
     {
@@ -36,6 +37,7 @@ FILE_SUFFIXES = frozenset(
 """Folders for results are hardly ever named like this."""
 
 
+@no_collections()
 def find_jobs(task: Task[Any, Any], words: Sequence[str], out: Path | None) -> list[Job]:
     """What to work on, and what it becomes.
 

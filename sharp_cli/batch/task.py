@@ -98,6 +98,17 @@ class Task(Protocol[Item, Output]):
     """What the name of a target ends in: a suffix, or ``-frames`` for a folder."""
     setup_seconds: dict[str, float]
     """Time spent once for all jobs, by name."""
+    overwrite: bool
+    """Whether what is done is made again, and files that sharp has not made are replaced."""
+
+    @property
+    def fingerprint(self) -> str:
+        """All settings that decide the results: equal on every machine that makes the same of a source.
+
+        Raises:
+            SharpError: what they depend on, such as the weights, cannot be read.
+        """
+        ...
 
     def outputs(self, target: Path) -> list[Path]:
         """All files and folders that a job with this target writes, the target first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -81,13 +82,15 @@ def choose_jobs(
     """
     if is_stdout(out):
         raise typer.BadParameter("results cannot be written to stdout (name a file or a folder)", param_hint="--out")
+    if is_remote(record):
+        raise typer.BadParameter("the record cannot go to an object store (name a local file)", param_hint="--json")
     try:
         if any(map(is_remote, (*words, out))):
             from sharp_cli.batch.cloud import find_remote_jobs
 
             jobs = find_remote_jobs(task, words, out)
-            return [job for job in jobs if shard is None or shard.holds(job.source)]
-        jobs = find_jobs(task, words, out)
+        else:
+            jobs = find_jobs(task, words, out)
     except SharpError as error:
         raise typer.BadParameter(str(error)) from error
     if record is not None and not is_stdout(record):
@@ -109,9 +112,10 @@ def check_beside(
         typer.BadParameter: an input, a result, or no place for a file.
         SharpError: something else (``exists``).
     """
-    outputs = (output for job in jobs for output in task.outputs(job.target))
+    outputs = (output for job in jobs if not is_remote(job.target) for output in task.outputs(job.target))
+    sources = (job.source for job in jobs if not is_remote(job.source))
     try:
-        check_side_output(path, outputs=outputs, inputs=(*(job.source for job in jobs), *reads), **rules)
+        check_side_output(path, outputs=outputs, inputs=(*sources, *reads), **rules)
     except SharpError as error:
         if error.code == "usage":
             raise typer.BadParameter(str(error), param_hint=option) from error
@@ -149,8 +153,8 @@ def run_batch(
         SharpError: the record cannot be written.
     """
     task = _for_places(task, jobs)
-    for folder in {job.target.parent for job in jobs if not is_remote(job.target)}:
-        remove_leftovers(folder)
+    for folder in {os.path.split(job.target)[0] for job in jobs if not is_remote(job.target)}:
+        remove_leftovers(Path(folder))
     file = options.json_file
     if options.shard is not None:
         settings = {**settings, "shard": str(options.shard)}

@@ -89,6 +89,9 @@ def convert(
     film = FilmSettings() if render else LOOK if preview_film else None
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
     if is_video(inputs):
+        if film or open_viewer:
+            reason = "a video has no film of one splat and no viewer (convert it, then `sharp render` its folder)"
+            raise typer.BadParameter(reason, param_hint="INPUT")
         rules: Any = {"overwrite": overwrite, "dry_run": dry_run, "settings": settings}
         convert_clip(Path(inputs[0]), every, out, recipe, network, batch, **rules)
         return

@@ -70,15 +70,17 @@ def render(
     path["frames"] = 1 if trajectory == "still" and kind == "png" else max(1, round(seconds * fps))
 
     import_torch()
-    from sharp_cli.batch.clip_film import ClipFilmTask, clip_job, is_clip
+    from sharp_cli.batch.clip_film import ClipFilmTask
+    from sharp_cli.batch.clip_record import is_clip
     from sharp_cli.batch.render import RenderTask
 
     film = choose_film(path, picture, cameras)
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
     reads = [] if cameras is None else [cameras]
     if len(words) == 1 and is_clip(Path(words[0])):
-        task: RenderTask = ClipFilmTask(film, overwrite=overwrite)
-        jobs = [clip_job(Path(words[0]), out, task.ending)]
+        clip = ClipFilmTask(Path(words[0]), film, overwrite=overwrite)
+        task: RenderTask = clip
+        jobs = [clip.job(out)]
     else:
         task = RenderTask(film, save_cameras=save_cameras, overwrite=overwrite)
         jobs = choose_jobs(task, words, out, batch.shard, record=json_file, reads=reads, overwrite=overwrite)

@@ -1,15 +1,24 @@
-"""Frames of a video, upright, with the time at which each is shown."""
+"""Frames of a video, upright and in sRGB, with the time at which each is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+NO_ORDER = frozenset({"avi"})
+"""Containers that do not say when a frame is shown, only in which order frames are stored."""
 
 
 class ClipFrame(NamedTuple):
@@ -17,33 +26,35 @@ class ClipFrame(NamedTuple):
 
     number: int
     """Among all frames of the clip."""
-    seconds: float
-    """From the first frame on."""
     pixels: npt.NDArray[np.uint8]
     """(H, W, 3) sRGB, upright."""
+    size: tuple[int, int]
+    """Width and height of the clip's first frame. Other sizes of the same shape are brought to it."""
 
 
-def frame_times(path: Path) -> list[float]:
-    """When each frame of a video is shown, in seconds from the first one: without decoding it.
+class Clip(NamedTuple):
+    """What a video says about its frames, without decoding them."""
+
+    seconds: list[float]
+    """When each is shown, from the first one on."""
+    note: str | None
+    """What a user should know about the colors."""
+
+
+def inspect_clip(path: Path) -> Clip:
+    """Look through a video.
 
     Raises:
         SharpError: the file cannot be read or has no video.
     """
-    import av
-    from av.error import FFmpegError
+    from sharp_cli.multiview.clip_pixels import look_of
 
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise SharpError(f"cannot use {path}: it has no video")
-            stream = container.streams.video[0]
-            base = float(stream.time_base or 0)
-            marks = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
-    except (FFmpegError, OSError) as error:
-        raise SharpError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    with _opened(path) as (container, stream):
+        marks = _marks(container, stream)
+        base, note = float(stream.time_base or 0), look_of(stream).note
     if not marks:
         raise SharpError(f"cannot use {path}: its video has no frames")
-    return [(mark - marks[0]) * base for mark in marks]
+    return Clip([(mark - marks[0]) * base for mark in marks], note)
 
 
 def read_frames(path: Path, every: int = 1, start: int = 0) -> Iterator[ClipFrame]:
@@ -52,20 +63,70 @@ def read_frames(path: Path, every: int = 1, start: int = 0) -> Iterator[ClipFram
     Raises:
         SharpError: the file cannot be read.
     """
+    from sharp_cli.multiview.clip_pixels import look_of, show
+
+    with _opened(path) as (container, stream):
+        number_at = {mark: number for number, mark in enumerate(_marks(container, stream))}
+        counted = container.format.name in NO_ORDER
+    with _opened(path) as (container, stream):
+        look, size, number = look_of(stream), None, -1
+        for frame in _decoded(container, stream):
+            known = None if counted or frame.pts is None else number_at.get(frame.pts)
+            number = max(number + 1, known or 0)
+            if size is None or (number >= start and number % every == 0):
+                pixels = show(frame, look, size)
+                size = size or (pixels.shape[1], pixels.shape[0])
+                if number >= start and number % every == 0:
+                    yield ClipFrame(number, pixels, size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A video file and its picture.
+
+    Raises:
+        SharpError: the file cannot be read or has no video.
+    """
     import av
+    from av.error import EOFError as AvEOFError
     from av.error import FFmpegError
 
     try:
         with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            first: float | None = None
-            for index, frame in enumerate(container.decode(stream)):
-                seconds = float(frame.time or 0.0)
-                first = seconds if first is None else first
-                if index >= start and index % every == 0:
-                    pixels = frame.to_ndarray(format="rgb24")
-                    turns = round(getattr(frame, "rotation", 0) / 90) % 4
-                    yield ClipFrame(index, seconds - first, np.ascontiguousarray(np.rot90(pixels, turns)))
-    except (FFmpegError, OSError, IndexError) as error:
+            if not container.streams.video:
+                raise SharpError(f"cannot use {path}: it has no video")
+            yield container, container.streams.video[0]
+    except AvEOFError as error:
+        raise SharpError(f"cannot read {path}: file is truncated (re-copy it from the camera)") from error
+    except (FFmpegError, OSError) as error:
         raise SharpError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _marks(container: InputContainer, stream: VideoStream) -> list[int]:
+    """When frames are shown, in the stream's time base, in order. A file that breaks off has those before."""
+    from av.error import FFmpegError
+
+    marks = set()
+    try:
+        for packet in container.demux(stream):
+            mark = packet.dts if packet.pts is None else packet.pts
+            if mark is not None and not packet.is_discard:
+                marks.add(mark)
+    except FFmpegError:
+        pass
+    return sorted(marks)
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """The frames that are not damaged, in order."""
+    from av.error import FFmpegError
+
+    packets = container.demux(stream)
+    while True:
+        try:
+            frames = next(packets).decode()
+        except StopIteration:
+            return
+        except FFmpegError:
+            continue
+        yield from (frame for frame in frames if not frame.is_corrupt)

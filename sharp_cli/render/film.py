@@ -148,14 +148,20 @@ def open_film(
 
 
 @contextmanager
-def open_encoders(film: FilmSettings, target: Path, facts: Mapping[str, str]) -> Iterator[list[Encoder]]:
+def open_encoders(
+    film: FilmSettings, target: Path, facts: Mapping[str, str], sound: Path | None = None
+) -> Iterator[list[Encoder]]:
     """The film's encoder and, if it has one, that of its depth: the end of the ``with`` block completes both.
+
+    Args:
+        sound: of the film, as for :func:`~sharp_cli.render.encode.open_encoder`.
 
     Errors: as for :func:`open_film`.
     """
     with ExitStack() as stack:
-        paths = [target, depth_target(target)] if film.depth else [target]
-        yield [stack.enter_context(open_encoder(path, film.format, fps=film.fps, facts=facts)) for path in paths]
+        outputs = [(target, sound), *([(depth_target(target), None)] if film.depth else [])]
+        rules: Any = {"fps": film.fps, "facts": facts}
+        yield [stack.enter_context(open_encoder(path, film.format, sound=heard, **rules)) for path, heard in outputs]
 
 
 @torch.inference_mode()

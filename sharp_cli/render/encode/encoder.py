@@ -34,7 +34,13 @@ AHEAD = 2
 
 @contextmanager
 def open_encoder(
-    path: Path, format: Format, *, fps: float | Fraction, loop: bool = True, facts: Mapping[str, str]
+    path: Path,
+    format: Format,
+    *,
+    fps: float | Fraction,
+    loop: bool = True,
+    facts: Mapping[str, str],
+    sound: Path | None = None,
 ) -> Iterator[Encoder]:
     """Write an animation: give it its frames with :meth:`Encoder.add` inside the ``with`` block.
 
@@ -49,6 +55,7 @@ def open_encoder(
             are both exact. GIF shows each frame for whole hundredths of a second, evenly on average.
         loop: whether GIF and WebP repeat forever; the other formats leave that to the player.
         facts: the file's provenance, for :func:`read_facts`.
+        sound: an .m4a file to copy into an "mp4", as far as the picture lasts; other formats are silent.
 
     Raises:
         ValueError: an unknown format, a rate that is not positive, or no frames.
@@ -64,6 +71,8 @@ def open_encoder(
         raise SharpError(f"a GIF shows at most {MOST_FPS} frames per second (choose fewer or another format)", "usage")
     with (frames_folder if format == "png" else atomic_write)(path) as temporary:
         write = partial(WRITERS[format], temporary, rate=rate, loop=loop, comment=to_comment(facts))
+        if format == "mp4":
+            write = partial(write, sound=sound)
         encoder = Encoder(format, write, path)
         try:
             yield encoder

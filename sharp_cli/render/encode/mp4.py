@@ -8,15 +8,16 @@ halved colors has even sizes only: odd ones get one more row or column, a copy o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.codec.codec import UnknownCodecError
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
@@ -35,18 +36,40 @@ BT709 = 1
 """The code for primaries, transfer curve and matrix alike (ITU-T H.273)."""
 
 
-def write_mp4(path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: bool, comment: str) -> None:
-    """Encode (H, W, 3) frames; ``loop`` is for formats that can store it."""
+def write_mp4(
+    path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: bool, comment: str, sound: Path | None = None
+) -> None:
+    """Encode (H, W, 3) frames; ``loop`` is for formats that can store it.
+
+    Args:
+        sound: an .m4a file to copy, as far as the picture lasts.
+    """
     frames = map(_even, frames)
     first = next(frames)
     timescale = rate.numerator * (1 + 999 // rate.numerator)  # ticks that every duration is a whole number of
     options = {"movflags": "+faststart", "movie_timescale": str(timescale)}
-    with av.open(str(path), "w", format="mp4", options=options) as container:
+    with ExitStack() as stack:
+        container = stack.enter_context(av.open(str(path), "w", format="mp4", options=options))
         container.metadata["comment"] = comment
         stream = _stream(container, first, rate)
+        heard = iter(()) if sound is None else _sound(container, stack.enter_context(av.open(str(sound))))
+        waiting = next(heard, None)
         for index, frame in enumerate(chain([first], frames)):
             container.mux(stream.encode(_picture(frame, index, rate)))
+            while waiting is not None and waiting.pts * waiting.time_base < (index + 1) / rate:
+                container.mux(waiting)
+                waiting = next(heard, None)
         container.mux(stream.encode())
+
+
+def _sound(container: OutputContainer, source: InputContainer) -> Iterator[Any]:
+    """The packets of a file's sound, for another container."""
+    stream = source.streams.audio[0]
+    track = container.add_stream_from_template(stream)
+    for packet in source.demux(stream):
+        if packet.pts is not None:
+            packet.stream = track
+            yield packet
 
 
 def read_mp4_comment(path: Path) -> str | None:

@@ -1,0 +1,126 @@
+"""Videos to steady frames that resume, and films of the frames."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import rewrite, sample_frames, write_clip, write_sizes
+from commands import sharp
+
+from sharp_cli.formats.registry import read_splat
+from sharp_cli.render.encode import read_facts
+
+
+def test_a_clip_becomes_frames_that_resume_and_a_film(tiny_weights: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", sample_frames(6))
+    words = ("convert", "clip.mp4", "--every", 2, "-o", "frames", "--weights", tiny_weights)
+    run = sharp(*words, "--format", "ply", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    frames = sorted((tmp_path / "frames").glob("*.ply"))
+    assert [path.name for path in frames] == [f"frame_{number:05d}.ply" for number in range(3)]
+    assert json.loads((tmp_path / "frames" / "clip.json").read_text())["fps"] == pytest.approx(15, rel=0.01)
+    whole = [path.read_bytes() for path in frames]
+    frames[2].unlink()
+    run = sharp(*words, "--format", "ply", cwd=tmp_path)
+    assert "1 made, 2 skipped" in run.stderr
+    again = read_splat(frames[2])
+    frames[1].write_bytes(whole[1])
+    frames[2].write_bytes(whole[2])
+    np.testing.assert_allclose(again.means, read_splat(frames[2]).means, rtol=1e-3, atol=1e-5)
+    run = sharp("render", "frames", "-o", "film.mp4", "--size", 64, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "source" in read_facts(tmp_path / "film.mp4", "mp4")
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 3
+
+
+def test_videos_are_converted_alone(tmp_path: Path) -> None:
+    run = sharp("convert", "a.mp4", "b.jpg", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "one video" in run.stderr
+    run = sharp("convert", "a.mp4", cwd=tmp_path)
+    assert run.returncode == 1
+    assert "a.mp4" in run.stderr and "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("sound", [("aac", 0.2), ("aac", 2.0), ("pcm_s16le", 0.2), None])
+def test_films_have_the_sound_as_long_as_the_picture(
+    sound: tuple[str, float] | None, tiny_weights: Path, tmp_path: Path
+) -> None:
+    write_clip(tmp_path / "clip.mov", sample_frames(6), sound=sound)
+    run = sharp("convert", "clip.mov", "--every", 3, "-o", "frames", "--weights", tiny_weights, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "frames" / "sound.m4a").is_file() == (sound is not None)
+    words = ("render", "frames", "-o", "film.mp4", "--stereo", "sbs", "--depth", "--size", 64)
+    run = sharp(*words, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        assert film.streams.video[0].width == 128
+        pictures = [frame.time for frame in film.decode(video=0)]
+        assert pictures == pytest.approx([0.0, 0.1])
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        assert bool(film.streams.audio) == (sound is not None)
+        if sound is not None:
+            assert sum(frame.samples for frame in film.decode(audio=0)) / 48000 == pytest.approx(0.2, abs=0.05)
+    with av.open(str(tmp_path / "film-depth.mp4")) as depth:
+        assert not depth.streams.audio
+
+
+def test_a_film_follows_uneven_times_and_is_made_again_when_frames_came(tiny_weights: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mkv", sample_frames(4), [0, 3, 6, 15])
+    words = ("convert", "clip.mkv", "-o", "frames", "--weights", tiny_weights)
+    assert sharp(*words, cwd=tmp_path).returncode == 0
+    (tmp_path / "frames" / "frame_00001.ply").unlink()
+    film = ("render", "frames", "--size", 64)
+    run = sharp(*film, cwd=tmp_path)
+    assert "1 frames are missing" in run.stderr
+    with av.open(str(tmp_path / "frames.mp4")) as video:
+        assert [frame.time for frame in video.decode(video=0)] == pytest.approx([k / 10 for k in range(6)], abs=1e-3)
+    assert "1 skipped" in sharp(*film, cwd=tmp_path).stderr
+    assert sharp(*words, cwd=tmp_path).returncode == 0
+    assert "1 made" in sharp(*film, cwd=tmp_path).stderr
+
+
+def test_a_bad_frame_fails_alone(tiny_weights: Path, tmp_path: Path) -> None:
+    write_sizes(tmp_path / "clip.mkv", [(48, 64), (64, 48), (48, 64)])
+    run = sharp("convert", "clip.mkv", "-o", "frames", "--weights", tiny_weights, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "frame 1 of clip.mkv: the shape changes within the clip (64 × 48 and 48 × 64)" in run.stderr
+    assert sorted(path.name for path in (tmp_path / "frames").glob("*.ply")) == ["frame_00000.ply", "frame_00002.ply"]
+    whole = write_clip(tmp_path / "whole.mp4", sample_frames(12), options={"g": "5", "keyint_min": "5", "bf": "0"})
+    rewrite(whole, tmp_path / "late.mp4", lambda place: place >= 3)
+    run = sharp("convert", "late.mp4", "--every", 4, "-o", "late", "--weights", tiny_weights, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "cannot read frame 0 of late.mp4: it is missing or damaged" in run.stderr
+    assert sorted(path.name for path in (tmp_path / "late").glob("*.ply")) == ["frame_00001.ply", "frame_00002.ply"]
+
+
+def test_a_plan_writes_nothing(tiny_weights: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", sample_frames(3), sound=("aac", 0.2))
+    run = sharp("convert", "clip.mp4", "--weights", tiny_weights, "--dry-run", cwd=tmp_path)
+    assert run.returncode == 0 and run.stdout.count("frame_") == 3
+    assert not (tmp_path / "clip_frames").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("--render",), ("--preview-film",), ("--open",), ("--shard", "1/2"), ("-o", "-"), ("-o", "a.ply")]
+)
+def test_what_a_video_cannot_have_is_refused(words: tuple[str, ...], tiny_weights: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", sample_frames(2))
+    run = sharp("convert", "clip.mp4", "--weights", tiny_weights, *words, cwd=tmp_path)
+    assert run.returncode == 2
+    assert "video" in run.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4"]
+
+
+def test_a_sound_of_someone_else_stays(tiny_weights: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", sample_frames(2), sound=("aac", 0.1))
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "sound.m4a").write_bytes(b"mine")
+    run = sharp("convert", "clip.mp4", "-o", "frames", "--weights", tiny_weights, cwd=tmp_path)
+    assert run.returncode == 1 and "was not made by sharp" in run.stderr
+    assert (tmp_path / "frames" / "sound.m4a").read_bytes() == b"mine"
