@@ -39,6 +39,7 @@ class ClipTask(ConvertTask):
     """
 
     noun, doing = "frames", "network"
+    keeps_values = False
 
     def __init__(
         self, clip: Path, every: int, folder: Path, recipe: Recipe, network: Network, *, overwrite: bool = False
@@ -135,7 +136,7 @@ class ClipTask(ConvertTask):
 
     def write(self, work: Work, item: Photo, output: Callable[[], Gaussians]) -> None:  # type: ignore[override]
         """Steady the splat's scale and write it."""
-        gaussians = output().to("cpu")
+        gaussians = output()
         steadier = self._steadier_before(number_of(work.job))
         scale = steadier.follow(gaussians)
         self._last = number_of(work.job)

@@ -76,6 +76,8 @@ class Work:
     """The outputs to make, from :meth:`Task.status`."""
     provenance: Provenance | None = None
     """Of the outputs; set when the source is read."""
+    rows: Callable[[], Any] | None = None
+    """Of the splat's file, if a GPU packs them ahead of the writing; set with the output."""
 
 
 class StopRun(SharpError):  # noqa: N818  what it does
