@@ -96,7 +96,7 @@ def find_inputs(
 
 
 class _Look(NamedTuple):
-    """What one look at a path tells."""
+    """What one look at a path shows."""
 
     id: FileId
     """The same value for all names of a file, on file systems that ignore case too. Hard links are separate files."""
