@@ -143,7 +143,7 @@ class Predictor:
         """
         with nullcontext() if progress is no_progress else follow(self.network, progress, len(photos)):
             ndc = self._run_within_memory(photos)
-        if self._wider_dtype is not None and not all(map(all_finite, ndc)):
+        if self._wider_dtype is not None and not all_finite(*ndc):
             warnings.warn("values too large for fp16: continuing in another precision", stacklevel=3)
             change_backbone_dtype(self.network, self._wider_dtype)
             self._wider_dtype = None
@@ -177,7 +177,7 @@ class Predictor:
             return self.network(image, torch.tensor(factors, dtype=torch.float32, device=self.device))
 
     def _to_camera(self, ndc: NdcGaussians, photo: Photo) -> Gaussians:
-        if not all(map(all_finite, ndc)):
+        if not all_finite(*ndc):
             raise SharpError("the network's result is not finite (fp32 may help)", "not_finite")
         diagonal = [photo.width / (2 * photo.focal_px), photo.height / (2 * photo.focal_px), 1.0]
         matrix = torch.diag(ndc.means.new_tensor(diagonal))

@@ -40,6 +40,7 @@ class ClipTask(ConvertTask):
     """
 
     noun, doing = "frames", "network"
+    keeps_values = False
 
     def __init__(
         self, clip: Path, every: int, folder: Path, recipe: Recipe, network: Network, *, overwrite: bool = False
@@ -138,7 +139,7 @@ class ClipTask(ConvertTask):
         """Steady the splat's scale and write it."""
         from sharp_cli.multiview.steady import correction_after, glance_of, save_glance
 
-        gaussians, number = output().to("cpu"), number_of(work.job)
+        gaussians, number = output(), number_of(work.job)
         watch = Stopwatch(work.result.seconds)
         with watch.stage("steady"):
             glance = glance_of(item.pixels, gaussians)

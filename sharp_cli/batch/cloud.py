@@ -1,7 +1,7 @@
 """Inputs and results in object stores: fetched and put whole, one job at a time. Needs the extra ``cloud``.
 
 Paths are ``s3://``, ``gs://`` and the like, as fsspec knows them. A result's object says what it was made from in its
-metadata, so a rerun reads neither the photo nor the splat.
+metadata, or in a small object beside it, so a rerun reads neither the photo nor the splat.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def find_remote_jobs(task: Task[Any, Any], words: Sequence[str], out: Path | Non
     """As :func:`sharp_cli.batch.jobs.find_jobs`, where some inputs or the results lie in a store.
 
     Raises:
-        SharpError: the extra is missing, the store does not answer, or one result for several inputs.
+        SharpError: the extra is missing, the store does not answer, one result for several inputs, or frames that
+            would go to a store.
     """
     local = [word for word in words if not is_remote(word)]
     found = find_inputs(local, task.suffixes, what=task.noun, pass_over=task.is_result) if local else []
@@ -37,17 +38,22 @@ def find_remote_jobs(task: Task[Any, Any], words: Sequence[str], out: Path | Non
     if single and len(found) > 1:
         raise SharpError(f"several {task.noun} need a folder for their results, not one file: {out}", "usage")
     targets = [out] if single else choose_targets(found, out, _AnyName(task))
-    return [Job(_place(each.path), _place(target), each.problem) for each, target in zip(found, targets, strict=True)]
+    if not task.ending.startswith(".") and any(map(is_remote, targets)):
+        raise SharpError("frames cannot go to an object store (make a video, or name a local folder)", "usage")
+    return [
+        Job(_place(each.path), _place(target), each.problem, _key(each))
+        for each, target in zip(found, targets, strict=True)
+    ]
 
 
 class CloudTask:
     """A task whose sources and targets may lie in a store. Everything else is the inner task's.
 
     Args:
-        inner: sees local files only. Its ``fingerprint`` says which settings decide its results.
+        inner: sees local files only.
     """
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Task[Any, Any]) -> None:
         self._inner = inner
         self._works: dict[Job, Work] = {}
 
@@ -159,6 +165,11 @@ class _AnyName:
 
     def is_free(self, target: Path, source: Path) -> bool:
         return True
+
+
+def _key(found: Found) -> str:
+    """An object's address, which is the same everywhere, or a file's key."""
+    return address_of(found.path) if is_remote(found.path) else found.key
 
 
 def _place(path: Any) -> Path:

@@ -81,10 +81,19 @@ class Listener:
 def end_run(
     summary: RunSummary, state: Literal["finished", "stopped", "interrupted"], listeners: Iterable[Listener]
 ) -> None:
-    """Complete the summary and give it to the listeners. What one of them cannot finish is the run's problem."""
+    """Complete the summary and give it to the listeners. What one of them cannot finish is the run's problem.
+
+    Raises:
+        Exception: a fault of a listener; the others have heard the end.
+    """
     summary.close(state)
+    fault: Exception | None = None
     for listener in listeners:
         try:
             listener.closed(summary)
         except SharpError as error:  # does not hide what ended the run
             summary.problem = summary.problem or error
+        except Exception as error:
+            fault = fault or error
+    if fault is not None:
+        raise fault

@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sharp_cli.runtime.files import holds
 
@@ -34,6 +34,13 @@ class Found:
     """Its path below the folder it was found in, and below an output folder, except for the suffix."""
     problem: str | None = None
     """Why there is nothing to work on, in one line."""
+    named: str = ""
+    """If it was named outright: its path below the folder of all such files."""
+
+    @property
+    def key(self) -> str:
+        """Names it alike on every machine, wherever the files lie and however their path is written."""
+        return self.named or self.place.as_posix()
 
 
 def find_inputs(
@@ -58,24 +65,43 @@ def find_inputs(
         leave_out: a folder not to search: the one for results.
         pass_over: whether to skip a file that was found by searching.
     """
-    words = list(dict.fromkeys(words))
-    folders = {word: _file_id(Path(word)) for word in words if os.path.isdir(word)}  # noqa: PTH112  for 100,000 words
-    ids = set(folders.values())
+    real_folder = cache(os.path.realpath)  # most files share theirs
+    looks = {word: _look(Path(word), real_folder) for word in dict.fromkeys(words)}
+    folders = {word for word, look in looks.items() if word and look.is_folder}
+    ids = {looks[word].id for word in folders}
     left_out = {_file_id(leave_out)} - ids if leave_out and holds(leave_out.is_dir) else set()
     search = _Search(suffixes, what, left_out, pass_over)
-    found: list[Found] = []
-    for word in words:
-        # With several folders each keeps its own name under the output folder, as with `cp -r`.
-        found += search.folder(word, len(ids) > 1) if word in folders else search.word(word)
-    found.sort(key=lambda each: each.path)
-    real_folder = cache(os.path.realpath)  # most files share theirs
-    unique: dict[FileId, tuple[bool, Found]] = {}
-    for each in found:
-        identity, link = _identify(each.path, real_folder) if each.problem is None else (str(each.path), False)
-        first = unique.setdefault(identity, (link, each))
-        if first[0] and not link:  # a file under its own name comes before a link to it, so the link is dropped
-            unique[identity] = (link, each)
-    return sorted((each for _, each in unique.values()), key=lambda each: each.path)
+    found: list[tuple[Found, _Look]] = []
+    patterns = {word for word in looks if glob.has_magic(word) and not os.path.lexists(word)}
+    named = _below_common_folder([word for word in looks if word not in patterns and word not in folders])
+    for word, look in looks.items():
+        if word in folders:
+            # With several folders each keeps its own name under the output folder, as with `cp -r`.
+            more = search.folder(word, len(ids) > 1)
+        elif word in patterns:
+            more = search.pattern(word)
+        else:
+            path = Path(word)
+            found.append((Found(path, Path(path.name), named=named[word]), look))
+            continue
+        for each in more:
+            found.append((each, _Look(str(each.path)) if each.problem else _look(each.path, real_folder)))
+    found.sort(key=lambda pair: pair[0].path.parts)
+    unique: dict[FileId, tuple[Found, _Look]] = {}
+    for each, look in found:
+        first = unique.setdefault(look.id, (each, look))
+        if first[1].is_link and not look.is_link:  # its own name comes before a link to it, so the link is dropped
+            unique[look.id] = (each, look)
+    return sorted((each for each, _ in unique.values()), key=lambda each: each.path.parts)
+
+
+class _Look(NamedTuple):
+    """What one look at a path shows."""
+
+    id: FileId
+    """The same value for all names of a file, on file systems that ignore case too. Hard links are separate files."""
+    is_link: bool = False
+    is_folder: bool = False
 
 
 class _Search:
@@ -92,12 +118,8 @@ class _Search:
             root = Path(path.resolve().name) if keeps_name else Path()
             yield from self._or_problem(self._folder(path, root), path, f"no {self.what} in {path}")
 
-    def word(self, word: str) -> Iterator[Found]:
-        path = Path(word)
-        if glob.has_magic(word) and not os.path.lexists(word):
-            yield from self._or_problem(self._pattern(word), path, f"no {self.what} match {word}")
-        else:
-            yield Found(path, Path(path.name))
+    def pattern(self, word: str) -> Iterator[Found]:
+        yield from self._or_problem(self._pattern(word), Path(word), f"no {self.what} match {word}")
 
     def _or_problem(self, found: Iterator[Found], path: Path, problem: str) -> Iterator[Found]:
         nothing = True
@@ -154,6 +176,16 @@ class _Search:
                     (links if entry.is_symlink() else folders).append((here, there))
 
 
+def _below_common_folder(words: Sequence[str]) -> dict[str, str]:
+    """Paths of files below the folder of all of them: the same wherever that lies, and for relative paths too."""
+    paths = [os.path.abspath(word) for word in words]  # noqa: PTH100  for 100,000 words
+    try:
+        folder = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""  # noqa: PTH120
+    except ValueError:  # on several drives
+        folder = ""
+    return {word: path[len(folder) :].replace(os.sep, "/").lstrip("/") for word, path in zip(words, paths, strict=True)}
+
+
 def _is_passed_over(name: str) -> bool:
     """Whether a search skips this file or folder; one that the user names is never skipped."""
     return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
@@ -167,28 +199,30 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _file_id(path: Path) -> FileId:
-    """The same value for all names of a file, on file systems that ignore case too. Hard links are separate files."""
-    return _identify(path, os.path.realpath)[0]
+    return _look(path, os.path.realpath).id
 
 
-def _identify(path: Path, real_folder: Callable[[str], str]) -> tuple[FileId, bool]:
-    """As :func:`_file_id`, and whether the path itself is a link.
+def _look(path: Path, real_folder: Callable[[str], str]) -> _Look:
+    """Look at a path, once: there may be a million.
 
     Args:
         real_folder: ``os.path.realpath``, which may remember its answers.
     """
-    link = False
+    text, is_link, is_folder = str(path), False, False
     try:
-        status = path.lstat()
-        link = stat.S_ISLNK(status.st_mode)
-        if link:
+        status = os.lstat(text)
+        is_link = stat.S_ISLNK(status.st_mode)
+        if is_link:
             status = path.stat()
-        if stat.S_ISDIR(status.st_mode) and status.st_ino:
-            return (status.st_dev, status.st_ino, ""), link
-        through = link or path.name in ("", "..")
-        real = str(path.resolve() if through else Path(real_folder(str(path.parent)), path.name))
-    except (OSError, RuntimeError, ValueError):
-        return os.path.normcase(path.absolute()), link
-    if not status.st_ino:
-        return os.path.normcase(real), link
-    return (status.st_dev, status.st_ino, real.casefold()), link
+        is_folder = stat.S_ISDIR(status.st_mode)
+        if is_folder and status.st_ino:
+            return _Look((status.st_dev, status.st_ino, ""), is_link, True)
+        if is_link or path.name in ("", ".."):
+            real = os.path.realpath(text)
+        else:
+            folder, name = os.path.split(text)
+            real = os.path.join(real_folder(folder), name)  # noqa: PTH118
+    except (OSError, ValueError):
+        return _Look(os.path.normcase(path.absolute()), is_link)
+    identity = (status.st_dev, status.st_ino, real.casefold()) if status.st_ino else os.path.normcase(real)
+    return _Look(identity, is_link, is_folder)

@@ -14,6 +14,7 @@ from sharp_cli.batch.events import Listener, RunSummary
 from sharp_cli.batch.task import Job, JobResult
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.memory import no_collections
 from sharp_cli.version import __version__
 
 INTERVAL = 1.0
@@ -33,6 +34,7 @@ class Manifest(Listener):
         SharpError: the file cannot be written, at the start or at the end.
     """
 
+    @no_collections()
     def __init__(self, path: Path | None, command: str, settings: dict[str, Any], jobs: Sequence[Job]) -> None:
         self._path = path
         self._start = self._written = time.monotonic()

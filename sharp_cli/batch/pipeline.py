@@ -50,15 +50,30 @@ def run(
     Returns:
         The summary. Its ``problem`` is what stopped the run: a stage raised :class:`StopRun`, or the disk is full. That
         job has no result, like those after it.
+
+    Raises:
+        Exception: what a listener raised, in whatever thread. It ends the run; results that wait for the disk are
+            written.
     """
     current = _Run(task, RunSummary(len(jobs)), tuple(listeners), fail_fast)
     try:
         current.work_through(iter(jobs))
+    except _ListenerFailed as failed:
+        with suppress(Exception):  # what came first is what is raised
+            current.close("stopped")
+        raise failed.error from None
     except BaseException:
         current.close("interrupted")
         raise
     current.close("finished" if current.summary.done == len(jobs) and not current.summary.problem else "stopped")
     return current.summary
+
+
+class _ListenerFailed(BaseException):
+    """A listener raised an error: no job's fault, so no stage may take it for its own."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class _Run(Generic[Item, Output]):
@@ -94,6 +109,8 @@ class _Run(Generic[Item, Output]):
                 del item, output
                 while len(writing) > WRITE_BEHIND:
                     writing.popleft().result()
+            while writing:
+                writing.popleft().result()
         except BaseException:
             self.stop.set()
             raise
@@ -151,7 +168,10 @@ class _Run(Generic[Item, Output]):
     def _emit(self, event: str, *arguments: Any) -> None:
         with self._lock:
             for listener in self.listeners:
-                getattr(listener, event)(*arguments)
+                try:
+                    getattr(listener, event)(*arguments)
+                except Exception as error:
+                    raise _ListenerFailed(error) from error
 
 
 def _attempt(work: Work, stage: Callable[..., Any], *arguments: Any, doing: str = "write") -> Any:

@@ -12,7 +12,7 @@ from sharp_cli.batch.provenance import check_place
 from sharp_cli.batch.targets import comparable
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import keeps_record, record_path
-from sharp_cli.runtime.files import holds, same_file
+from sharp_cli.runtime.files import holds
 
 RECORD_START = re.compile(rb'\s*\{\s*"sharp": "[^"]*",\s*"command": "')
 """How records of runs begin, of batches and evaluations."""
@@ -56,23 +56,31 @@ def check_side_output(
     real_folder = cache(os.path.realpath)
 
     def key(other: Path) -> str:
-        if holds(other.is_symlink) or other.name in ("", ".."):
-            return comparable(Path(os.path.realpath(other)))
-        return comparable(Path(real_folder(str(other.parent))) / other.name)
+        text = str(other)
+        if os.path.islink(text) or other.name in ("", ".."):  # noqa: PTH114  there may be a million
+            return comparable(os.path.realpath(text))
+        folder, name = os.path.split(text)
+        return comparable(os.path.join(real_folder(folder), name))  # noqa: PTH118
 
     own = Path(os.path.realpath(path))
     mine, above = comparable(own), {comparable(folder) for folder in own.parents}
     exists = holds(path.exists)
-    folders: set[Path] = set()
+    status = path.stat() if exists else None
+    folders: set[str] = set()
     for output in outputs:
         other = key(output)
         if other == mine or other in above or (keeps_record(output) and key(record_path(output)) == mine):
             raise SharpError(f"cannot write {path}: a result goes there", "usage")
-        folders.add(output.parent)
-    if any(mine in (key(each), *map(comparable, Path(key(each)).parents)) for each in folders):
+        folders.add(os.path.split(output)[0])
+    if any(mine in (key(each), *map(comparable, Path(key(each)).parents)) for each in map(Path, folders)):
         raise SharpError(f"cannot write {path}: results go into a folder of this name", "usage")
     for source in inputs:
-        if key(source) == mine or (exists and same_file(path, source)):
+        if key(source) == mine or (status and _is_file(source, status)):
             raise SharpError(f"cannot write {path}: it is an input", "usage")
     if exists and not overwrite and not may_replace(path):
         raise SharpError(f"{path} exists and is not a record of an earlier run", "exists")
+
+
+def _is_file(path: Path, status: os.stat_result) -> bool:
+    """Whether a path leads to the file of this status."""
+    return holds(lambda: os.path.samestat(path.stat(), status))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -15,6 +16,9 @@ ADDRESS = re.compile(r"^(s3|s3a|gs|gcs|az|abfs|abfss|memory):/+(?=[^/])")
 
 KEY = "sharp-made-from"
 """Of the metadata of results."""
+
+RECORD = ".sharp.json"
+"""Ends the name of the object beside a result that says what it was made from, where objects have no metadata."""
 
 ATTEMPTS, FIRST_PAUSE = 4, 0.2
 """Of every request that fails for a reason that may pass; the pause doubles [s]."""
@@ -65,10 +69,16 @@ def fetch(address: str, path: Path) -> None:
 
 
 def put(path: Path, address: str, made_from: str) -> None:
-    """Put a file as an object. Stores show an object when all of it has come."""
+    """Put a file as an object that says what it was made from. Stores show an object when all of it has come."""
     store, name = open_store(address)
-    words = {"Metadata": {KEY: made_from}} if _keeps_metadata(store) else {}
-    again(lambda: store.put_file(str(path), name, **words), f"cannot write {address}")
+    failure = f"cannot write {address}"
+    if _keeps_metadata(store):
+        again(lambda: store.put_file(str(path), name, Metadata={KEY: made_from}), failure)
+        return
+    again(lambda: store.pipe_file(name + RECORD, b"{}"), failure)  # ours, and not done if this is the last to come
+    again(lambda: store.put_file(str(path), name), failure)
+    record = json.dumps({KEY: made_from, "object": identity(address)}).encode()
+    again(lambda: store.pipe_file(name + RECORD, record), failure)
 
 
 def made_from_of(address: str) -> str | None:
@@ -82,9 +92,9 @@ def made_from_of(address: str) -> str | None:
             found = store.info(name)
         except FileNotFoundError:
             return ""
-        if not _keeps_metadata(store):
-            return "unknown"
-        return store.metadata(name).get(KEY) or ("" if not found["size"] else None)
+        if not found["size"]:
+            return ""
+        return store.metadata(name).get(KEY) if _keeps_metadata(store) else _recorded(store, name, address)
 
     return again(ask, f"cannot look at {address}")
 
@@ -93,11 +103,23 @@ def identity(address: str) -> str:
     """What changes when an object does."""
     store, name = open_store(address)
     facts = again(lambda: store.info(name), f"cannot read {address}")
-    return str(facts.get("ETag") or facts.get("etag") or (facts.get("size"), str(facts.get("mtime"))))
+    return str(facts.get("ETag") or facts.get("etag") or sorted((key, str(value)) for key, value in facts.items()))
+
+
+def _recorded(store: Any, name: str, address: str) -> str | None:
+    """What the object beside a result says, as :func:`made_from_of`; None if the result was changed since."""
+    try:
+        record = json.loads(store.cat_file(name + RECORD))
+    except (FileNotFoundError, ValueError):
+        return None
+    if record == {}:
+        return ""
+    is_ours = isinstance(record, dict) and record.get("object") == identity(address)
+    return record.get(KEY) if is_ours else None
 
 
 def _keeps_metadata(store: Any) -> bool:
-    """Whether objects carry words of ours: S3 and what speaks its protocol. Elsewhere results are made again."""
+    """Whether objects carry words of ours: on S3, and on what speaks its protocol."""
     return "s3" in (store.protocol if isinstance(store.protocol, tuple) else (store.protocol,))
 
 

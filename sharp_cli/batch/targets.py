@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,31 +32,34 @@ def choose_targets(found: Sequence[Found], out: Path | None, task: Task[Any, Any
     taken: dict[str, Found] = {}
     numbers: Counter[str] = Counter()
     targets = []
+    folder_of = cache(lambda name: (out or Path()) / name)  # most inputs share theirs
     ending = task.ending
     room = max(len(path.name) for path in task.outputs(Path(f"x{ending}"))) - 1
     for each in found:
-        folder = out / each.place.parent if out is not None else each.path.parent
-        rival = taken.get(comparable(folder / _fitting(each.place.stem, ending, room)))
-        namesake = rival is not None and rival.path.name == each.path.name
-        for stem in _stems(each, namesake, numbers, folder):
-            target = folder / _fitting(stem, ending, room)
-            keys = [comparable(path) for path in task.outputs(target)]
-            if not any(key in taken for key in keys) and task.is_free(target, each.path):
-                break
+        folder = folder_of(os.path.split(each.place if out is not None else each.path)[0])
+        target = folder / _fitting(each.place.stem, ending, room)
+        keys = [comparable(path) for path in task.outputs(target)]
+        if any(key in taken for key in keys) or not task.is_free(target, each.path):
+            rival = taken.get(keys[0])
+            for stem in _more_stems(each, rival is not None and rival.path.name == each.path.name, numbers, folder):
+                target = folder / _fitting(stem, ending, room)
+                keys = [comparable(path) for path in task.outputs(target)]
+                if not any(key in taken for key in keys) and task.is_free(target, each.path):
+                    break
         taken |= dict.fromkeys(keys, each)
         targets.append(target)
     return targets
 
 
-def _stems(each: Found, namesake: bool, numbers: Counter[str], folder: Path) -> Iterator[str]:
-    """Names for a result in order of preference, without end.
+def _more_stems(each: Found, namesake: bool, numbers: Counter[str], folder: Path) -> Iterator[str]:
+    """Names for a result after its input's own, in order of preference, without end.
 
     Args:
         namesake: an input of the same name in another folder has the first choice.
         numbers: the last number given to each name, so that thousands of namesakes are not counted again.
     """
-    stem, name, of_folder = each.place.stem, each.place.name, f"{each.path.absolute().parent.name}-{each.place.stem}"
-    yield from (stem, of_folder, name) if namesake else (stem, name, of_folder)
+    name, of_folder = each.place.name, f"{each.path.absolute().parent.name}-{each.place.stem}"
+    yield from (of_folder, name) if namesake else (name, of_folder)
     key = comparable(folder / name)
     numbers[key] = max(numbers[key], 1)
     while True:
@@ -76,7 +80,9 @@ def _fitting(stem: str, suffix: str, room: int) -> str:
     return start.decode("utf-8", "ignore") + mark + suffix
 
 
-def comparable(path: Path) -> str:
+def comparable(path: Path | str) -> str:
     """The same text for paths that any file system takes for the same."""
-    text = str(path if path.is_absolute() else Path.cwd() / path)
+    text = str(path)
+    if not os.path.isabs(text):  # noqa: PTH117  there may be a million
+        text = os.path.join(os.getcwd(), text)  # noqa: PTH109, PTH118
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()

@@ -23,6 +23,8 @@ class Job:
     target: Path
     problem: str | None = None
     """Why the input cannot be used, if that is known before the run."""
+    key: str = ""
+    """Names the input among those of its batch, alike on every machine."""
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Work:
     """The outputs to make, from :meth:`Task.status`."""
     provenance: Provenance | None = None
     """Of the outputs; set when the source is read."""
+    rows: Callable[[], Any] | None = None
+    """Of the splat's file, if a GPU packs them ahead of the writing; set with the output."""
 
 
 class StopRun(SharpError):  # noqa: N818  what it does
@@ -98,6 +102,17 @@ class Task(Protocol[Item, Output]):
     """What the name of a target ends in: a suffix, or ``-frames`` for a folder."""
     setup_seconds: dict[str, float]
     """Time spent once for all jobs, by name."""
+    overwrite: bool
+    """Whether what is done is made again, and files that sharp has not made are replaced."""
+
+    @property
+    def fingerprint(self) -> str:
+        """All settings that decide the results: equal on every machine that makes the same of a source.
+
+        Raises:
+            SharpError: what they depend on, such as the weights, cannot be read.
+        """
+        ...
 
     def outputs(self, target: Path) -> list[Path]:
         """All files and folders that a job with this target writes, the target first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -81,18 +82,25 @@ def choose_jobs(
     """
     if is_stdout(out):
         raise typer.BadParameter("results cannot be written to stdout (name a file or a folder)", param_hint="--out")
+    if is_remote(record):
+        raise typer.BadParameter("the record cannot go to an object store (name a local file)", param_hint="--json")
     try:
         if any(map(is_remote, (*words, out))):
             from sharp_cli.batch.cloud import find_remote_jobs
 
             jobs = find_remote_jobs(task, words, out)
-            return [job for job in jobs if shard is None or shard.holds(job.source)]
-        jobs = find_jobs(task, words, out)
+        else:
+            jobs = find_jobs(task, words, out)
     except SharpError as error:
         raise typer.BadParameter(str(error)) from error
     if record is not None and not is_stdout(record):
         check_beside("--json", record, task, jobs, reads, overwrite=overwrite)
-    return jobs if shard is None else [job for job in jobs if shard.holds(job.source)]
+    return take_part(jobs, shard)
+
+
+def take_part(jobs: list[Job], shard: Shard | None) -> list[Job]:
+    """The jobs of a shard; all of them if there is none."""
+    return jobs if shard is None else [job for job in jobs if shard.holds(job.key)]
 
 
 def check_beside(
@@ -109,9 +117,10 @@ def check_beside(
         typer.BadParameter: an input, a result, or no place for a file.
         SharpError: something else (``exists``).
     """
-    outputs = (output for job in jobs for output in task.outputs(job.target))
+    outputs = (output for job in jobs if not is_remote(job.target) for output in task.outputs(job.target))
+    sources = (job.source for job in jobs if not is_remote(job.source))
     try:
-        check_side_output(path, outputs=outputs, inputs=(*(job.source for job in jobs), *reads), **rules)
+        check_side_output(path, outputs=outputs, inputs=(*sources, *reads), **rules)
     except SharpError as error:
         if error.code == "usage":
             raise typer.BadParameter(str(error), param_hint=option) from error
@@ -125,6 +134,8 @@ def show_plan(task: Task[Any, Any], jobs: list[Job]) -> None:
         typer.Exit: with code 1, a job would fail.
     """
     failing, task = False, _for_places(task, jobs)
+    if not jobs:
+        typer.echo(f"nothing to do: no {task.noun}", err=True)
     for verdict, job, error in plan(task, jobs):
         if error:
             failing = True
@@ -149,8 +160,8 @@ def run_batch(
         SharpError: the record cannot be written.
     """
     task = _for_places(task, jobs)
-    for folder in {job.target.parent for job in jobs if not is_remote(job.target)}:
-        remove_leftovers(folder)
+    for folder in {os.path.split(job.target)[0] for job in jobs if not is_remote(job.target)}:
+        remove_leftovers(Path(folder))
     file = options.json_file
     if options.shard is not None:
         settings = {**settings, "shard": str(options.shard)}

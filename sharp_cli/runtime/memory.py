@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import gc
 import mmap
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,18 @@ PROBE_BYTES = 1 << 28
 
 OTHER_FAULTS = ("static tls", "primitive descriptor")
 """Faults in nearly the same words: too many libraries with thread-local data, an operation that oneDNN lacks."""
+
+
+@contextmanager
+def no_collections() -> Iterator[None]:
+    """Make many objects that stay, without a search for cycles among all of them after every few hundred."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -31,7 +31,7 @@ def test_addresses_survive_being_paths() -> None:
 class Double(Copy):
     """Writes the source twice over."""
 
-    fingerprint, overwrite = "double", False
+    fingerprint = "double"
 
     def status(self, job: Any) -> tuple[Path, ...]:
         return () if job.target.exists() else (job.target,)
@@ -44,6 +44,74 @@ class Double(Copy):
 
     def write(self, work: Work, item: bytes, output: bytes) -> None:
         work.job.target.write_bytes(output)
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """A store whose objects have no metadata."""
+    fsspec = pytest.importorskip("fsspec", reason="needs the extra cloud")
+    store = fsspec.filesystem("memory")
+    store.store.clear()
+    yield store
+    store.store.clear()
+
+
+def test_a_store_without_metadata_keeps_a_record_beside_each_result(memory: Any) -> None:
+    memory.pipe_file("/b/in/a.jpg", b"one")
+    task = CloudTask(Double())
+    jobs = find_remote_jobs(task, ["memory://b/in"], Path("memory://b/out"))
+    assert run(jobs, task).counts["made"] == 1 and run(jobs, task).counts["skipped"] == 1
+    assert memory.find("/b/out") == ["/b/out/a.ply", "/b/out/a.ply.sharp.json"]
+    memory.pipe_file("/b/in/a.jpg", b"two")
+    assert run(jobs, task).counts["made"] == 1 and memory.cat_file("/b/out/a.ply") == b"twotwo"
+    memory.pipe_file("/b/out/a.ply", b"other!")  # of the same size
+    assert run(jobs, task).counts["failed"] == 1 and memory.cat_file("/b/out/a.ply") == b"other!"
+    memory.rm_file("/b/out/a.ply.sharp.json")
+    assert run(jobs, task).counts["failed"] == 1
+    memory.rm_file("/b/out/a.ply")
+    assert run(jobs, task).counts["made"] == 1
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_result_whose_record_was_cut_off_is_made_again(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """The worker ends before the result, or before the record that says it is complete."""
+    memory.pipe_file("/b/in/a.jpg", b"one")
+    task = CloudTask(Double())
+    jobs = find_remote_jobs(task, ["memory://b/in"], Path("memory://b/out"))
+    assert run(jobs, task).counts["made"] == 1
+    memory.pipe_file("/b/in/a.jpg", b"two")
+    requests = iter(range(3))
+
+    def cut(name: str) -> Any:
+        whole = getattr(memory, name)
+
+        def send(*arguments: Any, **words: Any) -> Any:
+            if next(requests) >= lost:
+                raise KeyboardInterrupt
+            return whole(*arguments, **words)
+
+        return send
+
+    with monkeypatch.context() as patch:
+        for name in ("pipe_file", "put_file"):
+            patch.setattr(type(memory), name, staticmethod(cut(name)))
+        with pytest.raises(KeyboardInterrupt):
+            run(jobs, task)
+    assert run(jobs, task).counts["made"] == 1 and memory.cat_file("/b/out/a.ply") == b"twotwo"
+    assert run(jobs, task).counts["skipped"] == 1
+
+
+def test_frames_and_records_stay_out_of_stores(memory: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.ply").write_bytes(b"splat")
+    run = sharp("render", "a.ply", "-o", "memory://b/out", "--format", "png", cwd=tmp_path)
+    assert run.returncode == 2 and "frames cannot go to an object store" in run.stderr
+    words = ("export", "a.ply", "-o", "memory://b/out", "--format", "splat", "--json")
+    for record, reason in (("memory://b/r.json", "local file"), ("a.ply", "it is an input")):
+        run = sharp(*words, record, cwd=tmp_path)
+        assert run.returncode == 2 and reason in " ".join(run.stderr.split()), run.stderr
+    assert (tmp_path / "a.ply").read_bytes() == b"splat" and not memory.find("/")
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from copying import Copy
 
 from sharp_cli.batch.inputs import Found, find_inputs
+from sharp_cli.batch.jobs import find_jobs
 
 SUFFIXES = frozenset({".jpg", ".png"})
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links as POSIX has them")
@@ -148,3 +152,31 @@ def test_hard_links_are_files_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     (tmp_path / "two/a.jpg").hardlink_to(tmp_path / "one/a.jpg")
     assert places(find(tmp_path)) == ["one/a.jpg", "two/a.jpg"]
+
+
+def test_a_listed_file_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [str(tmp_path / f"{index}.jpg") for index in range(3)]
+    touch(*map(Path, words))
+    looks: list[str] = []
+    lstat = os.lstat
+
+    def look(path: str | Path, **rules: Any) -> os.stat_result:
+        looks.append(os.fspath(path))
+        return lstat(path, **rules)
+
+    monkeypatch.setattr(os, "lstat", look)
+    monkeypatch.setattr(os, "stat", look)
+    assert [str(each.path) for each in find(*words)] == words
+    assert [looks.count(word) for word in words] == [1, 1, 1]
+
+
+def test_the_search_for_cycles_waits_for_a_list_and_comes_back(tmp_path: Path) -> None:
+    was_on: list[bool] = []
+
+    class Watching(Copy):
+        def is_free(self, target: Path, source: Path) -> bool:
+            was_on.append(gc.isenabled())
+            return True
+
+    find_jobs(Watching(), [str(tmp_path / "a.jpg")], tmp_path / "out")
+    assert (was_on, gc.isenabled()) == ([False], True)

@@ -213,6 +213,54 @@ def test_a_listener_that_cannot_finish_is_the_runs_problem_and_the_others_hear_t
     assert (summary.state, str(summary.problem)) == ("finished", "cannot write record.json")
 
 
+class Raising(Listener):
+    """Fails at an event of one job."""
+
+    def __init__(self, event: str, stem: str) -> None:
+        def fail(*arguments: Any) -> None:
+            job = arguments[0].job if isinstance(arguments[0], JobResult) else arguments[0]
+            if stem in ("", getattr(job, "source", Path()).stem):
+                raise ValueError("the display broke")
+
+        setattr(self, event, fail)
+
+
+@pytest.mark.parametrize("stem", "0235")
+@pytest.mark.parametrize("event", ["begun", "progressed", "ended"])
+def test_a_listener_that_raises_ends_the_run_with_its_error(event: str, stem: str) -> None:
+    """In every thread, the last results included; no job is blamed for it."""
+    log, written = Log(), list[str]()
+
+    def compute(work: Work, item: str) -> str:
+        work.progress(1, 2)
+        return item
+
+    def write(work: Work, item: str, output: str) -> None:
+        written.append(work.job.source.stem)
+
+    with pytest.raises(ValueError, match="the display broke"):
+        run(JOBS, Copy(compute=compute, write=write), [log, Raising(event, stem)])
+    assert log.summary is not None
+    assert log.summary.state == "stopped"
+    assert {result.status for result in log.results} <= {"made"}
+    assert set(written) >= {job.source.stem for job in JOBS if job.source.stem < stem}
+
+
+def test_a_listener_that_raises_while_a_file_is_read_ends_the_run() -> None:
+    log = Log()
+    with pytest.raises(ValueError, match="the display broke"):
+        run(JOBS, Copy(read=lambda work: work.announce("reading")), [log, Raising("announced", "")])
+    assert log.results == []
+
+
+def test_all_listeners_hear_the_end_though_one_raises() -> None:
+    log = Log()
+    with pytest.raises(ValueError, match="the display broke"):
+        run(JOBS, Copy(), [Raising("closed", ""), log])
+    assert log.summary is not None
+    assert log.summary.state == "finished"
+
+
 def test_the_record_is_useful_from_the_first_moment(tmp_path: Path) -> None:
     file = tmp_path / "new" / "record.json"
     manifest = Manifest(file, "convert", {"weights": "w"}, JOBS[:2])

@@ -13,6 +13,7 @@ class Copy:
     """Photos to splats, by name alone."""
 
     noun, doing, ending = "photos", "copying", ".ply"
+    overwrite, fingerprint = False, "copy"
     suffixes = frozenset({".jpg", ".png"})
 
     def __init__(self, **stages: Callable[..., Any]) -> None:
