@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import torch
 
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.facts import LICENSE
 from sharp_cli.gaussians.finite import all_finite
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.transform import transform
@@ -35,7 +36,7 @@ from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.runtime.files import Progress, no_progress
 from sharp_cli.runtime.memory import is_out_of_memory, memory_for
 from sharp_cli.version import __version__
-from sharp_cli.weights.catalog import LICENSE_KEY, Checkpoint
+from sharp_cli.weights.catalog import Checkpoint
 from sharp_cli.weights.read import Weights, read_weights
 from sharp_cli.weights.resolve import resolve
 
@@ -239,7 +240,7 @@ def predictor_from(
     network.eval().requires_grad_(False)
     network.encoder.patch_encoder.chunk = CPU_WINDOW_CHUNK if device.type == "cpu" else None
     facts = {"made_by": f"sharp-cli {__version__}", "weights": weights.path.name}
-    facts |= {key: str(weights.record[key]) for key in ("name", LICENSE_KEY) if key in weights.record}
+    facts |= {key: str(weights.record[key]) for key in ("name", LICENSE) if key in weights.record}
     wider = None
     if precision == "auto" and dtype == torch.float16:
         wider = torch.bfloat16 if has_native_bf16(device) else torch.float32

@@ -23,6 +23,8 @@ class Job:
     target: Path
     problem: str | None = None
     """Why the input cannot be used, if that is known before the run."""
+    key: str = ""
+    """Names the input among those of its batch, alike on every machine."""
 
 
 @dataclass

@@ -60,15 +60,16 @@ def _on_cpu(gaussians: Gaussians) -> bool:
 @torch.inference_mode()
 def _in_blocks(gaussians: Gaussians, layout: PlyLayout, rest: int) -> Tensor:
     rows = torch.empty(len(gaussians), len(vertex_names(layout, rest)), dtype=torch.float32)
+    stored = gaussians.means, gaussians.colors, gaussians.opacities, gaussians.scales, gaussians.quats
+    suited = layout != "full" and not rest and suits_kernels(*stored)
     for start in range(0, len(gaussians), CHUNK):
         part = slice(start, start + CHUNK)
         values = rows[part]
-        means, colors, quats = gaussians.means[part], gaussians.colors[part], gaussians.quats[part]
-        logits, logs = _logits(gaussians.opacities[part]), _logs(gaussians.scales[part])
-        if layout != "full" and not rest and suits_kernels(means, colors, quats, logits, logs):
+        if suited:
             from sharp_cli.formats.ply_pack import pack
 
-            pack(means, colors, logits, logs, quats, values)
+            means, colors, opacities, scales, quats = (tensor[part] for tensor in stored)
+            pack(means, colors, _logits(opacities), _logs(scales), quats, values)
         else:
             values.copy_(_rows(gaussians, part, layout, rest))
         _check(all_finite(values))
