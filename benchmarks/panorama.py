@@ -177,7 +177,7 @@ def measure(name: str, arguments: argparse.Namespace, predictor) -> tuple[float,
     from sharp_cli.multiview.align import align
     from sharp_cli.multiview.equirect import Panorama, to_angles
     from sharp_cli.multiview.faces import choose_faces
-    from sharp_cli.multiview.panorama import join_faces, predict_faces
+    from sharp_cli.multiview.panorama import at_camera_height, join_faces, predict_faces
     from sharp_cli.multiview.seams import surface
 
     layout, seed = name.split(":")
@@ -206,6 +206,8 @@ def measure(name: str, arguments: argparse.Namespace, predictor) -> tuple[float,
         scores = []
         for aligned in (False, True):
             gaussians = join_faces(panorama, ring, splats, aligned=aligned)
+            if arguments.camera_height:
+                gaussians = at_camera_height(gaussians, float(true_range(np.array([[0.0, 1.0, 0.0]]))[0]))
             if arguments.true_scale:
                 gaussians = at_true_scale(gaussians, true_range)
             tag = "aligned" if aligned else "raw"
@@ -224,6 +226,7 @@ def main() -> None:
     parser.add_argument("--weights", default="preview")
     parser.add_argument("--stand-in", action="store_true", help="true depth with faults instead of a network")
     parser.add_argument("--true-scale", action="store_true", help="bring each result to the true scale as a whole")
+    parser.add_argument("--camera-height", action="store_true", help="give each result the true height of the camera")
     parser.add_argument("--faces", type=int, default=6)
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--save", type=Path)

@@ -86,12 +86,10 @@ def versions() -> Iterator[Finding]:
     if missing:
         yield Finding("packages", "problem", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
     try:
-        importlib.import_module("timm")
+        importlib.import_module("timm.models.vision_transformer")
     except Exception as error:  # mostly a torchvision that was built for another torch
         remedy = "install torch and torchvision again, both from one index"
-        yield Finding(
-            "timm", "note", f"cannot be loaded, and the perceptual loss of sharp train needs it: {error}", remedy
-        )
+        yield Finding("timm", "problem", f"cannot be loaded: {error}", remedy)
 
 
 def devices() -> Iterator[Finding]:

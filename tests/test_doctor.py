@@ -125,10 +125,10 @@ def test_a_cache_that_is_a_file_and_weights_of_another_size_have_remedies(
     assert "damaged" in finding.text and "sharp weights remove sharp" in finding.remedy
 
 
-def test_a_torchvision_of_another_torch_is_noted_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torchvision_of_another_torch_is_a_problem_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str) -> None:
         raise RuntimeError("operator torchvision::nms does not exist")
 
     monkeypatch.setattr(doctor.importlib, "import_module", refuse)
     (finding,) = [each for each in doctor.versions() if each.subject == "timm"]
-    assert finding.level == "note" and "torchvision" in finding.remedy
+    assert finding.level == "problem" and "torchvision" in finding.remedy

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -203,10 +201,3 @@ def test_the_network_reports_its_parts(small_predictor: Predictor) -> None:
     count = len(parts)
     assert small_predictor.predict(photo) == with_parts
     assert len(parts) == count, "it goes on listening"
-
-
-def test_the_predictor_imports_no_timm_and_no_torchvision() -> None:
-    """Their imports take longer than torch's, or than the bundled network."""
-    script = "import sys, sharp_cli.predictor; sys.exit(str({'timm', 'torchvision', 'numba'} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
-    assert run.stderr.strip() == "set()"

@@ -29,11 +29,11 @@ PHOTO = as_photo(np.zeros((40, 60, 3), np.uint8))
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Iterator:
     """Loads a predictor on a fake CUDA device; fake tensors stay in force until the test ends."""
-    network = empty_network(CONFIG)
+    network = empty_network(CONFIG)  # timm reads values on the way, which fake tensors lack
     tensors = random_tensors(CONFIG)
     monkeypatch.setattr(module, "empty_network", lambda config: network)
     monkeypatch.setattr(module, "choose_device", torch.device)
-    monkeypatch.setattr(module, "all_finite", lambda values: True)
+    monkeypatch.setattr(module, "all_finite", lambda *values: True)
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)

@@ -41,7 +41,7 @@ class ClipFilmTask(RenderTask):
         name = f"{self.folder.name}{self.ending}"
         if out is not None and not out.suffix:
             out = out / name
-        return Job(self.folder / RECORD, out or self.folder.with_name(name))
+        return Job(self.folder / RECORD, out or self.folder.with_name(name), key=self.folder.name)
 
     def read(self, work: Work) -> Shot:
         """The first frame, and a camera for each frame of the film."""

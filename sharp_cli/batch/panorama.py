@@ -28,6 +28,7 @@ class PanoramaTask(ConvertTask):
         recipe: its focal length is not used.
         faces: of a full ring.
         fov: horizontal field of view of all inputs [degrees]; None: from their tags, else all around.
+        camera_height: of all inputs' cameras over the ground [m]; None: the size stays what the network says.
     """
 
     noun, doing = "panoramas", "faces"
@@ -39,11 +40,12 @@ class PanoramaTask(ConvertTask):
         *,
         faces: int,
         fov: float | None = None,
+        camera_height: float | None = None,
         film: FilmSettings | None = None,
         overwrite: bool = False,
     ) -> None:
         super().__init__(recipe, network, film=film, overwrite=overwrite)
-        self.faces, self.fov = faces, fov
+        self.faces, self.fov, self.camera_height = faces, fov, camera_height
 
     def _decode(self, work: Work) -> Panorama:  # type: ignore[override]
         """The panorama."""
@@ -62,7 +64,7 @@ class PanoramaTask(ConvertTask):
     def _predict(self, work: Work, item: Panorama) -> Output:  # type: ignore[override]
         """The faces, one after the other; alignment is left for :meth:`write`."""
         from sharp_cli.multiview.faces import choose_faces
-        from sharp_cli.multiview.panorama import join_faces, notes_on, predict_faces
+        from sharp_cli.multiview.panorama import at_camera_height, join_faces, notes_on, predict_faces
 
         predictor, watch = self._loaded(work), Stopwatch(work.result.seconds)
         ring = choose_faces(item, self.faces)
@@ -79,7 +81,8 @@ class PanoramaTask(ConvertTask):
 
         def join() -> Gaussians:
             with watch.stage("align"):
-                return join_faces(item, ring, splats)
+                joined = join_faces(item, ring, splats)
+                return joined if self.camera_height is None else at_camera_height(joined, self.camera_height)
 
         return join
 
@@ -87,4 +90,5 @@ class PanoramaTask(ConvertTask):
     def _settings(self) -> str:
         recipe = {key: value for key, value in self.recipe.settings().items() if key != "focal"}
         fov = "auto" if self.fov is None else repr(self.fov)
-        return settings_text({**self.network.settings(), "fov": fov, "faces": self.faces, **recipe})
+        height = {} if self.camera_height is None else {"camera_height": repr(self.camera_height)}
+        return settings_text({**self.network.settings(), "fov": fov, "faces": self.faces, **height, **recipe})

@@ -31,6 +31,15 @@ PanoramaFov = Annotated[
     ),
 ]
 Faces = Annotated[int, opt.option(opt.PHOTO, "Pictures that a full turn is split into.", "--faces", min=4, max=12)]
+CameraHeight = Annotated[
+    float | None,
+    opt.option(
+        opt.PHOTO,
+        "Height of the camera over the ground in meters; sets the size of the scene. Default: what the network says.",
+        "--camera-height",
+        min=0.01,
+    ),
+]
 FilmAround = Annotated[
     bool, opt.option(opt.OUTPUT, "Also render each splat: 12 seconds of looking around.", "--render")
 ]
@@ -54,6 +63,7 @@ def panorama(
     crop: opt.Crop = None,
     fov: PanoramaFov = None,
     faces: Faces = 6,
+    camera_height: CameraHeight = None,
     background: opt.PhotoBackground = "white",
     dry_run: opt.DryRun = False,
     json_file: opt.JsonFile = None,
@@ -76,9 +86,11 @@ def panorama(
     recipe = replace(recipe, axes=axes, fit=choose_fit(max_gaussians, min_opacity, crop, None))
     network = Network(weights, device.value, precision.value, low_vram)
     film = FilmSettings(trajectory="around", frames=360) if render else None
-    task = PanoramaTask(recipe, network, faces=faces, fov=fov, film=film, overwrite=overwrite)
+    task = PanoramaTask(
+        recipe, network, faces=faces, fov=fov, camera_height=camera_height, film=film, overwrite=overwrite
+    )
     rules: Any = {"record": json_file, "reads": [Path(weights)], "overwrite": overwrite}
     jobs = choose_jobs(task, read_words(inputs), out, **rules)
     settings: dict[str, Any] = {"device": device.value, "low_vram": low_vram, "overwrite": overwrite}
-    settings |= {"faces": faces, "fov": fov}
+    settings |= {"faces": faces, "fov": fov, "camera_height": camera_height}
     run_network_batch("panorama", task, jobs, settings, batch, dry_run=dry_run)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from sharp_cli.errors import SharpError
-from sharp_cli.model.checkpoint import network_name
-from sharp_cli.model.network import SharpNetwork
+
+if TYPE_CHECKING:
+    from sharp_cli.model.network import SharpNetwork
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -55,6 +56,8 @@ def place_tensors(
     The backbone's matrices and kernels take ``dtype``, everything else fp32. Tensors that are right
     already stay where they are, memory-mapped from their file.
     """
+    from sharp_cli.model.checkpoint import network_name  # imports timm, for seconds that a choice of dtype needs not
+
     low = _backbone_matrices(network)
     wanted = {name: dtype if network_name(name) in low else torch.float32 for name in tensors}
     # One tensor left in the file's mapping would keep all of the file's pages in memory.

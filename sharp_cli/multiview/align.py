@@ -137,13 +137,18 @@ def _overlaps(ring: Ring, surfaces: Sequence[Surface]) -> list[tuple[int, int, f
     found: list[tuple[int, int, float | None]] = []
     for seam in ring.seams:
         grids = [_seam_grid(ring, seam, surfaces[face]) for face in (seam.first, seam.second)]
-        found.append((seam.first, seam.second, robust_mean((grids[0] - grids[1]).ravel())))
+        found.append((seam.first, seam.second, _ratio(*grids)))
     for pole in range(ring.count, len(ring.faces)):
         own = _pole_grid(ring, pole, surfaces[pole])
         for index in range(ring.count):
             other = _pole_grid(ring, pole, surfaces[index], cell=index)
-            found.append((pole, index, robust_mean((own - other).ravel())))
+            found.append((pole, index, _ratio(own, other)))
     return found
+
+
+def _ratio(first: Floats, second: Floats) -> float | None:
+    """One log ratio of two grids of log range."""
+    return robust_mean((first - second).ravel(), np.exp(-(first + second) / 2).ravel())
 
 
 def _seam_grid(ring: Ring, seam: Seam, seen: Surface, correction: Floats | float = 0.0) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ from sharp_cli.gaussians.transform import transform
 from sharp_cli.multiview.align import Alignment, align, wrapped
 from sharp_cli.multiview.equirect import Panorama, look, to_angles
 from sharp_cli.multiview.faces import Ring
-from sharp_cli.multiview.seams import surface
+from sharp_cli.multiview.seams import SOLID, surface
 from sharp_cli.photo import Photo
 
 Predict = Callable[[Photo], Gaussians]
@@ -26,6 +27,10 @@ FILM_CAMERA = Camera(1920, 1080, 960.0)
 FLAT = 1.5
 """A face whose pixels' standard deviation is smaller [of 255] shows nothing that depth could come from."""
 FLAT_WEIGHT = 1e-3
+BELOW = math.radians(25)
+"""What lies within this of straight down is ground [rad]."""
+LEAST_GROUND = 50
+"""Gaussians there that tell its distance."""
 PROJECTION = "projection"
 """The key of what a splat records about its source's projection."""
 
@@ -73,6 +78,22 @@ def join_faces(panorama: Panorama, ring: Ring, splats: Sequence[FaceSplat], *, a
     parts = [_part(panorama, ring, alignment, index, each.gaussians) for index, each in enumerate(splats)]
     facts = {**parts[0].facts, PROJECTION: "panorama"}
     return replace(together(parts), camera=FILM_CAMERA, facts=facts)
+
+
+def at_camera_height(gaussians: Gaussians, height: float) -> Gaussians:
+    """Scale a splat so that the ground below its center lies ``height`` below.
+
+    Raises:
+        SharpError: it shows nothing there.
+    """
+    distance = gaussians.means.norm(dim=1)
+    below = (gaussians.means[:, 1] > math.cos(BELOW) * distance) & (gaussians.opacities >= SOLID)
+    if int(below.sum()) < LEAST_GROUND:
+        raise SharpError(
+            "the panorama does not show the ground below the camera, so the camera's height cannot be used"
+        )
+    factor = height / gaussians.means[below, 1].median()
+    return replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
 
 
 def notes_on(ring: Ring, splats: Sequence[FaceSplat]) -> list[str]:

@@ -83,13 +83,23 @@ def bin_medians(bins: npt.NDArray[np.int64], values: Floats, count: int) -> Floa
     return medians
 
 
-def robust_mean(ratios: Floats) -> float | None:
-    """The middle of log ratios whose ends are trimmed; None if there are too few."""
-    ratios = ratios[np.isfinite(ratios)]
+def robust_mean(ratios: Floats, closeness: Floats | None = None) -> float | None:
+    """The weighted median of log ratios whose ends are trimmed; None if there are too few.
+
+    Args:
+        ratios: (M,); NaN: not known.
+        closeness: (M,) how much each counts, else all alike: what is near moves most in a view beside the center, and
+            the range of a sky means nothing.
+    """
+    known = np.isfinite(ratios)
+    ratios, closeness = ratios[known], np.ones(known.sum()) if closeness is None else closeness[known]
     if len(ratios) < LEAST_BINS:
         return None
     low, high = np.quantile(ratios, [TRIMMED, 1 - TRIMMED])
-    return float(np.median(ratios[(ratios >= low) & (ratios <= high)]))
+    kept = (ratios >= low) & (ratios <= high)
+    order = np.argsort(ratios[kept])
+    shares = np.cumsum(closeness[kept][order])
+    return float(ratios[kept][order][np.searchsorted(shares, shares[-1] / 2)])
 
 
 def smooth_profile(ratios: Floats, *, circular: bool, reach: float = 1.0) -> Floats:

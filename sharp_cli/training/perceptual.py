@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import timm
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -35,7 +36,6 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        timm = _load_timm()
         # timm's own start, with the last norm of each block at zero, would leave random blocks without effect.
         self.stages = timm.create_model("resnet50", features_only=True, out_indices=(1, 2, 3, 4), zero_init_last=False)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None])
@@ -53,19 +53,6 @@ class FeatureNetwork(nn.Module):
             normalized = (image.to(self.mean.dtype) - self.mean) / self.std
             features: list[Tensor] = self.stages(normalized.contiguous(memory_format=torch.channels_last))
         return features
-
-
-def _load_timm() -> Any:
-    """timm; seconds to import, and only this loss needs it.
-
-    Raises:
-        SharpError: it cannot be loaded.
-    """
-    try:
-        import timm
-    except (ImportError, RuntimeError) as error:  # RuntimeError: torchvision was built for another torch
-        raise SharpError(f"cannot load timm: {error} (install torch and torchvision from one index)") from error
-    return timm
 
 
 def load_features(perceptual_weights: str, device: torch.device | str = "cpu") -> FeatureNetwork:

@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from panoramas import TrueDepth, equirect_directions, room_color, room_range
+from panoramas import WALLS, TrueDepth, equirect_directions, room_color, room_range
 
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.multiview.align import solve
 from sharp_cli.multiview.equirect import Panorama, look, panorama_from_photo, to_angles
 from sharp_cli.multiview.faces import choose_faces
-from sharp_cli.multiview.panorama import join_faces, notes_on, predict_faces
+from sharp_cli.multiview.panorama import at_camera_height, join_faces, notes_on, predict_faces
+from sharp_cli.multiview.seams import robust_mean
 from sharp_cli.photo import Photo
 from sharp_cli.photo.panorama import PanoramaTags, is_all_around, panorama_tags
 
@@ -98,6 +99,24 @@ def test_the_view_from_the_center_does_not_change() -> None:
     torch.testing.assert_close(
         before / before.norm(dim=1, keepdim=True), after / after.norm(dim=1, keepdim=True), atol=1e-5, rtol=0
     )
+
+
+def test_an_overlap_goes_by_what_is_near() -> None:
+    ratios, ranges = np.repeat([0.1, 0.9], [8, 12]), np.repeat([2.0, 500.0], [8, 12])
+    assert robust_mean(ratios, 1 / ranges) == pytest.approx(0.1)
+    assert robust_mean(ratios) == pytest.approx(0.9)
+    assert robust_mean(np.full(20, np.nan)) is None
+
+
+def test_a_known_camera_height_sets_the_size() -> None:
+    gaussians = joined([(0.4, 0.0)] * 8, aligned=True)
+    sized = at_camera_height(gaussians, WALLS[1])
+    length = sized.means.norm(dim=1)
+    true = room_range((sized.means / length[:, None]).double().numpy())
+    assert np.median(length.numpy() / true) == pytest.approx(1.0, rel=0.02)
+    above = replace(gaussians, means=gaussians.means * torch.tensor([1.0, -1.0, 1.0]).where(gaussians.means > 0, 1.0))
+    with pytest.raises(SharpError, match="ground"):
+        at_camera_height(above, 1.6)
 
 
 def test_a_black_face_is_named_and_does_not_move_the_others() -> None:

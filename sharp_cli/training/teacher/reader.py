@@ -20,7 +20,7 @@ class Reader(nn.Module):
     def __init__(self, encoder: WindowViT, features: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.grid, self.side = encoder.grid, encoder.window
+        (self.grid, _), (self.side, _) = encoder.patch_embed.grid_size, encoder.patch_embed.img_size
         self.cells = nn.Linear(encoder.embed_dim, CELLS**2)
         self.features = nn.Linear(encoder.embed_dim, features) if features else None
         nn.init.zeros_(self.cells.weight)
@@ -37,12 +37,12 @@ class Reader(nn.Module):
             (B, P, CELLS²) log disparities and (B, P, D) features.
         """
         vit = self.encoder
-        tokens = vit.embed(2 * images - 1)
-        first = tokens.shape[1] - vit.grid**2
+        tokens = vit._pos_embed(vit.patch_embed(2 * images - 1))
+        first = tokens.shape[1] - vit.patch_embed.num_patches
         if kept is not None:
             seen = torch.cat([torch.arange(first).expand(len(kept), first), kept + first], dim=1)
             tokens = tokens.take_along_dim(seen[..., None], dim=1)
-        tokens = vit.norm(vit.blocks(tokens))[:, first:]
+        tokens = vit.norm(vit.blocks(vit.norm_pre(tokens)))[:, first:]
         predicted = tokens[..., :0] if self.features is None else self.features(tokens)
         return self.cells(tokens).float(), predicted.float()
 
