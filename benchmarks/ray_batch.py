@@ -84,7 +84,8 @@ def rate(folder: Path, cluster: Cluster) -> None:
     """One worker with half of the photos, two with all, and one with the other half: the machine's pace may drift."""
     jobs = jobs_of(folder, "out")
     half = len(jobs) // 2
-    print(f"cores busy with other work: {busy_cores():.2f}\n\n| workers | photos | seconds | photos a second | of the driver, ms |")
+    print(f"cores busy with other work: {busy_cores():.2f}\n")
+    print("| workers | photos | seconds | photos a second | of the driver, ms |")
     print("| --- | --- | --- | --- | --- |")
     count, seconds = {1: 0, 2: 0}, {1: 0.0, 2: 0.0}
     for workers, part in ((1, jobs[:half]), (2, jobs), (1, jobs[half:])):
