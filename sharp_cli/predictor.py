@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.facts import LICENSE
@@ -32,6 +30,7 @@ from sharp_cli.model.precision import (
     place_tensors,
 )
 from sharp_cli.model.progress import follow
+from sharp_cli.model.square import to_square
 from sharp_cli.photo import FocalOverride, Photo, as_photo
 from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.runtime.files import Progress, no_progress
@@ -172,7 +171,7 @@ class Predictor:
 
     def _forward(self, photos: list[Photo]) -> NdcGaussians:
         size = self.network.config.resolution
-        image = torch.cat([_square(photo, size, self.device) for photo in photos])
+        image = torch.cat([to_square(photo.pixels, size, self.device) for photo in photos])
         factors = [photo.focal_px / photo.width for photo in photos]
         with exact_products(self.device.type == "cuda" and self.network.backbone_dtype == torch.float32):
             return self.network(image, torch.tensor(factors, dtype=torch.float32, device=self.device))
@@ -274,9 +273,3 @@ def _warn_of_low_memory(device: torch.device) -> None:
 
 def _too_small(device: torch.device) -> SharpError:
     return SharpError(f"not enough memory for the network on {device} (close other programs)", "out_of_memory")
-
-
-def _square(photo: Photo, size: int, device: torch.device) -> Tensor:
-    """A photo as the network sees it: (1, 3, size, size) in [0, 1], corners aligned, aspect ratio not kept."""
-    pixels = torch.from_numpy(photo.pixels).to(device).permute(2, 0, 1)[None].float().div_(255.0)
-    return F.interpolate(pixels, size=(size, size), mode="bilinear", align_corners=True)
