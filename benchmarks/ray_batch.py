@@ -25,6 +25,7 @@ from sharp_cli.batch.events import Listener
 from sharp_cli.batch.ray_pool import RayOptions, run_on_ray
 from sharp_cli.batch.task import Job
 from sharp_cli.model.random_weights import random_tensors
+from sharp_cli.runtime.files import remove_leftovers
 from sharp_cli.weights.write import write_weights
 
 OPTIONS = RayOptions("auto", cpus=1)
@@ -150,6 +151,7 @@ def attempt(folder: Path, jobs: list[Job], name: str, act, killed: list[int]) ->
     """One run of the command, as a row of the table."""
     watch, start, already = Watch(act), time.perf_counter(), len(killed)
     before = sum(times_written(folder).values())
+    remove_leftovers(folder / "out")  # as the command does: of workers that were killed while they wrote
     with suppress(KeyboardInterrupt):
         run_on_ray(jobs, Noted(folder), [watch], options=OPTIONS)
     made = sum(times_written(folder).values()) - before

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -167,14 +169,15 @@ def run_batch(
         settings = {**settings, "shard": str(options.shard)}
     record: Listener
     if is_stdout(file):
-        record = EventLines(write_line, command, settings, len(jobs))
+        record = EventLines(partial(write_line, sys.stdout), command, settings, len(jobs))
     else:
         record = Manifest(file, command, settings, jobs)
     if options.ray is None:
         return run(jobs, task, [record, report], fail_fast=options.fail_fast)
     from sharp_cli.batch.ray_pool import run_on_ray
 
-    return run_on_ray(jobs, task, [record, report], options=options.ray, fail_fast=options.fail_fast)
+    with redirect_stdout(sys.stderr):  # Ray reports dead workers on stdout, among the events
+        return run_on_ray(jobs, task, [record, report], options=options.ray, fail_fast=options.fail_fast)
 
 
 def _for_places(task: Task[Any, Any], jobs: list[Job]) -> Task[Any, Any]:
@@ -186,10 +189,10 @@ def _for_places(task: Task[Any, Any], jobs: list[Job]) -> Task[Any, Any]:
     return CloudTask(task)
 
 
-def write_line(line: str) -> None:
-    """Write a line to stdout at once."""
-    sys.stdout.write(line)
-    sys.stdout.flush()
+def write_line(stream: TextIO, line: str) -> None:
+    """Write a line at once."""
+    stream.write(line)
+    stream.flush()
 
 
 def finish(summary: RunSummary) -> None:

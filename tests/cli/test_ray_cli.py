@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import sharp, sharp_process
 from test_convert_batch import encoded
+
+from sharp_cli.batch.pipeline import run
 
 
 @pytest.mark.slow
@@ -28,6 +32,21 @@ def test_a_batch_on_ray_ends_as_on_one_machine(tiny_weights: Path, tmp_path: Pat
     assert record["items"][0]["input"] == "0.jpg" and record["items"][0]["gaussians"] == 131_072
     again = sharp(*words, cwd=tmp_path)
     assert "3 skipped" in again.stderr, "results of the cluster are those of one machine"
+
+
+def test_what_ray_prints_does_not_mix_with_the_events(
+    tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chatty(jobs: Any, task: Any, listeners: Any, *, options: Any, **rules: Any) -> Any:
+        sys.stdout.write("(raylet) A worker died or was killed\n")
+        return run(jobs, task, listeners, **rules)
+
+    monkeypatch.setattr("sharp_cli.batch.ray_pool.run_on_ray", chatty)
+    (tmp_path / "a.jpg").write_bytes(encoded(0))
+    words = ("convert", "a.jpg", "--weights", tiny_weights, "--device", "cpu", "--ray", "local", "--json", "-")
+    done = sharp(*words, cwd=tmp_path)
+    assert done.returncode == 0 and "(raylet)" in done.stderr
+    assert [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_the_size_of_workers_needs_a_cluster(tmp_path: Path) -> None:
