@@ -126,7 +126,7 @@ def test_a_file_that_breaks_off_gives_the_frames_before(tmp_path: Path) -> None:
     assert [frame.number for frame in read_frames(clip)][:20] == list(range(20))
 
 
-def test_sizes_of_one_shape_become_one_and_other_shapes_are_told(tmp_path: Path) -> None:
+def test_sizes_of_one_shape_become_one_and_other_shapes_stay(tmp_path: Path) -> None:
     clip = write_sizes(tmp_path / "a.mkv", [(48, 64), (96, 128), (64, 48), (48, 64)])
     frames = list(read_frames(clip))
     assert [frame.pixels.shape[:2] for frame in frames] == [(48, 64), (48, 64), (64, 48), (48, 64)]
