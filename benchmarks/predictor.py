@@ -95,8 +95,8 @@ def measure_plain(weights: Path, photo: Path) -> dict[str, float]:
         from sharp_cli.model.checkpoint import network_name
         from sharp_cli.model.config import SharpConfig
         from sharp_cli.model.network import SharpNetwork
+        from sharp_cli.model.square import to_square
         from sharp_cli.photo import read_photo
-        from sharp_cli.predictor import _square
     vit.PointwiseLinear.forward = nn.Linear.forward  # type: ignore[method-assign]
     blocks.GroupNorm.forward = nn.GroupNorm.forward  # type: ignore[method-assign]
     to_map = vit.WindowViT._to_map
@@ -107,7 +107,7 @@ def measure_plain(weights: Path, photo: Path) -> dict[str, float]:
         network.load_state_dict({network_name(name): value for name, value in load_file(weights).items()})
     with watch.stage("decode"):
         picture = read_photo(photo)
-        image = _square(picture, 1536, torch.device("cpu")).contiguous()
+        image = to_square(picture.pixels, 1536, torch.device("cpu")).contiguous()
     with watch.stage("network", on_device=True):
         ndc = network(image, torch.tensor([picture.focal_px / picture.width]))
     with watch.stage("decompose", on_device=True):

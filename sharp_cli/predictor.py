@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.facts import LICENSE
 from sharp_cli.gaussians.finite import all_finite
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.transform import transform
@@ -31,12 +30,13 @@ from sharp_cli.model.precision import (
     place_tensors,
 )
 from sharp_cli.model.progress import follow
+from sharp_cli.model.square import to_square
 from sharp_cli.photo import FocalOverride, Photo, as_photo
 from sharp_cli.runtime.devices import Device, choose_device
 from sharp_cli.runtime.files import Progress, no_progress
 from sharp_cli.runtime.memory import is_out_of_memory, memory_for
 from sharp_cli.version import __version__
-from sharp_cli.weights.catalog import LICENSE_KEY, Checkpoint
+from sharp_cli.weights.catalog import Checkpoint
 from sharp_cli.weights.read import Weights, read_weights
 from sharp_cli.weights.resolve import resolve
 
@@ -143,7 +143,7 @@ class Predictor:
         """
         with nullcontext() if progress is no_progress else follow(self.network, progress, len(photos)):
             ndc = self._run_within_memory(photos)
-        if self._wider_dtype is not None and not all(map(all_finite, ndc)):
+        if self._wider_dtype is not None and not all_finite(*ndc):
             warnings.warn("values too large for fp16: continuing in another precision", stacklevel=3)
             change_backbone_dtype(self.network, self._wider_dtype)
             self._wider_dtype = None
@@ -171,13 +171,13 @@ class Predictor:
 
     def _forward(self, photos: list[Photo]) -> NdcGaussians:
         size = self.network.config.resolution
-        image = torch.cat([_square(photo, size, self.device) for photo in photos])
+        image = torch.cat([to_square(photo.pixels, size, self.device) for photo in photos])
         factors = [photo.focal_px / photo.width for photo in photos]
         with exact_products(self.device.type == "cuda" and self.network.backbone_dtype == torch.float32):
             return self.network(image, torch.tensor(factors, dtype=torch.float32, device=self.device))
 
     def _to_camera(self, ndc: NdcGaussians, photo: Photo) -> Gaussians:
-        if not all(map(all_finite, ndc)):
+        if not all_finite(*ndc):
             raise SharpError("the network's result is not finite (fp32 may help)", "not_finite")
         diagonal = [photo.width / (2 * photo.focal_px), photo.height / (2 * photo.focal_px), 1.0]
         matrix = torch.diag(ndc.means.new_tensor(diagonal))
@@ -240,7 +240,7 @@ def predictor_from(
     network.eval().requires_grad_(False)
     network.encoder.patch_encoder.chunk = CPU_WINDOW_CHUNK if device.type == "cpu" else None
     facts = {"made_by": f"sharp-cli {__version__}", "weights": weights.path.name}
-    facts |= {key: str(weights.record[key]) for key in ("name", LICENSE_KEY) if key in weights.record}
+    facts |= {key: str(weights.record[key]) for key in ("name", LICENSE) if key in weights.record}
     wider = None
     if precision == "auto" and dtype == torch.float16:
         wider = torch.bfloat16 if has_native_bf16(device) else torch.float32
@@ -273,9 +273,3 @@ def _warn_of_low_memory(device: torch.device) -> None:
 
 def _too_small(device: torch.device) -> SharpError:
     return SharpError(f"not enough memory for the network on {device} (close other programs)", "out_of_memory")
-
-
-def _square(photo: Photo, size: int, device: torch.device) -> Tensor:
-    """A photo as the network sees it: (1, 3, size, size) in [0, 1], corners aligned, aspect ratio not kept."""
-    pixels = torch.from_numpy(photo.pixels).to(device).permute(2, 0, 1)[None].float().div_(255.0)
-    return F.interpolate(pixels, size=(size, size), mode="bilinear", align_corners=True)

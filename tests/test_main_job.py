@@ -95,7 +95,7 @@ def test_inspect_shows_what_is_in_a_splat(place: Path) -> None:
     assert found["layout"] == "standard"
     assert found["bounds"]["z"]["smallest"] > 0
     assert (found["facts"]["name"], found["facts"]["source"]) == (PREVIEW.name, "coffee.png")
-    assert found["facts"]["licence"] == PREVIEW.license
+    assert found["facts"]["license"] == PREVIEW.license
 
 
 def test_render_films_the_photo_in_motion(film: np.ndarray) -> None:

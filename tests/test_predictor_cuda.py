@@ -33,7 +33,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator:
     tensors = random_tensors(CONFIG)
     monkeypatch.setattr(module, "empty_network", lambda config: network)
     monkeypatch.setattr(module, "choose_device", torch.device)
-    monkeypatch.setattr(module, "all_finite", lambda values: True)
+    monkeypatch.setattr(module, "all_finite", lambda *values: True)
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)

@@ -15,18 +15,19 @@ from sharp_cli.batch.provenance import Provenance, check_place, is_done, make_pr
 from sharp_cli.batch.splats import fitted, write_result
 from sharp_cli.batch.task import Job, Work
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.registry import can_read, read_splat
-from sharp_cli.runtime.files import holds
+from sharp_cli.runtime.files import holds, remove_leftovers
 from sharp_cli.runtime.timing import Stopwatch
 
 if TYPE_CHECKING:
     from sharp_cli.gaussians.gaussians import Gaussians
     from sharp_cli.multiview.clip import Clip, ClipFrame
-    from sharp_cli.multiview.steady import Steadier
+    from sharp_cli.multiview.steady import Glance
     from sharp_cli.photo import Photo
 
-STEADY = "steady"
-"""The key under which a frame's splat records its log scale and how many frames it goes back."""
+MEMORY = "steady"
+"""Folder beside the frames: what a run that goes on later must know of them."""
+REMEMBERED = 24
+"""How many frames back a frame's scale may depend on."""
 
 
 class ClipTask(ConvertTask):
@@ -39,6 +40,7 @@ class ClipTask(ConvertTask):
     """
 
     noun, doing = "frames", "network"
+    keeps_values = False
 
     def __init__(
         self, clip: Path, every: int, folder: Path, recipe: Recipe, network: Network, *, overwrite: bool = False
@@ -48,9 +50,8 @@ class ClipTask(ConvertTask):
         self._frames: Iterator[ClipFrame] | None = None
         self._ahead: ClipFrame | None = None
         """Decoded, but of a later job: the frames between are missing."""
-        self._steadier: Steadier | None = None
-        self._last = -1
-        """Number of the job whose splat the steadier has followed."""
+        self._glances: dict[int, Glance] = {}
+        """What is remembered of the last frames, by number."""
 
     def jobs(self) -> list[Job]:
         """One for each frame, in the order of the film.
@@ -70,6 +71,7 @@ class ClipTask(ConvertTask):
         from sharp_cli.multiview.clip_sound import copy_sound
 
         names = [job.target.name for job in self.jobs()]
+        remove_leftovers(self.folder / MEMORY)
         if holds((self.folder / SOUND).is_file) and not is_clip(self.folder):
             raise SharpError(f"{self.folder / SOUND} exists and was not made by sharp", "exists")
         sound = SOUND if copy_sound(self.clip, self.folder / SOUND) else None
@@ -135,39 +137,47 @@ class ClipTask(ConvertTask):
 
     def write(self, work: Work, item: Photo, output: Callable[[], Gaussians]) -> None:  # type: ignore[override]
         """Steady the splat's scale and write it."""
-        gaussians = output().to("cpu")
-        steadier = self._steadier_before(number_of(work.job))
-        scale = steadier.follow(gaussians)
-        self._last = number_of(work.job)
+        from sharp_cli.multiview.steady import correction_after, glance_of, save_glance
+
+        gaussians, number = output(), number_of(work.job)
         watch = Stopwatch(work.result.seconds)
+        with watch.stage("steady"):
+            glance = glance_of(item.pixels, gaussians)
+            scale = correction_after(self._past(number), glance)
+            self._glances[number] = replace(glance, correction=scale)
+            save_glance(self._memory(number), self._glances[number], self._key(number))
         with watch.stage("write"):
             factor = math.exp(scale)
-            facts = {**gaussians.facts, STEADY: f"{scale:.6f},{steadier.count}"}
-            gaussians = replace(
-                gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor, facts=facts
-            )
+            gaussians = replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
             gaussians = fitted(gaussians, self.recipe.fit)
             assert work.provenance is not None
             provenance = replace(work.provenance, gaussians=str(len(gaussians)))
             write_result(work.job.target, gaussians, self.recipe.ply_layout, provenance.facts(), self.recipe.axes)
         work.result.facts |= {"gaussians": len(gaussians), "log_scale": round(scale, 6)}
         notes = [f"scale {factor:.3f}"]
-        if number_of(work.job) == 0 and self._clip.note:
+        if number == 0 and self._clip.note:
             notes.append(self._clip.note)
         work.result.note = "; ".join(notes)
 
-    def _steadier_before(self, number: int) -> Steadier:
-        """The state after the frame before: of this run, or from its splat."""
-        from sharp_cli.multiview.steady import Steadier, log_disparity
+    def _past(self, number: int) -> list[Glance]:
+        """What is remembered of the frames before one: by this run, or by an earlier one on the disk."""
+        from sharp_cli.multiview.steady import load_glance
 
-        self._steadier = self._steadier or Steadier()
-        if self._last != number - 1:
-            before = self.folder / self._file(number - 1)
-            if number > 0 and before.is_file() and can_read(before):  # else the last one that did not fail
-                gaussians = read_splat(before)
-                scale, _, count = gaussians.facts.get(STEADY, "0,0").partition(",")
-                self._steadier = Steadier(log_disparity(gaussians) + float(scale), float(scale), int(count or 0))
-        return self._steadier
+        first = max(0, number - REMEMBERED)
+        self._glances = {n: glance for n, glance in self._glances.items() if n >= first}
+        for n in range(first, number):
+            if n not in self._glances and (glance := load_glance(self._memory(n), self._key(n))):
+                self._glances[n] = glance
+        return [self._glances[n] for n in range(first, number) if n in self._glances]
+
+    def _memory(self, number: int) -> Path:
+        """Where a frame is remembered."""
+        return self.folder / MEMORY / f"frame_{number:05d}.npz"
+
+    def _key(self, number: int) -> str:
+        """Of what a frame is made, besides the form of its file."""
+        settings = {**self.network.settings(), "focal": self.recipe.settings()["focal"]}
+        return f"{self._provenance.source_sha256} {settings_text(settings)} frame={number * self.every}"
 
     @cached_property
     def _provenance(self) -> Provenance:
@@ -178,7 +188,7 @@ class ClipTask(ConvertTask):
 
     @cached_property
     def _settings(self) -> str:
-        return settings_text({**self.network.settings(), **self.recipe.settings(), "steady": 1})
+        return settings_text({**self.network.settings(), **self.recipe.settings(), "steady": 2})
 
 
 def number_of(job: Job) -> int:

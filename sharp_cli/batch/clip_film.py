@@ -41,7 +41,10 @@ class ClipFilmTask(RenderTask):
         name = f"{self.folder.name}{self.ending}"
         if out is not None and not out.suffix:
             out = out / name
-        return Job(self.folder / RECORD, out or self.folder.with_name(name))
+        return Job(self.folder / RECORD, out or self.folder.with_name(name), key=self.folder.name)
+
+    def check_source(self, source: Path) -> None:
+        """Nothing: the source is the record of the clip."""
 
     def read(self, work: Work) -> Shot:
         """The first frame, and a camera for each frame of the film."""

@@ -40,7 +40,10 @@ def find_remote_jobs(task: Task[Any, Any], words: Sequence[str], out: Path | Non
     targets = [out] if single else choose_targets(found, out, _AnyName(task))
     if not task.ending.startswith(".") and any(map(is_remote, targets)):
         raise SharpError("frames cannot go to an object store (make a video, or name a local folder)", "usage")
-    return [Job(_place(each.path), _place(target), each.problem) for each, target in zip(found, targets, strict=True)]
+    return [
+        Job(_place(each.path), _place(target), each.problem, _key(each))
+        for each, target in zip(found, targets, strict=True)
+    ]
 
 
 class CloudTask:
@@ -162,6 +165,11 @@ class _AnyName:
 
     def is_free(self, target: Path, source: Path) -> bool:
         return True
+
+
+def _key(found: Found) -> str:
+    """An object's address, which is the same everywhere, or a file's key."""
+    return address_of(found.path) if is_remote(found.path) else found.key
 
 
 def _place(path: Any) -> Path:

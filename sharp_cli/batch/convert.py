@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from sharp_cli.batch.digest import Digest
 from sharp_cli.batch.provenance import check_place, is_done, is_free, is_marked, make_provenance, settings_text
-from sharp_cli.batch.splats import axes_settings, fit_settings, fitted, write_result
+from sharp_cli.batch.splats import axes_settings, fit_settings, fitted, start_rows_of, write_result
 from sharp_cli.batch.task import Job, StopRun, Work
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import can_read, read_splat
@@ -144,6 +144,8 @@ class ConvertTask:
 
     noun, doing = "photos", "network"
     suffixes = PHOTO_SUFFIXES
+    keeps_values = True
+    """Whether a splat is written with the very values that the predictor gave."""
 
     def __init__(
         self,
@@ -221,6 +223,8 @@ class ConvertTask:
 
     def _predict(self, work: Work, item: Photo) -> Output:
         """What :meth:`compute` does with a decoded source."""
+        from sharp_cli.gaussians.leave import start_leaving
+
         predictor, watch = self._loaded(work), Stopwatch(work.result.seconds)
         work.announce(f"{work.job.source.name} ({item.width * item.height / 1e6:.1f} MP): network")
         with watch.stage("network", on_device=True):
@@ -234,7 +238,9 @@ class ConvertTask:
         if predictor.device.type == "cpu":
             return decompose  # in the writing thread: the network does not keep all cores busy all the time
         gaussians = decompose()
-        return lambda: gaussians
+        if self.keeps_values and self.recipe.fit is None and self.recipe.axes == "opencv":
+            work.rows = start_rows_of(work.job.target, gaussians, self.recipe.ply_layout)
+        return (lambda: gaussians) if work.rows or self.film else start_leaving(gaussians)
 
     def write(self, work: Work, item: Item, output: Output) -> None:
         """The splat's file and its film."""
@@ -245,7 +251,7 @@ class ConvertTask:
             with watch.stage("write"):
                 assert work.provenance is not None
                 provenance = replace(work.provenance, gaussians=str(len(gaussians)))
-                write_result(target, gaussians, self.recipe.ply_layout, provenance.facts(), self.recipe.axes)
+                write_result(target, gaussians, self.recipe.ply_layout, provenance.facts(), self.recipe.axes, work.rows)
         result.facts |= {"gaussians": len(gaussians), "bytes": target.stat().st_size}
         if self.film is not None:
             with watch.stage("render", on_device=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,13 @@ class Found:
     """Its path below the folder it was found in, and below an output folder, except for the suffix."""
     problem: str | None = None
     """Why there is nothing to work on, in one line."""
+    named: str = ""
+    """If it was named outright: its path below the folder of all such files."""
+
+    @property
+    def key(self) -> str:
+        """Names it alike on every machine, wherever the files lie and however their path is written."""
+        return self.named or self.place.as_posix()
 
 
 def find_inputs(
@@ -60,19 +67,22 @@ def find_inputs(
     """
     real_folder = cache(os.path.realpath)  # most files share theirs
     looks = {word: _look(Path(word), real_folder) for word in dict.fromkeys(words)}
-    ids = {look.id for word, look in looks.items() if word and look.is_folder}
+    folders = {word for word, look in looks.items() if word and look.is_folder}
+    ids = {looks[word].id for word in folders}
     left_out = {_file_id(leave_out)} - ids if leave_out and holds(leave_out.is_dir) else set()
     search = _Search(suffixes, what, left_out, pass_over)
     found: list[tuple[Found, _Look]] = []
+    patterns = {word for word in looks if glob.has_magic(word) and not os.path.lexists(word)}
+    named = _below_common_folder([word for word in looks if word not in patterns and word not in folders])
     for word, look in looks.items():
-        if word and look.is_folder:
+        if word in folders:
             # With several folders each keeps its own name under the output folder, as with `cp -r`.
             more = search.folder(word, len(ids) > 1)
-        elif glob.has_magic(word) and not os.path.lexists(word):
+        elif word in patterns:
             more = search.pattern(word)
         else:
             path = Path(word)
-            found.append((Found(path, Path(path.name)), look))
+            found.append((Found(path, Path(path.name), named=named[word]), look))
             continue
         for each in more:
             found.append((each, _Look(str(each.path)) if each.problem else _look(each.path, real_folder)))
@@ -86,7 +96,7 @@ def find_inputs(
 
 
 class _Look(NamedTuple):
-    """What one look at a path tells."""
+    """What one look at a path shows."""
 
     id: FileId
     """The same value for all names of a file, on file systems that ignore case too. Hard links are separate files."""
@@ -164,6 +174,16 @@ class _Search:
                     yield from self._or_problem(self._folder(here, there), here, f"{here} is a folder")
                 else:
                     (links if entry.is_symlink() else folders).append((here, there))
+
+
+def _below_common_folder(words: Sequence[str]) -> dict[str, str]:
+    """Paths of files below the folder of all of them: the same wherever that lies, and for relative paths too."""
+    paths = [os.path.abspath(word) for word in words]  # noqa: PTH100  for 100,000 words
+    try:
+        folder = os.path.commonpath({os.path.split(path)[0] for path in paths}) if paths else ""
+    except ValueError:  # on several drives
+        folder = ""
+    return {word: path[len(folder) :].replace(os.sep, "/").lstrip("/") for word, path in zip(words, paths, strict=True)}
 
 
 def _is_passed_over(name: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from sharp_cli.errors import SharpError
 
@@ -26,10 +26,10 @@ class Shard:
     index: int
     count: int
 
-    def holds(self, path: Path) -> bool:
-        """Whether an input belongs to this part: by a hash of its path as it was named, so that it does not matter
-        which other inputs there are, and every machine must name them alike."""
-        digest = hashlib.blake2b(os.fsencode(path.as_posix()), digest_size=8).digest()
+    def holds(self, key: str) -> bool:
+        """Whether an input belongs to this part: by a hash of its key, a :attr:`~sharp_cli.batch.task.Job.key` or an
+        address. Accents count the same whichever way a file system writes them."""
+        digest = hashlib.blake2b(os.fsencode(unicodedata.normalize("NFC", key)), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.count == self.index
 
     def __str__(self) -> str:

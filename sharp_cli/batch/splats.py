@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -12,6 +12,8 @@ from sharp_cli.formats.registry import FORMATS, can_read, read_metadata, write_s
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sharp_cli.formats.ply import PlyLayout
     from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
@@ -42,20 +44,33 @@ def fitted(gaussians: Gaussians, wanted: Fit | None) -> Gaussians:
     return fit(gaussians, wanted)
 
 
+def start_rows_of(path: Path, gaussians: Gaussians, layout: PlyLayout) -> Callable[[], Tensor] | None:
+    """Begin to pack Gaussians on a GPU for a .ply file, before it has other work; None for files of other formats."""
+    if not _is_ply(path):
+        return None
+    from sharp_cli.formats.ply_vertices import start_rows
+
+    return start_rows(gaussians, layout)
+
+
 def write_result(
-    path: Path, gaussians: Gaussians, layout: PlyLayout, provenance: Mapping[str, str], axes: Axes
+    path: Path,
+    gaussians: Gaussians,
+    layout: PlyLayout,
+    provenance: Mapping[str, str],
+    axes: Axes,
+    rows: Callable[[], Tensor] | None = None,
 ) -> None:
-    """Write a splat in the format of its suffix; ``layout`` is that of a .ply file.
+    """Write a splat in the format of its suffix; ``layout`` is that of a .ply file, and ``rows`` are for it.
 
     Raises:
         SharpError: values that the format cannot hold.
         OSError: the file cannot be written.
     """
-    name = path.name.lower()
-    if name.endswith(".ply") and not name.endswith(".compressed.ply"):
+    if _is_ply(path):
         from sharp_cli.formats.ply import write_ply
 
-        write_ply(path, gaussians, layout, provenance, axes=axes)
+        write_ply(path, gaussians, layout, provenance, axes=axes, rows=rows)
     else:
         write_splat(path, gaussians, provenance, axes=axes)
 
@@ -67,3 +82,8 @@ def is_export(path: Path) -> bool:
     except SharpError:
         return False
     return bool(source) and can_read(source) and holds((path.parent / source).is_file)
+
+
+def _is_ply(path: Path) -> bool:
+    name = path.name.lower()
+    return name.endswith(".ply") and not name.endswith(".compressed.ply")

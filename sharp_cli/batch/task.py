@@ -23,6 +23,8 @@ class Job:
     target: Path
     problem: str | None = None
     """Why the input cannot be used, if that is known before the run."""
+    key: str = ""
+    """Names the input among those of its batch, alike on every machine."""
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Work:
     """The outputs to make, from :meth:`Task.status`."""
     provenance: Provenance | None = None
     """Of the outputs; set when the source is read."""
+    rows: Callable[[], Any] | None = None
+    """Of the splat's file, if a GPU packs them ahead of the writing; set with the output."""
 
 
 class StopRun(SharpError):  # noqa: N818  what it does

@@ -104,6 +104,9 @@ def main(words: Sequence[str] | None = None) -> None:
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), _end)
     prepare_streams()
+    # Read by torch: its waiting threads would spin. Where anything else runs, be it our own reading and writing, they
+    # take a core from what they wait for, and a small network takes twice the time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     debug, words = _take_debug(sys.argv[1:] if words is None else words)
     try:
         words = with_command(words, _commands())

@@ -95,7 +95,12 @@ def choose_jobs(
         raise typer.BadParameter(str(error)) from error
     if record is not None and not is_stdout(record):
         check_beside("--json", record, task, jobs, reads, overwrite=overwrite)
-    return jobs if shard is None else [job for job in jobs if shard.holds(job.source)]
+    return take_part(jobs, shard)
+
+
+def take_part(jobs: list[Job], shard: Shard | None) -> list[Job]:
+    """The jobs of a shard; all of them if there is none."""
+    return jobs if shard is None else [job for job in jobs if shard.holds(job.key)]
 
 
 def check_beside(
@@ -129,6 +134,8 @@ def show_plan(task: Task[Any, Any], jobs: list[Job]) -> None:
         typer.Exit: with code 1, a job would fail.
     """
     failing, task = False, _for_places(task, jobs)
+    if not jobs:
+        typer.echo(f"nothing to do: no {task.noun}", err=True)
     for verdict, job, error in plan(task, jobs):
         if error:
             failing = True

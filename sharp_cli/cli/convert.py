@@ -120,7 +120,7 @@ def work_through(
         typer.BadParameter: inputs that make no sense together.
         typer.Exit: with code 1, a photo failed.
     """
-    with bring_here(inputs, out, task.ending, dry_run=dry_run) as here:
+    with bring_here(inputs, out, task.ending, dry_run=dry_run, whole=batch.shard is None) as here:
         rules: Any = {"record": batch.json_file, "reads": [Path(task.network.weights)], "overwrite": task.overwrite}
         jobs = choose_jobs(task, here.words, here.out, batch.shard, **rules) if here.words else []
         jobs += here.lost

@@ -32,13 +32,15 @@ class Words:
 
     def deliver(self, jobs: list[Job]) -> None:
         """Write the result to stdout, if it goes there."""
-        if self.to_stdout:
+        if self.to_stdout and jobs:
             with jobs[0].target.open("rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 @contextmanager
-def bring_here(inputs: list[str], out: Path | None, suffix: str, *, dry_run: bool) -> Iterator[Words]:
+def bring_here(
+    inputs: list[str], out: Path | None, suffix: str, *, dry_run: bool, whole: bool = True
+) -> Iterator[Words]:
     """The inputs as files. Photos on stdin and from the web lie in a temporary folder until the block ends.
 
     Standard input is judged by its content: a photo, or a list of files.
@@ -46,6 +48,7 @@ def bring_here(inputs: list[str], out: Path | None, suffix: str, *, dry_run: boo
     Args:
         out: as given; ``-`` is stdout.
         suffix: of the results.
+        whole: whether this process works on all inputs, not on a shard.
 
     Raises:
         typer.BadParameter: results would have no place, or several would go to stdout.
@@ -64,6 +67,9 @@ def bring_here(inputs: list[str], out: Path | None, suffix: str, *, dry_run: boo
         raise typer.BadParameter("only the result of one photo can go to stdout", param_hint="--out")
     if addresses and out is None and len(addresses) < len(words):
         raise typer.BadParameter("photos from the web and files together need --out FOLDER", param_hint="INPUT")
+    if addresses and not whole:
+        reason = "photos from the web cannot be split (give each machine addresses of its own)"
+        raise typer.BadParameter(reason, param_hint="--shard")
     if not (photo_given or addresses or to_stdout):
         yield Words(words, out)
         return

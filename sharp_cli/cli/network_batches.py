@@ -64,8 +64,6 @@ def run_network_batch(
 def prepare(jobs: int) -> None:
     """Set up the process for several photos, before torch is loaded."""
     if jobs > 1:
-        # Read by torch: its waiting threads would spin, and take the cores from reading and writing.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         keep_freed_memory()
         from PIL import Image
 

@@ -9,7 +9,16 @@ import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batch_options import BatchOptions
-from sharp_cli.cli.batches import check_beside, choose_jobs, finish, is_debug, read_words, run_batch, show_plan
+from sharp_cli.cli.batches import (
+    check_beside,
+    choose_jobs,
+    finish,
+    is_debug,
+    read_words,
+    run_batch,
+    show_plan,
+    take_part,
+)
 from sharp_cli.cli.choices import RenderDevice, Stereo
 from sharp_cli.cli.display.report import Report
 from sharp_cli.cli.interrupts import import_torch
@@ -80,7 +89,7 @@ def render(
     if len(words) == 1 and is_clip(Path(words[0])):
         clip = ClipFilmTask(Path(words[0]), film, overwrite=overwrite)
         task: RenderTask = clip
-        jobs = [clip.job(out)]
+        jobs = take_part([clip.job(out)], batch.shard)
     else:
         task = RenderTask(film, save_cameras=save_cameras, overwrite=overwrite)
         jobs = choose_jobs(task, words, out, batch.shard, record=json_file, reads=reads, overwrite=overwrite)

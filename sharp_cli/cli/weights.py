@@ -14,9 +14,10 @@ import typer
 from sharp_cli.cli.display.live import PLAIN_SECONDS
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.facts import LICENSE
 from sharp_cli.runtime.files import Progress, sha256_of
 from sharp_cli.weights import store
-from sharp_cli.weights.catalog import KNOWN, LICENSE_KEY, Bundled, Checkpoint, known, published_sha256
+from sharp_cli.weights.catalog import KNOWN, Bundled, Checkpoint, known, published_sha256
 from sharp_cli.weights.resolve import resolve
 
 app = typer.Typer(help="List, download, verify and convert weights.", no_args_is_help=True)
@@ -114,7 +115,7 @@ def convert(
     from sharp_cli.weights import write
 
     with Console(stderr=True).status(f"Converting {file.name} to {dtype.value}"):
-        record = {key: value for key, value in (("name", name), (LICENSE_KEY, license)) if value is not None}
+        record = {key: value for key, value in (("name", name), (LICENSE, license)) if value is not None}
         write.convert(file, target, DTYPES[dtype.value], record)
     typer.echo(target)
 

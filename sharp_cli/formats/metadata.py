@@ -17,6 +17,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, PROVENANCE
 from sharp_cli.formats.registry import record_path
 from sharp_cli.gaussians.axes import Axes, Up
+from sharp_cli.gaussians.facts import current_key
 from sharp_cli.gaussians.gaussians import Blending, Camera, Gaussians
 from sharp_cli.gaussians.half_turn import half_turned
 from sharp_cli.runtime.files import atomic_write
@@ -76,7 +77,7 @@ def from_axes(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussians:
 
 def parse_metadata(value: Any) -> dict[str, str]:
     """What JSON holds in place of metadata; nothing if it is not an object."""
-    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else {}
+    return {current_key(str(key)): str(text) for key, text in value.items()} if isinstance(value, dict) else {}
 
 
 def write_with_record(path: Path, content: bytes, metadata: Mapping[str, str]) -> None:

@@ -18,6 +18,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.foreign import name_foreign
+from sharp_cli.gaussians.facts import current_key
 
 Format = Literal["ascii", "binary_little_endian", "binary_big_endian"]
 
@@ -217,7 +218,7 @@ def parse_header(start: bytes, suffix: str = ".ply") -> Header:
         format=form,
         elements=elements,
         comments=tuple(line.partition(" ")[2] for line in remarks if not line.startswith(FACT)),
-        facts={key: unescape(value) for key, _, value in facts},
+        facts={current_key(key): unescape(value) for key, _, value in facts},
         size=end.end(),
     )
 

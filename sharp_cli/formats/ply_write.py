@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import get_args
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from plyfile import PlyData, PlyElement
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SMALLEST_SCALE
 from sharp_cli.formats.metadata import blending_fact, to_axes
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
-from sharp_cli.formats.ply_layout import CAMERA_FACTS, FULL_COEFFICIENTS, PlyLayout, vertex_names
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, PlyLayout, vertex_names
+from sharp_cli.formats.ply_vertices import rest_coefficients, start_rows
 from sharp_cli.formats.registry import format_of
 from sharp_cli.gaussians.axes import Axes
-from sharp_cli.gaussians.color import linear_to_srgb
-from sharp_cli.gaussians.covariance import suits_kernels
-from sharp_cli.gaussians.finite import all_finite
-from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.spherical_harmonics import SH_C0, sh_degree
+from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.runtime.files import atomic_write, user_path
-
-SMALLEST_OPACITY, LARGEST_OPACITY = 1e-7, 1 - 2**-24
-
-CHUNK = 1 << 13
-"""Gaussians at a time: each is held several times over while it is converted, and this few stay in the cache."""
 
 
 @torch.inference_mode()
@@ -39,6 +31,7 @@ def write_ply(
     provenance: Mapping[str, str] | None = None,
     *,
     axes: Axes = "opencv",
+    rows: Callable[[], Tensor] | None = None,
 ) -> None:
     """Write Gaussians as a binary little-endian 3DGS file; colors are stored as sRGB.
 
@@ -49,6 +42,8 @@ def write_ply(
         layout: see :data:`PlyLayout`; ``sharp`` needs ``gaussians.camera`` and drops ``gaussians.sh``.
         provenance: how this file is made, kept as comments. Reading the file does not make them facts of the Gaussians.
         axes: of the file; a comment names them, so that reading the file gives OpenCV's again.
+        rows: what :func:`~sharp_cli.formats.ply_vertices.start_rows` gave for these Gaussians, layout and axes, if it
+            was called ahead.
 
     Raises:
         SharpError: an unknown layout, the suffix of another format, ``sharp`` without a camera or with other axes,
@@ -63,11 +58,13 @@ def write_ply(
     if layout == "sharp" and axes != "opencv":
         raise SharpError(f"the .ply layout 'sharp' has OpenCV axes, not {axes} (choose another layout)")
     gaussians, provenance = to_axes(gaussians, provenance, axes)
-    names = vertex_names(layout, rest := _rest_coefficients(gaussians, layout))
-    elements = _published_elements(gaussians) if layout == "sharp" else []
+    if layout == "sharp" and gaussians.camera is None:
+        raise SharpError("the .ply layout 'sharp' stores the photo's camera, which this splat does not have")
+    names = vertex_names(layout, rest_coefficients(gaussians, layout))
     comments = fact_comments(gaussians, with_camera=layout != "sharp", provenance=provenance)
-    rows = _vertex_rows(gaussians, layout, rest).numpy().astype("<f4", copy=False)
-    vertices = PlyElement.describe(rows.view([(name, "<f4") for name in names])[:, 0], "vertex")
+    values = (rows or start_rows(gaussians, layout))().numpy().astype("<f4", copy=False)
+    elements = _published_elements(gaussians.camera, values[:, 2]) if layout == "sharp" and gaussians.camera else []
+    vertices = PlyElement.describe(values.view([(name, "<f4") for name in names])[:, 0], "vertex")
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         PlyData([vertices, *elements], byte_order="<", comments=comments).write(file)
 
@@ -102,60 +99,16 @@ def fact_comments(
     return comments
 
 
-def _rest_coefficients(gaussians: Gaussians, layout: PlyLayout) -> int:
-    """How many harmonics each color channel gets beside the constant one."""
-    kept = 0
-    if gaussians.sh is not None and layout != "sharp":
-        kept = (sh_degree(gaussians.sh) + 1) ** 2 - 1
-    return max(kept, FULL_COEFFICIENTS) if layout == "full" else kept
-
-
-def _vertex_rows(gaussians: Gaussians, layout: PlyLayout, rest: int) -> Tensor:
-    """(N, properties) float32 on the CPU, the values in the order of :func:`vertex_names`."""
-    rows = torch.empty(len(gaussians), len(vertex_names(layout, rest)), dtype=torch.float32)
-    for start in range(0, len(gaussians), CHUNK):
-        part = slice(start, start + CHUNK)
-        means, colors, quats = gaussians.means[part], gaussians.colors[part], gaussians.quats[part]
-        logits = torch.logit(gaussians.opacities[part].clamp(SMALLEST_OPACITY, LARGEST_OPACITY))
-        logs = gaussians.scales[part].clamp(min=SMALLEST_SCALE).log()
-        values = rows[part]
-        if layout != "full" and not rest and suits_kernels(means, colors, quats, logits, logs):
-            from sharp_cli.formats.ply_pack import pack
-
-            pack(means, colors, logits, logs, quats, values)
-        else:
-            normals = means.new_zeros(len(means), 3 if layout == "full" else 0)
-            constants = (linear_to_srgb(colors) - 0.5) / SH_C0
-            parts = [means, normals, constants, _rest(gaussians, part, rest), logits[:, None], logs, quats]
-            values.copy_(torch.cat(parts, dim=1))
-        if not all_finite(values):
-            raise SharpError("cannot write Gaussians: some values are NaN or infinite")
-    return rows
-
-
-def _rest(gaussians: Gaussians, part: slice, coefficients: int) -> Tensor:
-    """Harmonics as files hold them, channel by channel, padded with zeros."""
-    rest = gaussians.means.new_zeros(len(gaussians.means[part]), 3, coefficients)
-    if gaussians.sh is not None and coefficients:
-        sh = gaussians.sh[part]
-        rest[:, :, : sh.shape[1]] = sh.transpose(1, 2)
-    return rest.flatten(1)
-
-
-def _published_elements(gaussians: Gaussians) -> list[PlyElement]:
+def _published_elements(camera: Camera, depths: npt.NDArray[np.float32]) -> list[PlyElement]:
     """What the published tool adds after ``vertex``: lists of one-property rows, named like their element."""
-    camera = gaussians.camera
-    if camera is None:
-        raise SharpError("the .ply layout 'sharp' stores the photo's camera, which this splat does not have")
     f, w, h = camera.focal_px, camera.width, camera.height
-    depths = gaussians.means[:, 2].detach().to("cpu", torch.float32).numpy()
-    depths = depths[depths > 0]
-    disparity = np.quantile(1 / depths, np.array([0.1, 0.9], np.float32)) if len(depths) else [0, 0]
+    seen = depths[depths > 0]
+    disparity = np.quantile(1 / seen, np.array([0.1, 0.9], np.float32)) if len(seen) else [0, 0]
     rows = {
         "extrinsic": ("<f4", np.eye(4).ravel()),
         "intrinsic": ("<f4", [f, 0, w / 2, 0, f, h / 2, 0, 0, 1]),
         "image_size": ("<u4", [w, h]),
-        "frame": ("<i4", [1, len(gaussians)]),
+        "frame": ("<i4", [1, len(depths)]),
         "disparity": ("<f4", disparity),
         "color_space": ("u1", [0]),
         "version": ("u1", [1, 5, 0]),

@@ -42,7 +42,7 @@ class Arrays(NamedTuple):
 
 
 def load_zstd() -> Any:
-    """A module with ``compress`` and ``decompress`` for zstd.
+    """The standard library's module for zstd, or before Python 3.14 the same as a package.
 
     Raises:
         SharpError: there is none.
@@ -50,13 +50,11 @@ def load_zstd() -> Any:
     try:
         if sys.version_info >= (3, 14):
             from compression import zstd
-
-            return zstd
-        import zstandard
-
-        return zstandard
+        else:
+            from backports import zstd
+        return zstd
     except ImportError as error:
-        raise SharpError(".spz version 4 needs zstd (pip install zstandard)") from error
+        raise SharpError(".spz version 4 needs zstd (pip install backports.zstd)") from error
 
 
 def array_bytes(count: int, degree: int, version: int) -> list[int]:
@@ -158,12 +156,8 @@ def find_record(start: bytes) -> bytes:
 def _decompress(zstd: Any, content: bytes, expected: int) -> Bytes:
     """At most ``expected`` bytes of one zstd frame, whatever its header declares."""
     try:
-        if hasattr(zstd, "ZstdDecompressor") and sys.version_info < (3, 14):
-            with zstd.ZstdDecompressor().stream_reader(content) as reader:
-                plain = reader.read(expected + 1)
-        else:
-            plain = zstd.ZstdDecompressor().decompress(content, max_length=expected + 1)
-    except Exception as error:  # zstandard's and the standard library's own kinds
+        plain = zstd.ZstdDecompressor().decompress(content, max_length=expected + 1)
+    except zstd.ZstdError as error:
         raise SharpError(f"damaged .spz file: {error}") from error
     if len(plain) != expected:
         raise SharpError(f"damaged .spz file: a stream of {len(plain):,} bytes instead of {expected:,}")

@@ -12,6 +12,10 @@ from torch import Tensor
 
 Vector = tuple[Tensor, ...]
 
+MANY = 1 << 18
+"""Gaussians that are worth the half second to import numba and load kernels; torch takes fewer in a tenth of that. The
+count alone decides, so that a photo gives the same bits in any process."""
+
 SWEEPS = 4
 """Jacobi sweeps; convergence is quadratic, and four reach float32 precision even for needles."""
 
@@ -102,9 +106,9 @@ def decompose(factor: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def suits_kernels(*values: Tensor) -> bool:
-    """Whether kernels without a gradient can take these: float32 on the CPU, and no gradient is needed."""
+    """Whether kernels without a gradient should take these: many, float32 on the CPU, and no gradient is needed."""
     wanted = torch.is_grad_enabled() and any(v.requires_grad for v in values)
-    return not wanted and _on_cpu_in_float32(*values)
+    return not wanted and len(values[0]) >= MANY and _on_cpu_in_float32(*values)
 
 
 def _on_cpu_in_float32(*values: Tensor) -> bool:

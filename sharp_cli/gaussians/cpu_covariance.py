@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sharp_cli.runtime.kernels import for_chunks, kernel
+from sharp_cli.runtime.kernels import for_chunks, inlined, kernel
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -47,7 +47,7 @@ class _Covariances(torch.autograd.Function):
         return v_scales, v_quats
 
 
-@kernel
+@inlined
 def _rotation(quats: Floats, i: int, matrix: Doubles) -> tuple[float, float, float, float, float]:
     """Write the rotation of quaternion i into ``matrix``; return the unit quaternion and its former length."""
     w, x, y, z = np.float64(quats[i, 0]), np.float64(quats[i, 1]), np.float64(quats[i, 2]), np.float64(quats[i, 3])

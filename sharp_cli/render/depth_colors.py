@@ -68,12 +68,16 @@ def to_depth_colors(depth: Tensor, alpha: Tensor, limits: ColorLimits) -> npt.ND
     Depths beyond the limits get the color of the limit; pixels with alpha below :data:`SOLID` are empty.
     """
     depth, alpha = (tensor.detach().to("cpu", torch.float32) for tensor in (depth, alpha))
+    return depth_table()[depth_places(depth, alpha, limits).numpy()]
+
+
+def depth_places(depth: Tensor, alpha: Tensor, limits: ColorLimits) -> Tensor:
+    """(H, W) depth [m] and alpha → (H, W) int64 rows of :func:`depth_table`, on any device."""
     there = (alpha >= SOLID) & (depth > 0)
     nearest, farthest = 1 / limits.near, 1 / limits.far
     disparity = torch.where(there, depth, limits.far).reciprocal_()
     level = disparity.sub_(farthest).mul_((LEVELS - 1) / (nearest - farthest)).round_().clamp_(0, LEVELS - 1)
-    place = torch.where(there, level + 1, 0).to(torch.int64)
-    return _black_and_colors()[place.numpy()]
+    return torch.where(there, level + 1, 0).to(torch.int64)
 
 
 @cache
@@ -92,5 +96,6 @@ def depth_colors() -> npt.NDArray[np.float64]:
 
 
 @cache
-def _black_and_colors() -> npt.NDArray[np.uint8]:
+def depth_table() -> npt.NDArray[np.uint8]:
+    """(257, 3) sRGB: black for empty pixels, then the colors from far to near."""
     return np.concatenate([np.zeros((1, 3)), np.rint(255 * depth_colors())]).astype(np.uint8)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from itertools import chain
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 
 from sharp_cli.cameras.camera_file import read_views
 from sharp_cli.cameras.framing import positive_depths
@@ -19,14 +20,18 @@ from sharp_cli.cameras.views import Views
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.color import srgb_to_linear
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.render.backends.choose import choose_backend
 from sharp_cli.render.depth_colors import color_limits, to_depth_colors
+from sharp_cli.render.device_pictures import depth16, depth_colors8, rgba8, srgb8, start_frame
 from sharp_cli.render.encode import Encoder, Frame, open_encoder
 from sharp_cli.render.film_path import FilmPath
-from sharp_cli.render.pictures import side_by_side, to_depth16, to_rgba8, to_srgb8
+from sharp_cli.render.pictures import to_depth16, to_rgba8, to_srgb8
 from sharp_cli.render.rasterizer import Backend, Rendering
 from sharp_cli.render.settings import FilmSettings
 from sharp_cli.render.views import render_views
 from sharp_cli.runtime.files import user_path
+
+Item = TypeVar("Item")
 
 
 def choose_views(film: FilmSettings, gaussians: Gaussians) -> list[Views]:
@@ -176,16 +181,36 @@ def render_into(
         eyes = [views] if film.eye_distance is None else eyes_of(views, film.eye_distance / film.scale)
         return zip(*(render_views(gaussians, eye, background=background, backend=backend) for eye in eyes), strict=True)
 
-    def color_frame(rendering: Rendering) -> Frame:
+    def color_picture(rendering: Rendering) -> Frame | Tensor:
         color, alpha = rendering.color[0], rendering.alpha[0]
+        if color.is_cuda:
+            return rgba8(color, alpha, gaussians.blending) if film.alpha else srgb8(color, gaussians.blending)
         return to_rgba8(color, alpha, gaussians.blending) if film.alpha else to_srgb8(color, gaussians.blending)
 
-    def depth_frame(rendering: Rendering) -> Frame:
+    def depth_picture(rendering: Rendering) -> Frame | Tensor:
         depth, alpha = rendering.depth[0], rendering.alpha[0]
+        if depth.is_cuda:
+            return depth16(depth * film.scale, alpha) if film.format == "png" else depth_colors8(depth, alpha, limits)
         return to_depth16(depth * film.scale, alpha) if film.format == "png" else to_depth_colors(depth, alpha, limits)
 
-    for done, seen in enumerate(chain.from_iterable(map(seen_through, runs)), start=1):
-        for result, to_frame in zip(encoders, (color_frame, depth_frame), strict=False):
-            frames = [to_frame(rendering) for rendering in seen]
-            result.add(frames[0] if len(frames) == 1 else side_by_side(*frames))
+    def started() -> Iterator[list[Callable[[], Frame]]]:
+        for seen in chain.from_iterable(map(seen_through, runs)):
+            makers = (color_picture, depth_picture)[: len(encoders)]
+            yield [start_frame([make(eye) for eye in seen], film.format == "mp4") for make in makers]
+
+    steps = one_ahead(started()) if choose_backend(backend) == "cuda" else started()
+    for done, frames in enumerate(steps, start=1):
+        for encoder, frame in zip(encoders, frames, strict=True):
+            encoder.add(frame())
         yield done
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each given out once the next one has been made: a GPU then never waits for the processor."""
+    before = next(items, None)
+    for item in items:
+        assert before is not None
+        yield before
+        before = item
+    if before is not None:
+        yield before

@@ -35,7 +35,11 @@ def exact_kernel(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """Compile ``function`` into its callers: the compiler cannot vectorize a loop that calls anything."""
+    """Compile ``function`` into its callers: the compiler cannot vectorize a loop that calls anything.
+
+    Helpers of inner loops that take arrays should be inlined, and best be given numbers instead: around every other
+    call numba counts the references to each array, in a place in memory that all threads then fight for.
+    """
     return compiled(function, fastmath={"contract"}, forceinline=True, cached=False)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from sharp_cli.gaussians.facts import LICENSE
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.version import __version__
 from sharp_cli.viewer.metadata import provenance_element
 from sharp_cli.viewer.scene import describe
-from sharp_cli.weights.catalog import LICENSE_KEY
 
 HERE = Path(__file__).parent
 VENDOR = HERE / "vendor" / "supersplat-viewer"
@@ -64,7 +64,7 @@ def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) 
 
 def _note(gaussians: Gaussians) -> bytes:
     """The splat's license, if it has one."""
-    text = gaussians.facts.get(LICENSE_KEY)
+    text = gaussians.facts.get(LICENSE)
     if not text:
         return b""
     return f'<details class="note"><summary>License</summary>{html.escape(text)}</details>\n'.encode()

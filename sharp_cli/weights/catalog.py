@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from sharp_cli.errors import SharpError, did_you_mean
 from sharp_cli.model.config import SharpConfig
 
-LICENSE_KEY = "licence"
-"""Names the license in weights files and results; files made earlier have this spelling."""
-
 
 @dataclass(frozen=True)
 class Checkpoint:

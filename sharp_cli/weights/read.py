@@ -13,12 +13,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
+from sharp_cli.gaussians.facts import LICENSE, current_key
 from sharp_cli.model.checkpoint import check_tensors, used_names
 from sharp_cli.model.config import SharpConfig
 from sharp_cli.model.precision import DTYPES
 from sharp_cli.runtime.files import user_path
 from sharp_cli.weights.bounds import check_pickle, damaged
-from sharp_cli.weights.catalog import LICENSE_KEY, recognize
+from sharp_cli.weights.catalog import recognize
 from sharp_cli.weights.store import SUFFIXES
 
 
@@ -62,9 +63,9 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
             raise SharpError(f"cannot read {path}: {name} is {tensor.dtype} (supported: {', '.join(DTYPES)})")
     check_tensors(config, {name: tensor.shape for name, tensor in tensors.items()}, str(path))
     sizes = {field.name for field in fields(SharpConfig)}
-    record = {key: value for key, value in stored.items() if key not in sizes}
+    record = {current_key(key): value for key, value in stored.items() if key not in sizes}
     if checkpoint := recognize(path.stat().st_size):
-        record = {"name": checkpoint.name, LICENSE_KEY: checkpoint.license, **record}
+        record = {"name": checkpoint.name, LICENSE: checkpoint.license, **record}
     return Weights(config, record, tensors, path)
 
 

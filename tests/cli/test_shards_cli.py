@@ -22,7 +22,7 @@ def photos(folder: Path, count: int) -> None:
 
 
 def test_shards_make_every_splat_once(tiny_weights: Path, tmp_path: Path) -> None:
-    photos(tmp_path / "in", 5)
+    photos(tmp_path / "in", 7)
     (tmp_path / "in" / "000.png").write_bytes(encoded(9, "PNG"))  # wants the name 000.ply too
     words = ("convert", "in", "-o", "out", "--weights", tiny_weights, "--device", "cpu")
     one = sharp(*words, "--shard", "0/2", "--json", "0.json", cwd=tmp_path)
@@ -30,10 +30,10 @@ def test_shards_make_every_splat_once(tiny_weights: Path, tmp_path: Path) -> Non
     other = sharp(*words, "--shard", "auto", "--json", "1.json", cwd=tmp_path, env=variables)
     assert (one.returncode, other.returncode) == (0, 0), one.stderr + other.stderr
     items = [json.loads((tmp_path / f"{i}.json").read_text())["items"] for i in range(2)]
-    assert all(items) and sum(map(len, items)) == 6
-    assert len({item["output"] for part in items for item in part}) == 6
+    assert all(items) and sum(map(len, items)) == 8
+    assert len({item["output"] for part in items for item in part}) == 8
     merged = sharp("batch", "summary", "0.json", "1.json", "--json", cwd=tmp_path)
-    assert (merged.returncode, json.loads(merged.stdout)["made"]) == (0, 6)
+    assert (merged.returncode, json.loads(merged.stdout)["made"]) == (0, 8)
     whole = sharp(*words, cwd=tmp_path)
     assert (whole.returncode, "nothing to do" in whole.stderr) == (0, True)
 
@@ -61,6 +61,51 @@ def test_a_shard_without_inputs_has_nothing_to_do(tmp_path: Path) -> None:
     ]
     assert [run.returncode for run in runs] == [0] * 9
     assert sum(run.stdout.count("make") for run in runs) == 1
+
+
+def planned(*words: object, cwd: Path) -> set[str]:
+    """The names of the splats that a run would make."""
+    run = sharp("convert", *words, "--weights", "preview", "--dry-run", cwd=cwd)
+    assert run.returncode == 0, run.stderr
+    return {Path(line.rpartition(" → ")[2]).name for line in run.stdout.splitlines()}
+
+
+def test_workers_that_spell_the_folder_differently_share_it(tmp_path: Path) -> None:
+    for place in ("mac", "nas/deep"):
+        (tmp_path / place).mkdir(parents=True)
+        photos(tmp_path / place / "in", 12)
+    mac, nas = tmp_path / "mac", tmp_path / "nas" / "deep"
+    parts = [
+        planned("in", "--shard", "0/4", cwd=mac),
+        planned(mac / "in", "--shard", "1/4", cwd=tmp_path),
+        planned(nas / "in", "--shard", "2/4", cwd=tmp_path),
+        planned(".", "--shard", "3/4", cwd=nas / "in"),
+    ]
+    assert all(parts) and sum(map(len, parts)) == 12
+    assert set().union(*parts) == {f"{index:03}.ply" for index in range(12)}
+
+
+def test_a_list_is_shared_wherever_its_files_lie(tmp_path: Path) -> None:
+    parts = []
+    for index, folder in enumerate(("one", "two/three")):
+        (tmp_path / folder).mkdir(parents=True)
+        photos(tmp_path / folder / "in", 9)
+        words = sorted((tmp_path / folder / "in").iterdir())
+        parts.append(planned(*words, "--shard", f"{index}/2", cwd=tmp_path))
+    assert sum(map(len, parts)) == len(parts[0] | parts[1]) == 9
+
+
+def test_photos_from_the_web_are_not_split(tmp_path: Path) -> None:
+    run = sharp("convert", "https://localhost/a.jpg", "-o", "out", "--shard", "0/2", cwd=tmp_path)
+    assert run.returncode == 2 and "addresses" in run.stderr
+
+
+def test_an_empty_list_has_nothing_to_do(tiny_weights: Path, tmp_path: Path) -> None:
+    words = ("convert", "-", "-o", "out", "--weights", tiny_weights)
+    run = sharp(*words, cwd=tmp_path, stdin=b"")
+    assert run.returncode == 0 and "nothing to do: no photos in the list" in run.stderr
+    run = sharp(*words, "--dry-run", cwd=tmp_path, stdin=b"")
+    assert (run.returncode, run.stdout) == (0, "") and "nothing to do" in run.stderr
 
 
 @pytest.mark.slow

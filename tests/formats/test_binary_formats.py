@@ -242,14 +242,14 @@ def test_rows_that_are_not_finite_are_dropped(tmp_path: Path) -> None:
 
 def test_spz_version_4_keeps_metadata_where_readers_pass_over_it(tmp_path: Path) -> None:
     path = tmp_path / "a.spz"
-    write_spz(path, replace(grid_splat(), facts={"licence": "MIT"}), {"source": "a.jpg"}, version=4)
-    assert read_spz(path).facts == {"licence": "MIT"} and read_spz(path).camera == grid_splat().camera
+    write_spz(path, replace(grid_splat(), facts={"license": "MIT"}), {"source": "a.jpg"}, version=4)
+    assert read_spz(path).facts == {"license": "MIT"} and read_spz(path).camera == grid_splat().camera
     assert read_spz_metadata(path)["source"] == "a.jpg"
     content = path.read_bytes()
     start = int.from_bytes(content[16:20], "little")
     foreign = struct.pack("<II", 0xADBE0002, 4) + b"\1\2\3\4"
     path.write_bytes(content[:16] + struct.pack("<I", start + 12) + content[20:32] + foreign + content[32:])
-    assert read_spz(path).facts == {"licence": "MIT"}
+    assert read_spz(path).facts == {"license": "MIT"}
     assert read_spz_metadata(path)["source"] == "a.jpg"
     path.write_bytes(content[:-1])
     with pytest.raises(SharpError, match="size does not fit"):

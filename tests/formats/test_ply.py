@@ -21,7 +21,7 @@ from sharp_cli import Camera, Gaussians, SharpError, read_ply, write_ply
 from sharp_cli.cli import choices
 from sharp_cli.formats.ply import PlyLayout
 from sharp_cli.formats.ply_pack import pack
-from sharp_cli.formats.ply_write import CHUNK
+from sharp_cli.formats.ply_vertices import CHUNK
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.covariance import covariances
 from sharp_cli.gaussians.spherical_harmonics import SH_C0

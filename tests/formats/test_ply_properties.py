@@ -60,7 +60,7 @@ def assert_same(found: Gaussians, expected: Gaussians, rtol: float = 1e-4) -> No
 @given(SPLATS, LAYOUTS, st.sampled_from([1, 7, 1 << 16]), st.sampled_from([3, 1 << 13]))
 def test_round_trip(splat: Gaussians, layout: PlyLayout, chunk: int, block: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sharp_cli.formats.ply_write.CHUNK", chunk)
+        patch.setattr("sharp_cli.formats.ply_vertices.CHUNK", chunk)
         patch.setattr("sharp_cli.formats.ply_rows.BLOCK_ROWS", block)
         path = Path(folder) / "splat.ply"
         write_ply(path, splat, layout)

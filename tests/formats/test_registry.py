@@ -40,7 +40,7 @@ def test_the_compressed_suffix_comes_before_its_ending(tmp_path: Path) -> None:
     assert sizes[0] < sizes[1] / 2
 
 
-@pytest.mark.parametrize("name", ["a.xyz", "a", "a.png", "folder.ply/a"])
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.xyz", "folder.ply/a"])
 def test_an_unknown_suffix_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(SharpError, match=r"cannot write .*\.compressed\.ply, \.ply"):
         write_splat(tmp_path / name, splat())
@@ -59,11 +59,23 @@ def test_metadata_of_megabytes_is_read_or_refused_at_writing(tmp_path: Path, kno
     if known.suffix == ".usdz":
         pytest.importorskip("pxr", reason="needs usd-core")
     path = tmp_path / f"a{known.suffix}"
-    long = replace(splat(), facts={"licence": "x" * 5_000_000})
+    long = replace(splat(), facts={"license": "x" * 5_000_000})
     write_splat(path, long, {"source": "a.jpg"})
-    assert read_metadata(path)["licence"] == long.facts["licence"]
+    assert read_metadata(path)["license"] == long.facts["license"]
     assert read_metadata(path)["source"] == "a.jpg"
     if known.reader:
         assert read_splat(path).facts == long.facts
     with pytest.raises(SharpError, match="shorten"):
-        write_splat(path, replace(splat(), facts={"licence": "x" * 50_000_000}))
+        write_splat(path, replace(splat(), facts={"license": "x" * 50_000_000}))
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".compressed.ply", ".splat", ".glb"])
+def test_the_license_in_files_made_earlier_is_found(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_splat(path, replace(splat(), facts={"license": "Anybody's."}), {"source": "a.jpg"})
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"license", b"licence"))
+    assert any(b"licence" in file.read_bytes() for file in tmp_path.iterdir())
+    assert read_metadata(path)["license"] == "Anybody's."
+    if suffix != ".glb":
+        assert read_splat(path).facts == {"license": "Anybody's."}

@@ -22,3 +22,9 @@ def test_the_largest_numbers_are_finite() -> None:
     largest = torch.finfo(torch.float32).max
     assert all_finite(torch.tensor([largest, largest, -largest]))
     assert all_finite(torch.empty(0, 3))
+
+
+def test_several_tensors_are_asked_at_once() -> None:
+    sound, broken = torch.ones(3, 4), torch.tensor([1.0, float("nan")])
+    assert all_finite(sound, sound[0]) and all_finite()
+    assert not all_finite(sound, broken)

@@ -33,6 +33,23 @@ def answer_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
     answer("tolist", ones)
 
 
+class FakeEvents:
+    """In place of the CUDA events of copies. Counts what is recorded on which kind of device, and what is awaited."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.recorded: list[str] = []
+        self.waited = 0
+        monkeypatch.setattr("sharp_cli.runtime.transfers.record_event", self._record)
+
+    def _record(self, device: torch.device) -> FakeEvents:
+        self.recorded.append(device.type)
+        return self
+
+    def synchronize(self) -> None:
+        """Wait for nothing."""
+        self.waited += 1
+
+
 def go_back_without_device(monkeypatch: pytest.MonkeyPatch, parameters: Callable[[], Iterable[Tensor]]) -> None:
     """Give gradients of zeros: torch's engine asks the device itself, so a backward pass cannot be faked."""
 

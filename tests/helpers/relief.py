@@ -30,5 +30,5 @@ def make_relief(photo: Path) -> Gaussians:
         opacities=torch.full((len(means),), 0.95),
         colors=srgb_to_linear(torch.from_numpy(pixels).view(-1, 3) / 255),
         camera=Camera(WIDTH, HEIGHT, focal_px),
-        facts={"licence": "for <research> only"},
+        facts={"license": "for <research> only"},
     )

@@ -21,7 +21,7 @@ def test_the_released_model_is_the_default() -> None:
 
 
 def test_json_round_trip_ignores_further_fields() -> None:
-    stored = json.loads(json.dumps({**SMALL.to_dict(), "licence": "MIT", "something": [1]}))
+    stored = json.loads(json.dumps({**SMALL.to_dict(), "license": "MIT", "something": [1]}))
     assert SharpConfig.from_dict(stored) == SMALL
 
 

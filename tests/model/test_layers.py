@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from sharp_cli.model.blocks import GroupNorm
 from sharp_cli.model.compose import inverse_softplus, scale_factor
@@ -20,6 +24,41 @@ def test_group_norm_is_exact_on_a_large_channels_last_map() -> None:
     exact = nn.functional.group_norm(x.double(), 8, ours.weight.double(), ours.bias.double(), ours.eps)
     for layout in (torch.channels_last, torch.contiguous_format):
         assert (ours(x.contiguous(memory_format=layout)) - exact).abs().max() < 5e-6
+
+
+def test_group_norm_by_torchs_variances_is_exact_too() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(2, 16, 256, 256, generator=generator) * torch.linspace(0.1, 3, 16)[:, None, None] + 2.0
+    ours = GroupNorm(8, 16)
+    nn.init.uniform_(ours.weight, generator=generator)
+    exact = nn.functional.group_norm(x.double(), 8, ours.weight.double(), ours.bias.double(), ours.eps)
+    last = x.contiguous(memory_format=torch.channels_last)
+    found = ours._by_channel(last, *ours._moments(last))
+    assert (found - exact).abs().max() < 5e-6
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("gradients", [False, True])
+def test_group_norm_on_cuda_neither_copies_nor_changes_the_layout(gradients: bool) -> None:
+    called: list[str] = []
+
+    class Calls(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            called.append(func.overloadpacket.__name__)
+            return func(*args, **(kwargs or {}))
+
+    with FakeTensorMode(), torch.set_grad_enabled(gradients):
+        with torch.device("cuda"):
+            norm = GroupNorm(4, 8)
+        x = torch.empty(2, 8, 32, 32, device="cuda").contiguous(memory_format=torch.channels_last)
+        with Calls():
+            found = norm(x)
+    assert found.device.type == "cuda" and found.dtype == torch.float32
+    if gradients:
+        assert "native_group_norm" in called  # its backward pass is a kernel, too
+    else:
+        assert "var_mean" in called and not {"native_group_norm", "clone", "copy_"} & set(called)
+        assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_group_norm_has_torchs_gradients() -> None:

@@ -99,7 +99,7 @@ def test_a_file_of_another_kind_is_an_error(tmp_path: Path, format: str) -> None
 
 
 def test_frames_must_be_of_one_kind_and_size(tmp_path: Path, format: str) -> None:
-    for wrong in (np.zeros((48, 64, 3), np.float32), np.zeros((48, 64), np.uint8), np.zeros((48, 64, 2), np.uint8)):
+    for wrong in (np.zeros((48, 64, 3), np.float32), np.zeros((50, 64), np.uint8), np.zeros((48, 64, 2), np.uint8)):
         with pytest.raises(ValueError, match="takes no frames"):
             write(tmp_path / "clip", format, [wrong])
     if format != "png":  # whose frames are files of their own

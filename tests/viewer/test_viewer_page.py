@@ -59,7 +59,7 @@ def test_an_empty_splat_is_refused(tmp_path: Path) -> None:
 
 def test_text_in_a_splat_never_becomes_markup(relief: Gaussians) -> None:
     evil = "</script></title><script>alert(1)</script>&$css"
-    page = page_around(replace(relief, facts={"licence": evil}), evil, f"{evil}.ply").decode()
+    page = page_around(replace(relief, facts={"license": evil}), evil, f"{evil}.ply").decode()
     assert "alert(1)</script>" not in page
     assert "<title>&lt;/script&gt;&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;$css</title>" in page
     assert scene_of(page)["name"] == f"{evil}.ply"
@@ -93,5 +93,5 @@ def test_the_vendored_viewer_is_what_its_readme_says() -> None:
 
 
 def test_the_record_of_a_page_with_a_long_license_is_found(relief: Gaussians, tmp_path: Path) -> None:
-    write_html(tmp_path / "a.html", replace(relief, facts={"licence": "x" * 5_000_000}), "a", {"source": "a.ply"})
+    write_html(tmp_path / "a.html", replace(relief, facts={"license": "x" * 5_000_000}), "a", {"source": "a.ply"})
     assert page_metadata(tmp_path / "a.html") == {"source": "a.ply"}

@@ -94,7 +94,7 @@ def test_convert(offered, small_pt, tmp_path, monkeypatch):
     assert "For tests only." in converted.stderr
     weights = read_weights(Path("test-bf16.safetensors"))
     assert weights.record["origin_sha256"] == offered.sha256
-    assert (weights.record["name"], weights.record["licence"]) == ("test", "For tests only.")
+    assert (weights.record["name"], weights.record["license"]) == ("test", "For tests only.")
 
     assert run("convert", small_pt).stdout == "small-fp32.safetensors\n"
     with pytest.raises(SharpError, match=r"small-fp32\.safetensors exists"):
@@ -110,7 +110,7 @@ def test_a_name_and_a_license_can_be_given(small_pt, tmp_path):
     target = tmp_path / "mine.safetensors"
     run("convert", small_pt, "-o", target, "--name", "mine", "--license", "Anybody's.")
     record = read_weights(target).record
-    assert (record["name"], record["licence"]) == ("mine", "Anybody's.")
+    assert (record["name"], record["license"]) == ("mine", "Anybody's.")
     run("convert", target, "-o", tmp_path / "again.safetensors", "--name", "ours")
     again = read_weights(tmp_path / "again.safetensors").record
     assert again == {**record, "name": "ours"}

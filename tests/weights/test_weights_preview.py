@@ -30,7 +30,7 @@ def test_it_is_small(preview: Weights) -> None:
 
 
 def test_it_says_what_it_is(preview: Weights) -> None:
-    assert (preview.record["name"], preview.record["licence"]) == (PREVIEW.name, PREVIEW.license)
+    assert (preview.record["name"], preview.record["license"]) == (PREVIEW.name, PREVIEW.license)
     assert preview.record["training"]
 
 

@@ -55,7 +55,13 @@ def test_pickle(small_pt, small_tensors, zipped):
 def test_a_known_pickle_has_a_name_and_a_license(small_pt, monkeypatch):
     known = catalog.Checkpoint("tiny", "a/b", "f.pt", "", small_pt.stat().st_size, "", "For tests.", SMALL, "")
     monkeypatch.setitem(catalog.KNOWN, "tiny", known)
-    assert read_weights(small_pt).record == {"name": "tiny", "licence": "For tests."}
+    assert read_weights(small_pt).record == {"name": "tiny", "license": "For tests."}
+
+
+def test_the_license_in_files_made_earlier_is_found(tmp_path, small_tensors):
+    path = tmp_path / "small.safetensors"
+    save_file(small_tensors, path, {"sharp_config": json.dumps({**SMALL.to_dict(), "licence": "Anybody's."})})
+    assert read_weights(path).record == {"license": "Anybody's."}
 
 
 def test_a_file_without_config_is_the_released_model(tmp_path):

@@ -29,7 +29,7 @@ def test_convert_from_a_pickle(small_pt, small_tensors, tmp_path, dtype):
 def test_a_record_survives_two_conversions(small_tensors, tmp_path):
     first, second, third = (tmp_path / f"{name}.safetensors" for name in "abc")
     used = {name: tensor for name, tensor in small_tensors.items() if not name.startswith(UNUSED)}
-    record = {"name": "drawn", "licence": "Ganz frei – wirklich.", "training": {"steps": 3}}
+    record = {"name": "drawn", "license": "Ganz frei – wirklich.", "training": {"steps": 3}}
     write_weights(first, used, SMALL, record)
     assert read_weights(first).record == record
     convert(first, second, torch.float16)
@@ -66,5 +66,5 @@ def test_an_unwritable_folder_is_reported(tmp_path):
 
 def test_a_record_that_no_reader_takes_is_refused(small_tensors, tmp_path):
     with pytest.raises(SharpError, match="100 MB"):
-        write_weights(tmp_path / "a.safetensors", small_tensors, SMALL, {"licence": "x" * 100_000_001})
+        write_weights(tmp_path / "a.safetensors", small_tensors, SMALL, {"license": "x" * 100_000_001})
     assert not list(tmp_path.iterdir())

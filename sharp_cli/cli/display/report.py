@@ -87,7 +87,8 @@ class Report(Live, Listener):
         if self.quiet:
             return
         if not summary.total:
-            self.line(f"nothing to do: no {self._noun} in shard {self._options.shard}")
+            where = f"shard {self._options.shard}" if self._options.shard else "the list"
+            self.line(f"nothing to do: no {self._noun} in {where}")
         elif summary.counts["skipped"] == summary.total:
             self.line(f"nothing to do: all {self._noun} are done")
         self.console.print(_table(summary, self._noun))

@@ -26,7 +26,7 @@ Format = Literal["mp4", "gif", "webp", "png"]
 
 WRITERS = {"mp4": write_mp4, "gif": write_gif, "webp": write_webp, "png": write_png}
 READERS = {"mp4": read_mp4_comment, "gif": read_gif_comment, "webp": read_webp_comment, "png": read_png_comment}
-KINDS = {"mp4": {"rgb"}, "gif": {"rgb"}, "webp": {"rgb", "rgba"}, "png": {"rgb", "rgba", "gray16"}}
+KINDS = {"mp4": {"rgb", "planes"}, "gif": {"rgb"}, "webp": {"rgb", "rgba"}, "png": {"rgb", "rgba", "gray16"}}
 
 AHEAD = 2
 """Most frames that wait for the encoder; a fast renderer then waits instead of filling the memory."""
@@ -114,8 +114,8 @@ class Encoder:
         """Add the next frame. It is encoded later, so do not change the array.
 
         Args:
-            frame: (H, W, 3) uint8 sRGB; for "webp" and "png" also (H, W, 4) uint8 with straight alpha, and for "png"
-                (H, W) uint16. All of one kind, and but for "png" of one size.
+            frame: (H, W, 3) uint8 sRGB; for "webp" and "png" also (H, W, 4) uint8 with straight alpha, for "png"
+                (H, W) uint16, and for "mp4" its planes. All of one kind, and but for "png" of one size.
 
         Raises:
             ValueError: a kind of frame that the format does not take, or a shape unlike the first frame's.

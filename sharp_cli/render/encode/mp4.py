@@ -23,7 +23,7 @@ from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
 from sharp_cli.errors import SharpError
-from sharp_cli.render.encode.frame import Frame
+from sharp_cli.render.encode.frame import Frame, kind_of
 
 ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")
 """Best first; the last two come with macOS and Windows."""
@@ -39,7 +39,7 @@ BT709 = 1
 def write_mp4(
     path: Path, frames: Iterator[Frame], *, rate: Fraction, loop: bool, comment: str, sound: Path | None = None
 ) -> None:
-    """Encode (H, W, 3) frames; ``loop`` is for formats that can store it.
+    """Encode (H, W, 3) frames or planes; ``loop`` is for formats that can store it.
 
     Args:
         sound: an .m4a file to copy, as far as the picture lasts.
@@ -102,6 +102,7 @@ def _encoder() -> str:
 def _stream(container: OutputContainer, frame: Frame, rate: Fraction) -> VideoStream:
     name = _encoder()
     height, width = frame.shape[:2]
+    height = height * 2 // 3 if kind_of(frame) == "planes" else height
     stream = cast(VideoStream, container.add_stream(name, rate=rate, options=X264 if name == ENCODERS[0] else {}))
     if name != ENCODERS[0]:
         stream.bit_rate = int(width * height * rate * BITS_PER_PIXEL)
@@ -115,16 +116,19 @@ def _stream(container: OutputContainer, frame: Frame, rate: Fraction) -> VideoSt
 def _even(frame: Frame) -> Frame:
     """Repeat the last row and column where there is an odd number of them."""
     height, width = frame.shape[:2]
-    if height % 2 == width % 2 == 0:
+    if kind_of(frame) == "planes" or height % 2 == width % 2 == 0:
         return frame
     return cast(Frame, np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge"))
 
 
 def _picture(frame: Frame, index: int, rate: Fraction) -> av.VideoFrame:
     """A frame as YUV; a block's color is the mean of its four pixels, which swscale's default weighs coarsely."""
-    picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
-        format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="AREA"
-    )
+    if kind_of(frame) == "planes":
+        picture = av.VideoFrame.from_ndarray(frame, format="yuv420p")
+    else:
+        picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", interpolation="AREA"
+        )
     picture.pts, picture.time_base = index, 1 / rate
     return picture
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from sharp_cli.render.backends.cpu import layout as at
 from sharp_cli.render.backends.cpu.layout import FAINTEST, TILE, Bins, Canvas, Floats, Integers, Longs
-from sharp_cli.runtime.kernels import kernel
+from sharp_cli.runtime.kernels import inlined, kernel
 
 LANES = 8
 """Pixels are computed in multiples of this."""
@@ -36,7 +36,7 @@ EIGHTH_ROOT = np.polynomial.Chebyshev.interpolate(lambda x: np.exp2(x / 8), 6, d
 C0, C1, C2, C3, C4, C5, C6 = (np.float32(c) for c in EIGHTH_ROOT.convert(kind=np.polynomial.Polynomial).coef)
 
 
-@kernel
+@inlined
 def _exp2(x: np.float32) -> np.float32:
     """2^x for x in [−8, 0], with a relative error of 1e-6; still rising above 0."""
     x = x if x > LOWEST else LOWEST
@@ -46,7 +46,7 @@ def _exp2(x: np.float32) -> np.float32:
     return root * root
 
 
-@kernel
+@inlined
 def _span(low: np.float32, high: np.float32) -> tuple[int, int]:
     """First pixel with its center at or after ``low`` (or one before), and the count up to ``high``, within a tile."""
     low, high = low - HALF, high - HALF + SLACK
@@ -56,35 +56,35 @@ def _span(low: np.float32, high: np.float32) -> tuple[int, int]:
     return first, int(min(high, LAST_PIXEL)) + 1 - first
 
 
-@kernel
-def _outline(splat: Floats, left: int, top: int) -> tuple[np.float32, np.float32, int, int, int, int]:
+@inlined
+def _outline(splats: Floats, i: int, left: int, top: int) -> tuple[np.float32, np.float32, int, int, int, int]:
     """Center relative to the tile, and the splat's box in it: first x, width, first y, height."""
-    x, y = splat[at.X] - np.float32(left), splat[at.Y] - np.float32(top)
-    first_x, width = _span(x - splat[at.HALF_WIDTH], x + splat[at.HALF_WIDTH])
-    first_y, height = _span(y - splat[at.HALF_HEIGHT], y + splat[at.HALF_HEIGHT])
+    x, y = splats[i, at.X] - np.float32(left), splats[i, at.Y] - np.float32(top)
+    first_x, width = _span(x - splats[i, at.HALF_WIDTH], x + splats[i, at.HALF_WIDTH])
+    first_y, height = _span(y - splats[i, at.HALF_HEIGHT], y + splats[i, at.HALF_HEIGHT])
     return x, y, first_x, width, first_y, height
 
 
-@kernel
+@inlined
 def _row(
-    splat: Floats, x: np.float32, dy: np.float32, first: int, width: int
-) -> tuple[np.float32, np.float32, int, int]:
-    """One row of a splat: the exponent on its ridge u = 0, the u of its center's column, first x and width.
+    x: np.float32, ridge: np.float32, u: np.float32, inverse_ux: np.float32, first: int, width: int
+) -> tuple[int, int]:
+    """First x and width of one row of a splat.
 
-    ``first`` and ``width`` are those of the whole splat; narrow splats keep them.
+    Args:
+        ridge: the exponent where u = 0.
+        u: its value in the column of the splat's center.
+        first, width: those of the whole splat; narrow splats keep them.
     """
-    v = splat[at.VY] * dy
-    ridge = splat[at.PEAK] - v * v
-    u = splat[at.UY] * dy
     if ridge < LOG2_FAINTEST:
-        return ridge, u, 0, 0
+        return 0, 0
     if width > LANES:
         half = math.sqrt(ridge - LOG2_FAINTEST)
-        first, width = _span(x + (-u - half) * splat[at.INVERSE_UX], x + (half - u) * splat[at.INVERSE_UX])
-    return ridge, u, first, width
+        return _span(x + (-u - half) * inverse_ux, x + (half - u) * inverse_ux)
+    return first, width
 
 
-@kernel
+@inlined
 def _lanes(width: int) -> np.uint64:
     return np.uint64((width + LANES - 1) // LANES * LANES)
 
@@ -101,6 +101,7 @@ def blend(start: int, stop: int, bins: Bins, colors: Floats, canvas: Canvas, las
 
     ``last`` (H, W) gets the index, in its tile's list, of the last splat that a pixel blends, or −1.
     """
+    splats, starts, order = bins.splats, bins.starts, bins.order
     height, width = last.shape
     tiles_x = (width + TILE - 1) // TILE
     planes = np.empty(8 * PLANE, np.float32)
@@ -114,11 +115,10 @@ def blend(start: int, stop: int, bins: Bins, colors: Floats, canvas: Canvas, las
                 i = np.uint64(y * STRIDE + x)
                 planes[P1 + i] = ONE if y < rows and x < columns else -ONE
                 planes[P6 + i] = -ONE
-        for rank in range(bins.starts[tile + 1] - bins.starts[tile]):
+        for rank in range(starts[tile + 1] - starts[tile]):
             if rank % CHECK_EVERY == 0 and planes[P1:P2].max() <= ZERO:
                 break
-            i = bins.order[bins.starts[tile] + rank]
-            _blend_splat(bins.splats[i], colors[i], np.float32(rank), left, top, planes)
+            _blend_splat(splats, colors, order[starts[tile] + rank], np.float32(rank), left, top, planes)
         for y in range(rows):
             for x in range(columns):
                 i = np.uint64(y * STRIDE + x)
@@ -130,13 +130,19 @@ def blend(start: int, stop: int, bins: Bins, colors: Floats, canvas: Canvas, las
                 last[top + y, left + x] = int(planes[P6 + i])
 
 
-@kernel
-def _blend_splat(splat: Floats, rgb: Floats, rank: np.float32, left: int, top: int, planes: Floats) -> None:
-    x, y, box_x, box_width, box_y, box_height = _outline(splat, left, top)
-    ux, z = splat[at.UX], splat[at.DEPTH]
-    red, green, blue = rgb[0], rgb[1], rgb[2]
+@inlined
+def _blend_splat(
+    splats: Floats, colors: Floats, splat: int, rank: np.float32, left: int, top: int, planes: Floats
+) -> None:
+    x, y, box_x, box_width, box_y, box_height = _outline(splats, splat, left, top)
+    ux, uy, vy = splats[splat, at.UX], splats[splat, at.UY], splats[splat, at.VY]
+    peak, z, inverse_ux = splats[splat, at.PEAK], splats[splat, at.DEPTH], splats[splat, at.INVERSE_UX]
+    red, green, blue = colors[splat, 0], colors[splat, 1], colors[splat, 2]
     for row in range(box_y, box_y + box_height):
-        ridge, offset, first, width = _row(splat, x, np.float32(row) + HALF - y, box_x, box_width)
+        dy = np.float32(row) + HALF - y
+        v, offset = vy * dy, uy * dy
+        ridge = peak - v * v
+        first, width = _row(x, ridge, offset, inverse_ux, box_x, box_width)
         begin = np.uint64(row * STRIDE + first)
         for i in range(begin, begin + _lanes(width)):
             u = ux * (planes[RAMP + i] - x) + offset
@@ -172,9 +178,9 @@ def blend_backward(
 
     Splat i's sums in its k-th tile (row by row in its box) go to sums[firsts[i] + k], which must be zero before.
     """
+    splats, boxes, starts, order = bins.splats, bins.boxes, bins.starts, bins.order
     height, width = last.shape
     tiles_x = (width + TILE - 1) // TILE
-    boxes = bins.boxes
     planes = np.empty(8 * PLANE, np.float32)
     lanes = np.empty(10 * STRIDE, np.float32)
     _fill_ramp(planes)
@@ -197,24 +203,27 @@ def blend_backward(
                 planes[P7 + i] = v_canvas.depth[top + y, left + x]
                 deepest = max(deepest, last[top + y, left + x])
         for rank in range(deepest, -1, -1):
-            i = bins.order[bins.starts[tile] + rank]
+            i = order[starts[tile] + rank]
             slot = firsts[i] + (tile_y - boxes[i, 1]) * (boxes[i, 2] - boxes[i, 0]) + tile_x - boxes[i, 0]
-            _blend_splat_backward(bins.splats[i], colors[i], np.float32(rank), left, top, planes, lanes, sums[slot])
+            _blend_splat_backward(splats, colors, i, np.float32(rank), left, top, planes, lanes, sums, slot)
 
 
-@kernel
+@inlined
 def _blend_splat_backward(
-    splat: Floats, rgb: Floats, rank: np.float32, left: int, top: int, planes: Floats, lanes: Floats, sums: Floats
-) -> None:
-    x, y, box_x, box_width, box_y, box_height = _outline(splat, left, top)
-    ux, vy, z = splat[at.UX], splat[at.VY], splat[at.DEPTH]
-    red, green, blue = rgb[0], rgb[1], rgb[2]
+    splats: Floats, colors: Floats, splat: int, rank: np.float32, left: int, top: int, planes: Floats, lanes: Floats,
+    sums: Floats, slot: int,
+) -> None:  # fmt: skip
+    x, y, box_x, box_width, box_y, box_height = _outline(splats, splat, left, top)
+    ux, uy, vy = splats[splat, at.UX], splats[splat, at.UY], splats[splat, at.VY]
+    peak, z, inverse_ux = splats[splat, at.PEAK], splats[splat, at.DEPTH], splats[splat, at.INVERSE_UX]
+    red, green, blue = colors[splat, 0], colors[splat, 1], colors[splat, 2]
     widest = _lanes(box_width)
     lanes[:] = ZERO
     for row in range(box_y, box_y + box_height):
         dy = np.float32(row) + HALF - y
-        v = vy * dy
-        ridge, offset, first, width = _row(splat, x, dy, box_x, box_width)
+        v, offset = vy * dy, uy * dy
+        ridge = peak - v * v
+        first, width = _row(x, ridge, offset, inverse_ux, box_x, box_width)
         begin = np.uint64(row * STRIDE + first)
         for lane in range(_lanes(width)):
             i = begin + lane
@@ -250,4 +259,4 @@ def _blend_splat_backward(
         total = ZERO
         for lane in range(widest):
             total += lanes[k * STRIDE + lane]
-        sums[k] = total
+        sums[slot, k] = total

@@ -25,7 +25,7 @@ from sharp_cli.render.backends.cpu.layout import (
     Shorts,
     SplatArrays,
 )
-from sharp_cli.runtime.kernels import kernel
+from sharp_cli.runtime.kernels import inlined, kernel
 
 
 def camera_arrays(
@@ -163,7 +163,7 @@ def project_backward(
             )
 
 
-@kernel
+@inlined
 def _camera_point(means: Floats, i: int, camera: CameraArrays) -> tuple[float, float, float]:
     a, b, c = float(means[i, 0]), float(means[i, 1]), float(means[i, 2])
     r, t = camera.rotation, camera.translation
@@ -174,7 +174,7 @@ def _camera_point(means: Floats, i: int, camera: CameraArrays) -> tuple[float, f
     )
 
 
-@kernel
+@inlined
 def _image_axes(slope_x: float, slope_y: float, z: float, camera: CameraArrays, axes: Doubles) -> None:
     """J W: the image's x and y directions in the world, per pixel. Slopes are x/z and y/z."""
     slope_x = min(max(slope_x, camera.x_low), camera.x_high)
@@ -184,7 +184,7 @@ def _image_axes(slope_x: float, slope_y: float, z: float, camera: CameraArrays, 
         axes[1, k] = camera.fy / z * (camera.rotation[1, k] - slope_y * camera.rotation[2, k])
 
 
-@kernel
+@inlined
 def _image_axis_backward(
     slope: float, z: float, focal: float, low: float, high: float, row: int, rotation: Doubles, v_axes: Doubles
 ) -> tuple[float, float]:
@@ -200,7 +200,7 @@ def _image_axis_backward(
     return 0.0, scale * (slope * v_forward - v_straight)
 
 
-@kernel
+@inlined
 def _covariance_2d(covars: Floats, i: int, axes: Doubles, eps2d: float, spread: Doubles) -> tuple[float, float, float]:
     """J W Σ Wᵀ Jᵀ + eps2d · I as xx, xy, yy, with the symmetric part of Σ; ``spread`` becomes J W Σ."""
     for row in range(2):
@@ -217,7 +217,7 @@ def _covariance_2d(covars: Floats, i: int, axes: Doubles, eps2d: float, spread: 
     return xx, xy, yy
 
 
-@kernel
+@inlined
 def _is_moderate(splat: Floats) -> bool:
     """Whether all values are far from float32's limits; other splats are too thin or too far away to matter."""
     total = 0.0
@@ -226,7 +226,7 @@ def _is_moderate(splat: Floats) -> bool:
     return total < 1e18
 
 
-@kernel
+@inlined
 def _pixel_range(center: float, radius: float, size: int) -> tuple[int, int]:
     """First and last pixel of a row of ``size`` with centers within ``radius``; first > last if there is none."""
     first = math.ceil(min(max(center - radius - 0.5, 0.0), float(size)))
