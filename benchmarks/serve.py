@@ -18,7 +18,7 @@ import tempfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from sharp_cli.serve.worker import Worker
 
 WORK = 0.05
 """Seconds that the worker takes for a photo."""
+
+SLOW = 10
+"""Seconds that the service allows a slow client."""
 
 
 def make_steady():
@@ -55,23 +58,28 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--photos", type=int, default=1000)
     arguments = parser.parse_args()
-    with running() as url:
-        if arguments.what == "load":
+    if arguments.what == "load":
+        with running() as url:
             asyncio.run(load(url, arguments.clients, arguments.seconds))
-        elif arguments.what == "memory":
+    elif arguments.what == "memory":
+        with running() as url:
             memory(url, arguments.photos)
-        else:
+    else:
+        print("| client | answer | seconds | the next good photo |\n| --- | --- | --- | --- |")
+        with running(upload_seconds=SLOW) as url:
+            report(url, f"sends 1 of 1,000 bytes, then nothing ({SLOW} s allowed)", slow)
+        with running() as url:
             hostile(url)
 
 
 @contextmanager
-def running() -> Iterator[str]:
+def running(upload_seconds: float = 120) -> Iterator[str]:
     """The service in a process of its own."""
     with tempfile.TemporaryDirectory() as folder, listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         child = os.fork()
         if child == 0:
-            settings = ServeSettings(Path(folder), upload_seconds=40)
+            settings = ServeSettings(Path(folder), upload_seconds=upload_seconds)
             try:
                 serve(listener, settings, Worker(make_steady, 60), Worker(make_steady))
             finally:
@@ -117,48 +125,66 @@ async def load(url: str, clients: int, seconds: float) -> None:
 
     await asyncio.gather(*(client() for _ in range(clients)))
     work = metric(url, "sharp_work_seconds_sum") / metric(url, "sharp_work_seconds_count")
-    queue = ServeSettings(Path()).queue
-    print(f"{clients} clients, {seconds:g} s: {dict(statuses)}")
-    print(
-        f"seconds a request: median {np.median(times):.2f}, 95 % {np.quantile(times, 0.95):.2f}, most {max(times):.2f}"
-    )
-    print(f"a full queue explains ({queue} waiting + 1) × {work:.3f} s of work = {(queue + 1) * work:.2f} s")
     wait = metric(url, "sharp_wait_seconds_sum") / metric(url, "sharp_wait_seconds_count")
-    print(f"the service's own mean wait from a photo's arrival to its start: {wait:.2f} s")
-    print(f"resident memory {metric(url, 'sharp_resident_bytes') / 1e6:.1f} MB")
+    queue = ServeSettings(Path()).queue
+    most = (queue + 1) * work
+    print(f"{clients} clients, {seconds:g} s: {dict(statuses)}\n")
+    print("| seconds of a request | |\n| --- | --- |")
+    for name, value in (
+        ("median", np.median(times)),
+        ("95 %", np.quantile(times, 0.95)),
+        ("most", max(times)),
+        (f"a full queue: ({queue} waiting + 1) × {work:.3f} s of work", most),
+        ("95 %, as a part of that", np.quantile(times, 0.95) / most),
+        ("the service's mean from a photo's arrival to its start", wait),
+    ):
+        print(f"| {name} | {value:.2f} |")
+    print(f"\nresident memory {metric(url, 'sharp_resident_bytes') / 1e6:.1f} MB")
 
 
 def memory(url: str, count: int) -> None:
     """Memory of the service after the first 100 photos and after the last."""
+    print("| photos | resident MB |\n| --- | --- |")
     with httpx.Client(base_url=url, timeout=60) as http:
         for index in range(count + 1):
             if index in (0, 100, count // 2, count):
-                print(f"after {index} photos: {metric(url, 'sharp_resident_bytes') / 1e6:.1f} MB", flush=True)
+                print(f"| {index:,} | {metric(url, 'sharp_resident_bytes') / 1e6:.1f} |", flush=True)
             assert http.post("/splats?wait=1", content=bytes(200_000)).status_code == 200
 
 
 def hostile(url: str) -> None:
     """The status that each bad client gets, and whether a good one is served afterward."""
+    report(url, "2 GB, announced", lambda url: asyncio.run(send(url, 2_000_000_000, announced=True)))
+    report(url, "2 GB, in pieces", lambda url: asyncio.run(send(url, 2_000_000_000, announced=False)))
+    pixels = bomb()
+    name = f"60,000 × 60,000 pixels in {len(pixels)} bytes"
+    report(url, name, lambda url: httpx.post(f"{url}/splats", content=pixels, timeout=60).status_code)
+    for path in ("/splats/..%2f..%2f..%2fetc%2fpasswd", "/splats/%2e%2e/%2e%2e/etc/passwd.ply"):
+        report(url, f"`{path}`", lambda url, path=path: httpx.get(url + path, timeout=60).status_code)
+    name = "a photo that ends the worker, each time"
+    report(url, name, lambda url: httpx.post(f"{url}/splats?wait=1", content=b"die", timeout=60).status_code)
+    port = int(url.rpartition(":")[2])
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    report(url, "200 connections that say nothing, still open", lambda url: "none")
+    for each in silent:
+        each.close()
 
-    def report(what: str, status: object) -> None:
-        good = httpx.post(f"{url}/splats?wait=1", content=b"x", timeout=60).status_code
-        print(f"{what}: {status}; the next good photo: {good}", flush=True)
 
+def report(url: str, what: str, act: Callable[[str], object]) -> None:
+    """A row of the table."""
+    begin = time.monotonic()
+    status = act(url)
+    spent = time.monotonic() - begin
+    good = httpx.post(f"{url}/splats?wait=1", content=b"x", timeout=60).status_code
+    print(f"| {what} | {status} | {spent:.1f} | {good} |", flush=True)
+
+
+def slow(url: str) -> object:
     port = int(url.rpartition(":")[2])
     head = f"POST /splats HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 1000\r\n\r\n".encode()
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(head + b"x")
-        report("a client that sends 1 of 1,000 bytes", connection.recv(64).split(b"\r\n")[0].decode())
-    report("2 GB, announced", asyncio.run(send(url, 2_000_000_000, announced=True)))
-    report("2 GB, in pieces", asyncio.run(send(url, 2_000_000_000, announced=False)))
-    report("60,000 × 60,000 pixels in 1 kB", httpx.post(f"{url}/splats", content=bomb()).status_code)
-    for path in ("/splats/..%2f..%2f..%2fetc%2fpasswd", "/splats/%2e%2e/%2e%2e/etc/passwd.ply"):
-        report(path, httpx.get(url + path).status_code)
-    report("a photo that ends the worker", httpx.post(f"{url}/splats?wait=1", content=b"die", timeout=60).status_code)
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
-    report("200 connections that say nothing", "open")
-    for each in silent:
-        each.close()
+        return int(connection.recv(64).split()[1])
 
 
 async def send(url: str, size: int, announced: bool) -> object:
@@ -167,7 +193,7 @@ async def send(url: str, size: int, announced: bool) -> object:
             yield bytes(1_000_000)
 
     headers = {"Content-Length": str(size)} if announced else {}
-    async with httpx.AsyncClient(timeout=60) as http:
+    async with httpx.AsyncClient(timeout=180) as http:
         try:
             return (await http.post(f"{url}/splats", content=pieces(), headers=headers)).status_code
         except httpx.HTTPError as error:

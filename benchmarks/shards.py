@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 import torch
 from batch import TINY, command, make_photos
 
+from sharp_cli import read_ply
 from sharp_cli.batch.summary import summarize
 from sharp_cli.model.random_weights import random_tensors
 from sharp_cli.weights.write import write_weights
@@ -54,25 +56,31 @@ def start(folder: Path, count: int) -> None:
         names.append(os.fsencode(path))
     listed = folder / "list"
     listed.write_bytes(b"\0".join(names))
-    for words in ([], ["--shard", "3/8"], ["--json", str(folder / "record.json")]):
-        begin = time.perf_counter()
+    print(f"| {count:,} listed photos | seconds to the first | processor seconds |\n| --- | --- | --- |")
+    record = str(folder / "record.json")
+    for name, words in (("", []), ("`--shard 3/8`", ["--shard", "3/8"]), ("`--json FILE`", ["--json", record])):
+        begin, processor = time.perf_counter(), sum(os.times()[2:4])
+        line = command("-", folder / "out", folder / "tiny.safetensors", *words)
         with (
             listed.open("rb") as stdin,
-            subprocess.Popen(
-                command("-", folder / "out", folder / "tiny.safetensors", *words), stdin=stdin, stderr=subprocess.PIPE
-            ) as process,
+            subprocess.Popen(line, stdin=stdin, stderr=subprocess.PIPE, text=True) as process,
         ):
             assert process.stderr
-            processor = sum(os.times()[2:4])
-            line = process.stderr.readline().decode().split("]")[0] + "]"
-            print(f"{count:,} listed, {' '.join(words[:2])}: {time.perf_counter() - begin:.2f} s to {line}", flush=True)
+            shown = process.stderr.readline()
+            while shown and "] /" not in shown:  # lines of progress come first where loading takes long
+                shown = process.stderr.readline()
+            spent = time.perf_counter() - begin
             process.kill()
             process.wait()
-            print(f"processor time {sum(os.times()[2:4]) - processor:.2f} s", flush=True)
+        assert shown, process.returncode
+        print(f"| {name} | {spent:.1f} | {sum(os.times()[2:4]) - processor:.1f} |", flush=True)
 
 
 def kills(folder: Path, count: int, number: int, chance: random.Random) -> None:
-    """Keep 8 shards running, kill a random one now and then, and look at every file after the last run."""
+    """Keep 8 shards running, kill a random one now and then, and look at every file after the last run.
+
+    A kill comes after a random number of new splats, so that it meets processes at work, however slowly they start.
+    """
     make_photos(folder / "in", count, (240, 320))
     made: dict[Path, int] = {}
     redone = 0
@@ -89,12 +97,15 @@ def kills(folder: Path, count: int, number: int, chance: random.Random) -> None:
 
     running = {shard: begin(shard, f"0-{shard}.json") for shard in range(SHARDS)}
     for index in range(number):
-        time.sleep(chance.uniform(0.5, 6))
+        enough = min(len(made) + chance.randint(1, 2 * count // (3 * number)), count)
+        while len(list((folder / "out").glob("*.ply"))) < enough:
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0, 0.5))
         shard = chance.randrange(SHARDS)
         running[shard].send_signal(signal.SIGKILL)
         running[shard].wait()
         look()
-        print(f"kill {index + 1}: shard {shard}, {len(made)} splats", flush=True)
+        print(f"kill {index + 1}: shard {shard}, {len(made)} splats", file=sys.stderr, flush=True)
         running[shard] = begin(shard, f"{index + 1}-{shard}.json")
     codes = [process.wait() for process in running.values()]
     last = [begin(shard, f"last-{shard}.json") for shard in range(SHARDS)]
@@ -103,9 +114,13 @@ def kills(folder: Path, count: int, number: int, chance: random.Random) -> None:
     stray = [path for path in (folder / "out").iterdir() if path not in made]
     records = [path for path in folder.glob("*.json") if json.loads(path.read_bytes())["items"]]
     merged = summarize(records)
-    print(f"exit codes {sorted(set(codes))}, {len(made)} splats, {redone} made twice, {len(stray)} stray files")
-    print(f"{len(records)} records: {dict(merged.counts)}, {len(merged.running)} of killed runs")
-    assert (set(codes), len(made), redone, stray) == ({0}, count, 0, [])
+    whole = sum(len(read_ply(path)) > 0 for path in made)
+    print("\n| photos | kills | splats | read in full | made twice | stray files | exit codes |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    row = (count, number, len(made), whole, redone, len(stray), sorted(set(codes)))
+    print("|", " | ".join(map(str, row)), "|")
+    print(f"\n{len(records)} records: {dict(merged.counts)}, {len(merged.running)} of killed runs")
+    assert (set(codes), len(made), whole, redone, stray) == ({0}, count, count, 0, [])
 
 
 if __name__ == "__main__":

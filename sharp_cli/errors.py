@@ -10,6 +10,7 @@ Code = Literal[
     "usage",
     "exists",
     "panorama",
+    "photo",
     "no_device",
     "no_weights",
     "not_finite",
@@ -24,6 +25,7 @@ Code = Literal[
 - ``usage``: the call itself makes no sense, whatever the files hold.
 - ``exists``: a file or folder stands where a result goes, and it is not a result that may be replaced.
 - ``panorama``: the picture shows all directions, so it is not a photo for the network as a whole.
+- ``photo``: a picture where a splat belongs.
 - ``no_device``: this machine, or this build of torch, lacks the device.
 - ``no_weights``: known weights that are not on this machine and were not downloaded.
 - ``not_finite``: the network's result holds infinities or NaN.

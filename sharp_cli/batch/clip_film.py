@@ -43,6 +43,9 @@ class ClipFilmTask(RenderTask):
             out = out / name
         return Job(self.folder / RECORD, out or self.folder.with_name(name), key=self.folder.name)
 
+    def check_source(self, source: Path) -> None:
+        """Nothing: the source is the record of the clip."""
+
     def read(self, work: Work) -> Shot:
         """The first frame, and a camera for each frame of the film."""
         work.provenance = make_provenance(work.job.source, self._settings)

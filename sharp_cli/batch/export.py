@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sharp_cli.batch.provenance import check_place, is_done, is_free, make_provenance, settings_text
 from sharp_cli.batch.splats import SPLAT_SUFFIXES, axes_settings, fit_settings, fitted, is_export, write_result
 from sharp_cli.batch.task import Job, Work
-from sharp_cli.formats.registry import read_splat
+from sharp_cli.formats.registry import read_splat, reader_of
 from sharp_cli.runtime.timing import Stopwatch
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class ExportTask:
 
     def status(self, job: Job) -> tuple[Path, ...]:
         """The file, unless it is done."""
+        reader_of(job.source)
         check_place(job.target)
         if not self.overwrite and is_done(job.target, job.source, self._settings):
             return ()

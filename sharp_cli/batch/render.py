@@ -15,7 +15,7 @@ from sharp_cli.batch.task import Job, Work
 from sharp_cli.cameras.camera_file import cameras_digest
 from sharp_cli.cameras.transforms import write_transforms
 from sharp_cli.cameras.views import Views
-from sharp_cli.formats.registry import read_splat
+from sharp_cli.formats.registry import read_splat, reader_of
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.render.encode import frame_name
 from sharp_cli.render.film import choose_views, depth_target, open_film
@@ -73,8 +73,17 @@ class RenderTask:
         """Whether no film of another splat is there."""
         return all(is_free(path, source) for path in self.outputs(target))
 
+    def check_source(self, source: Path) -> None:
+        """Refuse, before anything is read, what cannot be a splat.
+
+        Raises:
+            SharpError: it is named like something else.
+        """
+        reader_of(source)
+
     def status(self, job: Job) -> tuple[Path, ...]:
         """The film and its depth, or neither; and the cameras' file."""
+        self.check_source(job.source)
         if self.film.format != "png":
             check_place(job.target)
         extra = () if self.save_cameras is None else (self.save_cameras,)

@@ -8,6 +8,7 @@ REMEDIES: dict[Code | str, str] = {
     "exists": "--overwrite replaces it",
     "no_device": "see --device",
     "panorama": "use `sharp panorama`, or give --fov to take it for a photo all the same",
+    "photo": "convert it first: `sharp convert PHOTO`",
     "no_weights": "or use the small model: --weights preview",
     "not_finite": "try --precision fp32",
     "out_of_memory": "try --low-vram",

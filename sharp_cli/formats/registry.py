@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from os import PathLike, fspath
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sharp_cli.errors import SharpError
@@ -89,14 +89,32 @@ def read_splat(path: str | PathLike[str], warn: Callable[[str], None] = lambda t
         warn: gets one sentence if Gaussians were dropped because their values are not finite.
 
     Raises:
-        SharpError: an unknown suffix, or whatever the format's reader refuses.
+        SharpError: an unknown suffix (``photo`` if it is a picture's), or whatever the format's reader refuses.
     """
     path = user_path(path)
-    found = format_of(path)
-    if found is None or found.reader is None:
-        raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
-    gaussians: Gaussians = _load(found.reader)(path, warn=warn)
+    gaussians: Gaussians = _load(reader_of(path))(path, warn=warn)
     return gaussians
+
+
+def reader_of(path: str | PathLike[str]) -> str:
+    """What reads a splat file of this name, as in :attr:`SplatFormat.reader`.
+
+    Raises:
+        SharpError: an unknown suffix (``photo`` if it is a picture's).
+    """
+    found = format_of(path)
+    if found is not None and found.reader is not None:
+        return found.reader
+    if is_picture(path):
+        raise SharpError(f"cannot read {fspath(path)}: it is a picture, not a splat", "photo")
+    raise SharpError(f"cannot read {fspath(path)}: {_unknown(path)} (sharp reads {known_suffixes('reader')})")
+
+
+def is_picture(path: str | PathLike[str]) -> bool:
+    """Whether a file is named like a photo."""
+    from sharp_cli.photo.suffixes import PHOTO_SUFFIXES  # imports Pillow and numpy
+
+    return PurePath(path).suffix.lower() in PHOTO_SUFFIXES
 
 
 def write_splat(

@@ -25,7 +25,7 @@ from sharp_cli.formats.ply_read import (
     splat_element,
 )
 from sharp_cli.formats.reading import Dropped
-from sharp_cli.formats.registry import format_of, read_metadata, read_splat
+from sharp_cli.formats.registry import format_of, is_picture, read_metadata, read_splat, reader_of
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.spherical_harmonics import sh_degree
@@ -100,6 +100,8 @@ def summarize(path: str | PathLike[str]) -> Summary:
     known = format_of(path)
     if known is not None and not known.suffix.endswith(".ply"):
         return _summarize_other(path, known.suffix[1:])
+    if known is None and is_picture(path):
+        reader_of(path)  # which says so
     with open_ply(path) as (file, header):
         content = read_content(file, header)
         vertex = splat_element(header)

@@ -30,7 +30,7 @@ FLAT_WEIGHT = 1e-3
 BELOW = math.radians(25)
 """What lies within this of straight down is ground [rad]."""
 LEAST_GROUND = 50
-"""Gaussians there that tell its distance."""
+"""Gaussians there that show its distance."""
 PROJECTION = "projection"
 """The key of what a splat records about its source's projection."""
 

@@ -34,7 +34,7 @@ def answer_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class FakeEvents:
-    """Stands in for the CUDA events of copies: counts what is recorded on which kind of device, and what is awaited."""
+    """In place of the CUDA events of copies. Counts what is recorded on which kind of device, and what is awaited."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.recorded: list[str] = []
