@@ -11,9 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sharp_cli.gaussians.covariance import product_by_sums
 from sharp_cli.gaussians.transform import transform
 
-FREE = set(
-    "view select unbind expand permute transpose t numpy_T unsqueeze slice detach detach_ device lift_fresh".split()
-)
+VIEWS = ("view", "select", "unbind", "expand", "permute", "transpose", "t", "numpy_T", "unsqueeze", "slice")
+FREE = (*VIEWS, "detach", "detach_", "device", "lift_fresh")
 """Views, and questions about a tensor."""
 
 
