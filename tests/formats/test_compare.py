@@ -35,7 +35,7 @@ def test_errors_are_those_that_were_made(shuffled: bool) -> None:
 
 def test_splats_of_different_numbers_are_refused() -> None:
     splat = random_splat(500)
-    with pytest.raises(SharpError, match="cannot compare 3.. with 4.. visible Gaussians: .* exported from"):
+    with pytest.raises(SharpError, match=r"cannot compare 3.. with 4.. visible Gaussians: .* exported from"):
         compare_splats(keep(splat, torch.arange(400)), splat)
 
 
