@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
-from clips import rewrite, sample_frames, write_clip, write_sizes
+from clips import OLD_PYAV, rewrite, sample_frames, write_clip, write_sizes, write_tone
 from commands import sharp
 
 from sharp_cli.render.encode import read_facts
@@ -88,6 +89,10 @@ def test_a_bad_frame_fails_alone(tiny_weights: Path, tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "frame 1 of clip.mkv: the shape changes within the clip (64 × 48 and 48 × 64)" in run.stderr
     assert sorted(path.name for path in (tmp_path / "frames").glob("*.ply")) == ["frame_00000.ply", "frame_00002.ply"]
+
+
+@pytest.mark.skipif(OLD_PYAV, reason="it changes the times of copied packets")
+def test_frames_before_the_first_keyframe_fail_alone(tiny_weights: Path, tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mp4", sample_frames(12), options={"g": "5", "keyint_min": "5", "bf": "0"})
     rewrite(whole, tmp_path / "late.mp4", lambda place: place >= 3)
     run = sharp("convert", "late.mp4", "--every", 4, "-o", "late", "--weights", tiny_weights, cwd=tmp_path)
@@ -153,3 +158,20 @@ def test_a_killed_clip_goes_on_and_ends_as_if_it_had_not_been(tiny_weights: Path
         return {str(path.relative_to(tmp_path / folder)): path.read_bytes() for path in files}
 
     assert contents("killed") == contents("whole")
+
+
+def test_a_black_frame_keeps_the_scale_and_a_video_of_sound_alone_is_told(tiny_weights: Path, tmp_path: Path) -> None:
+    frames = sample_frames(5)
+    frames[2] = np.zeros_like(frames[2])
+    write_clip(tmp_path / "clip.mp4", frames)
+    words = ("--weights", tiny_weights, "--json", "run.json")
+    run = sharp("convert", "clip.mp4", *words, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    items = json.loads((tmp_path / "run.json").read_text())["items"]
+    scales = [item["log_scale"] for item in items]
+    assert scales[2] == scales[1] != 0.0
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        write_tone(container, "aac", 0.2)
+    run = sharp("convert", "sound.mp4", *words, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "cannot use sound.mp4: it has no video" in run.stderr
