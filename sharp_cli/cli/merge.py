@@ -97,7 +97,7 @@ def merge(
             note(text)
 
     import_torch()
-    from sharp_cli.batch.convert import Network
+    from sharp_cli.batch.network import Network
     from sharp_cli.batch.splats import fitted, write_result
     from sharp_cli.multiview.merge import merge_photos
 
