@@ -102,8 +102,8 @@ def merge(
     from sharp_cli.multiview.merge import merge_photos
 
     network = Network(weights, device.value, precision.value, low_vram)
-    network.fetch(fetch)
     posed = find_posed(photos, cameras, baseline, focal, note)
+    network.fetch(fetch)  # after the photos: a misspelled name needs no weights
     say(f"merging {len(posed)} photos")
     gaussians = merge_photos(
         posed,
