@@ -173,7 +173,9 @@ def test_a_killed_clip_goes_on_and_ends_as_if_it_had_not_been(tiny_weights: Path
     assert 0.0 not in scales, "the frames had nothing to do with each other"
 
 
-def test_a_black_frame_keeps_the_scale_and_a_video_of_sound_alone_is_refused(tiny_weights: Path, tmp_path: Path) -> None:
+def test_a_black_frame_keeps_the_scale_and_a_video_of_sound_alone_is_refused(
+    tiny_weights: Path, tmp_path: Path
+) -> None:
     frames = fading_frames(5)
     frames[2] = np.zeros_like(frames[2])
     write_clip(tmp_path / "clip.mp4", frames)
