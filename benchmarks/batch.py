@@ -83,7 +83,8 @@ def rerun(folder: Path, count: int) -> None:
     from dataclasses import replace
 
     from sharp_cli import Camera, Gaussians, write_ply
-    from sharp_cli.batch.convert import Network, Recipe
+    from sharp_cli.batch.convert import Recipe
+    from sharp_cli.batch.network import Network
     from sharp_cli.batch.provenance import make_provenance, settings_text
 
     weights = folder / "tiny.safetensors"

@@ -1,6 +1,6 @@
 """Panoramas of synthetic scenes with true range: how far faces jump at their seams, and what novel views gain.
 
-    python benchmarks/panorama.py                                  # four scenes, the bundled preview weights
+    python benchmarks/panorama.py                                  # eight scenes, the bundled preview weights
     python benchmarks/panorama.py --scenes room:5 park:2 --save pictures/
     python benchmarks/panorama.py --stand-in                       # true depth with a scale and offset per face
 
@@ -22,7 +22,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 
-SCENES = ("room:11", "street:12", "park:13", "room:14")
+SCENES = ("room:11", "street:12", "park:13", "room:14", "stage:31", "room:32", "street:33", "park:34")
 OFFSET = 0.2
 VIEW = 384
 FAR = 1000.0
@@ -171,6 +171,22 @@ def at_true_scale(gaussians, true_range):
     return replace(gaussians, means=gaussians.means * ratio, scales=gaussians.scales * ratio)
 
 
+def with_faults(splats, ring, true_range, spread: float, seed: int):
+    """The faces' splats at true ranges, each face then scaled as a whole by a random factor of its own."""
+    draws = np.random.default_rng(seed).normal(size=len(splats))
+    draws -= np.median(draws[: ring.count])  # the size of the whole is right
+    found = []
+    for splat, face, draw in zip(splats, ring.faces, draws, strict=True):
+        gaussians = splat.gaussians
+        length = gaussians.means.norm(dim=1).double().numpy()
+        true = true_range(gaussians.means.double().numpy() / length[:, None] @ face.rotation.T)
+        front = (true / length)[: len(length) // 2]  # the back layer keeps its place behind the front
+        factor = torch.from_numpy(np.tile(front, 2) * math.exp(spread * draw)).to(gaussians.means)[:, None]
+        moved = replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
+        found.append(replace(splat, gaussians=moved))
+    return found
+
+
 def measure(name: str, arguments: argparse.Namespace, predictor) -> tuple[float, ...]:
     from panoramas import TrueDepth
 
@@ -200,6 +216,8 @@ def measure(name: str, arguments: argparse.Namespace, predictor) -> tuple[float,
         predict, side = predictor.predict, predictor.network.config.resolution
     with torch.inference_mode():
         splats = list(predict_faces(panorama, ring, predict, side))
+        if arguments.face_errors is not None:
+            splats = with_faults(splats, ring, true_range, arguments.face_errors, int(seed))
         surfaces = [surface(s.gaussians, face.rotation) for s, face in zip(splats, ring.faces, strict=True)]
         alignment = align(ring, surfaces, [1.0] * len(ring.faces))
         jumps = [seam_jumps(ring, a, surfaces, lambda d: np.log(true_range(d))) for a in (None, alignment)]
@@ -225,6 +243,12 @@ def main() -> None:
     parser.add_argument("--scenes", nargs="+", default=SCENES, metavar="LAYOUT:SEED")
     parser.add_argument("--weights", default="preview")
     parser.add_argument("--stand-in", action="store_true", help="true depth with faults instead of a network")
+    parser.add_argument(
+        "--face-errors",
+        type=float,
+        metavar="SPREAD",
+        help="true ranges inside faces, and faces whose log scales have this standard deviation",
+    )
     parser.add_argument("--true-scale", action="store_true", help="bring each result to the true scale as a whole")
     parser.add_argument("--camera-height", action="store_true", help="give each result the true height of the camera")
     parser.add_argument("--faces", type=int, default=6)

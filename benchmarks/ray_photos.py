@@ -8,7 +8,8 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from sharp_cli.batch.convert import ConvertTask, Network, Recipe
+from sharp_cli.batch.convert import ConvertTask, Recipe
+from sharp_cli.batch.network import Network
 from sharp_cli.gaussians.fit import Fit
 
 FIT = Fit(min_opacity=0.47)

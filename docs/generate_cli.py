@@ -43,6 +43,14 @@ Every option is also an environment variable, `SHARP_COMMAND_OPTION`, such as `S
 `SHARP_DEBUG` and `SHARP_PROFILE` count for all commands that have the option. Every option can also stand in
 `sharp.toml`, in the working folder or in the user's configuration folder (`SHARP_CONFIG` names another file):
 
+| system | the user's file |
+| --- | --- |
+| Linux | `~/.config/sharp-cli/sharp.toml` (in `XDG_CONFIG_HOME` if that is set) |
+| macOS | `~/Library/Application Support/sharp-cli/sharp.toml` |
+| Windows | `%LOCALAPPDATA%\\sharp-cli\\sharp.toml` |
+
+For example:
+
 ```toml
 weights = "preview"           # for all commands that have the option
 

@@ -20,6 +20,7 @@ CURRENT = [path for path in DOCUMENTS if "history" not in path.parts]
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 FILE = re.compile(r"(?<!\[)`([\w./-]+\.(?:py|toml|json|md))`")
 FILES_OF_USERS = {"sharp.toml", "transforms.json", "camera_path.json", "cameras.json", "record.json", "meta.json"}
+FILES_OF_USERS |= {"a.ply.sharp.json"}
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 

@@ -8,8 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
+from clips import write_clip
 from commands import sharp
 
 from sharp_cli.cli import app
@@ -47,6 +49,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "photos").mkdir()
     for name in ("photo.jpg", "IMG_3.jpg", "room.jpg", "photos/a.jpg", "sharp_2572gikvuh.pt"):
         shutil.copy(ROOT / "examples" / "china.jpg", folder / name)
+    write_clip(folder / "clip.mp4", [np.zeros((48, 64, 3), np.uint8)] * 3)
+    (folder / "clip_frames").mkdir()
+    (folder / "clip_frames" / "a.ply").write_bytes(b"ply\n")
     (folder / "sharp.toml").write_text("[profiles.quest.convert]\nformat = 'spz'\n", encoding="utf-8")
     return folder
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fake_devices import FakeEvents
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from sharp_cli import predictor as module
@@ -37,6 +38,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator:
     monkeypatch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **options: True)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    FakeEvents(monkeypatch)
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
 
         def start(precision: Precision = "auto", low_vram: bool = False) -> Predictor:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sharp_cli.batch.clip_record import SOUND, ClipRecord, is_clip, write_record
-from sharp_cli.batch.convert import ConvertTask, Network, Recipe
+from sharp_cli.batch.convert import ConvertTask, Recipe
+from sharp_cli.batch.network import Network
 from sharp_cli.batch.provenance import Provenance, check_place, is_done, make_provenance, settings_text
 from sharp_cli.batch.splats import fitted, write_result
 from sharp_cli.batch.task import Job, Work

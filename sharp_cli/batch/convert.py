@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sharp_cli.batch.digest import Digest
+from sharp_cli.batch.network import Network
 from sharp_cli.batch.provenance import check_place, is_done, is_free, is_marked, make_provenance, settings_text
 from sharp_cli.batch.splats import axes_settings, fit_settings, fitted, start_rows_of, write_result
 from sharp_cli.batch.task import Job, StopRun, Work
@@ -17,21 +16,16 @@ from sharp_cli.errors import SharpError
 from sharp_cli.formats.registry import can_read, read_splat
 from sharp_cli.photo.panorama import is_all_around
 from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
-from sharp_cli.runtime.files import holds
 from sharp_cli.runtime.timing import Stopwatch
-from sharp_cli.weights.catalog import Checkpoint, published_sha256
-from sharp_cli.weights.resolve import resolve
 
 if TYPE_CHECKING:
     from sharp_cli.formats.ply import PlyLayout
     from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
-    from sharp_cli.model.precision import Precision
     from sharp_cli.photo import FocalOverride, Photo
     from sharp_cli.predictor import Predictor
     from sharp_cli.render.settings import FilmSettings
-    from sharp_cli.runtime.devices import Device
 
     Item: TypeAlias = "Photo | Gaussians"
     Output: TypeAlias = Callable[[], Gaussians]
@@ -63,73 +57,6 @@ class Recipe:
             **fit_settings(self.fit),
             **axes_settings(self.axes),
         }
-
-
-class Network:
-    """The network of a batch: what it is, known without loading it, and the predictor, loaded when first used.
-
-    Args:
-        weights, device, precision, low_vram: as for :func:`~sharp_cli.predictor.load_predictor`.
-    """
-
-    def __init__(
-        self, weights: str = "sharp", device: Device = "auto", precision: Precision = "auto", low_vram: bool = False
-    ) -> None:
-        self.weights, self.device, self.low_vram = weights, device, low_vram
-        self._precision = precision
-
-    def __reduce__(self) -> Any:
-        """For another process, in another folder: as it was made, and not loaded."""
-        weights = str(Path(self.weights).absolute()) if holds(Path(self.weights).is_file) else self.weights
-        return Network, (weights, self.device, self._precision, self.low_vram)
-
-    def fetch(self, download: Callable[[Checkpoint], Path] | None = None) -> None:
-        """Find the weights' file, or download it, and begin to read its digest.
-
-        Args:
-            download: as for :func:`~sharp_cli.weights.resolve.resolve`.
-
-        Raises:
-            SharpError: no such weights, or the download failed.
-        """
-        self._path = resolve(self.weights, download=download)
-        if published_sha256(self.weights) is None:
-            Thread(target=self._digest.run, daemon=True).start()
-
-    def settings(self) -> dict[str, object]:
-        """As splats record them: which weights, and in which precision.
-
-        Never ``auto``: another machine would resolve that differently, and results of two precisions would mix.
-
-        Raises:
-            SharpError: the weights cannot be read, or the device is missing here.
-        """
-        return {"weights": published_sha256(self.weights) or self._digest.result(), "precision": self.precision}
-
-    @cached_property
-    def precision(self) -> Precision:
-        """The backbone's number format on this device."""
-        from sharp_cli.model.precision import DTYPES, choose_dtype
-        from sharp_cli.runtime.devices import choose_device
-
-        chosen = choose_dtype(self._precision, choose_device(self.device))
-        return cast("Precision", next(name for name, dtype in DTYPES.items() if dtype == chosen))
-
-    @cached_property
-    def predictor(self) -> Predictor:
-        """Loaded at first use."""
-        from sharp_cli.predictor import load_predictor
-
-        # "auto" as it is: it may fall back from fp16, for single photos that need the range.
-        return load_predictor(self._path, self.device, self._precision, self.low_vram)
-
-    @cached_property
-    def _path(self) -> Path:
-        return resolve(self.weights)
-
-    @cached_property
-    def _digest(self) -> Digest:
-        return Digest(self._path)
 
 
 class ConvertTask:

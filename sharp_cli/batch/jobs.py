@@ -15,23 +15,10 @@ from sharp_cli.runtime.memory import no_collections
 
 FILE_SUFFIXES = frozenset(
     {
-        ".ply",
-        ".splat",
-        ".spz",
-        ".sog",
-        ".glb",
-        ".usdz",
-        ".html",
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".avi",
-        ".mkv",
-        ".webm",
-        ".gif",
-        ".webp",
-        ".png",
-        ".jpg",
+        *(".ply", ".splat", ".spz", ".sog", ".ksplat", ".glb", ".gltf", ".usd", ".usda", ".usdc", ".usdz"),
+        *(".obj", ".fbx", ".stl", ".html", ".htm", ".json", ".zip"),
+        *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv"),
+        *(".gif", ".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".avif", ".heic"),
     }
 )
 """Folders for results are hardly ever named like this."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-from sharp_cli.batch.convert import ConvertTask, Network, Recipe
+from sharp_cli.batch.convert import ConvertTask, Recipe
+from sharp_cli.batch.network import Network
 from sharp_cli.batch.provenance import settings_text
 from sharp_cli.batch.task import Work
 from sharp_cli.errors import SharpError

@@ -13,7 +13,8 @@ from sharp_cli.cli.streams import is_stdout
 from sharp_cli.multiview.suffixes import CLIP_SUFFIXES
 
 if TYPE_CHECKING:
-    from sharp_cli.batch.convert import Network, Recipe
+    from sharp_cli.batch.convert import Recipe
+    from sharp_cli.batch.network import Network
 
 
 def is_video(inputs: list[str]) -> bool:

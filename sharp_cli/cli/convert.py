@@ -76,7 +76,8 @@ def convert(
     Results that exist are skipped. If a photo fails, the others continue. The same command resumes a run that was
     stopped. Exit code 0, 1 if a photo failed, 2 for wrong use, 130 after Ctrl-C.
     """
-    from sharp_cli.batch.convert import ConvertTask, Network, Recipe
+    from sharp_cli.batch.convert import ConvertTask, Recipe
+    from sharp_cli.batch.network import Network
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))
     batch = replace(batch, ray=choose_ray(ray, ray_cpus, ray_gpus))

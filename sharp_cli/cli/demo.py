@@ -39,7 +39,8 @@ def demo(
     """
     check_folder(out, "--out")
     import_torch()
-    from sharp_cli.batch.convert import ConvertTask, Network, Recipe, film_target
+    from sharp_cli.batch.convert import ConvertTask, Recipe, film_target
+    from sharp_cli.batch.network import Network
     from sharp_cli.batch.task import Job
     from sharp_cli.render.settings import FilmSettings
 

@@ -24,7 +24,9 @@ def inspect(
     ],
     against: Annotated[
         Path | None,
-        typer.Option("--against", metavar="FILE", help="Also print the errors against a splat of the same Gaussians."),
+        typer.Option(
+            "--against", metavar="FILE", help="Also print the errors against the splat that FILE was exported from."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:

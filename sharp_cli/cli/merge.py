@@ -97,13 +97,13 @@ def merge(
             note(text)
 
     import_torch()
-    from sharp_cli.batch.convert import Network
+    from sharp_cli.batch.network import Network
     from sharp_cli.batch.splats import fitted, write_result
     from sharp_cli.multiview.merge import merge_photos
 
     network = Network(weights, device.value, precision.value, low_vram)
-    network.fetch(fetch)
     posed = find_posed(photos, cameras, baseline, focal, note)
+    network.fetch(fetch)  # after the photos: a misspelled name needs no weights
     say(f"merging {len(posed)} photos")
     gaussians = merge_photos(
         posed,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from sharp_cli.batch.store import is_remote
 from sharp_cli.cli.batch_options import BatchOptions
 from sharp_cli.cli.batches import finish, run_batch, show_plan
 from sharp_cli.cli.display.report import Report
@@ -45,7 +47,10 @@ def run_network_batch(
         typer.Exit: with code 1, a job failed.
     """
     network = task.network
-    if not dry_run:
+    anything = any(missing(job) is None for job in jobs)
+    if not anything:
+        jobs = [replace(job, problem=missing(job)) for job in jobs]  # a misspelled name needs no weights
+    if not dry_run and anything:
         network.fetch(fetch)  # before the display of the batch: a download has its own
         prepare(len(jobs))
     with Stopwatch(task.setup_seconds).stage("import"):
@@ -59,6 +64,19 @@ def run_network_batch(
         if "load" in task.setup_seconds and network.predictor.facts.get("name") == PREVIEW.name:
             report.line(MADE_WITH_PREVIEW)
     finish(summary)
+
+
+def missing(job: Job) -> str | None:
+    """Why there is nothing to convert, if that is certain before the run."""
+    if job.problem or is_remote(job.source):
+        return job.problem
+    try:
+        job.source.stat()
+    except FileNotFoundError as error:
+        return f"cannot read {job.source}: {error.strerror}"
+    except (OSError, ValueError):  # reading says so
+        pass
+    return None
 
 
 def prepare(jobs: int) -> None:

@@ -240,11 +240,19 @@ SaveCameras = Annotated[
 ]
 PictureSize = Annotated[
     str | None,
-    option(PICTURE, "Long side, or both sides. Default: the photo's, at most 1920.", "--size", metavar="PX|WxH"),
+    option(
+        PICTURE,
+        "Long side, or both sides; with --stereo, of each eye. Default: the photo's, at most 1920.",
+        "--size",
+        metavar="PX|WxH",
+    ),
 ]
 SplatBackground = Annotated[str, option(PICTURE, "Color behind the splat: a name or #rrggbb.", "--background")]
 Alpha = Annotated[bool, option(PICTURE, "Transparent pictures: png, which is then the default, or webp.", "--alpha")]
-StereoLayout = Annotated[Stereo | None, option(PICTURE, "sbs: two eyes side by side, for headsets.", "--stereo")]
+StereoLayout = Annotated[
+    Stereo | None,
+    option(PICTURE, "sbs: two eyes side by side, for headsets: twice as wide as --size.", "--stereo"),
+]
 Ipd = Annotated[float, option(PICTURE, "Distance between the eyes in meters.", min=0, max=1000)]
 FilmDevice = Annotated[
     RenderDevice,

@@ -76,7 +76,8 @@ def panorama(
     Each panorama is split into a ring of tall pictures, with one more for the zenith and one for the nadir. They are
     aligned where they overlap. Batches behave as in `sharp convert`.
     """
-    from sharp_cli.batch.convert import Network, Recipe
+    from sharp_cli.batch.convert import Recipe
+    from sharp_cli.batch.network import Network
     from sharp_cli.batch.panorama import PanoramaTask
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, debug=is_debug(context))

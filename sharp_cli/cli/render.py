@@ -25,6 +25,7 @@ from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.streams import is_stdout
 from sharp_cli.cli.values import choose_color, choose_format, choose_shard, choose_size
 from sharp_cli.runtime.files import holds
+from sharp_cli.runtime.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from sharp_cli.batch.render import RenderTask
@@ -78,6 +79,7 @@ def render(
     path |= {"max_disparity": max_disparity, "max_zoom": max_zoom}
     path["frames"] = 1 if trajectory == "still" and kind == "png" else max(1, round(seconds * fps))
 
+    keep_freed_memory()  # every frame takes the same 60 MB and more
     import_torch()
     from sharp_cli.batch.clip_film import ClipFilmTask
     from sharp_cli.batch.clip_record import is_clip

@@ -52,7 +52,8 @@ def watch(
     Photos that are there already are converted first; results that exist are skipped. A photo that changes is converted
     again. If a photo fails, the others continue.
     """
-    from sharp_cli.batch.convert import ConvertTask, Network, Recipe
+    from sharp_cli.batch.convert import ConvertTask, Recipe
+    from sharp_cli.batch.network import Network
     from sharp_cli.batch.watch import watch as arrivals
 
     recipe = Recipe(ply_layout=PlyLayout.standard.value, suffix=choose_suffix(None, format and format.value, ".ply"))

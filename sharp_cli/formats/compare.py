@@ -16,6 +16,10 @@ VISIBLE = 1 / 255
 """Gaussians with less opacity are not compared: they are not rendered, and formats pad with them."""
 
 
+MOST_LOST = 0.02
+"""Part of the visible Gaussians that a format may add or drop: rounding moves some across :data:`VISIBLE`."""
+
+
 class ErrorSpread(NamedTuple):
     """How errors are distributed over the Gaussians."""
 
@@ -45,11 +49,16 @@ def compare_splats(found: Gaussians, reference: Gaussians) -> Comparison:
     Formats may change the order and add or drop what cannot be seen.
 
     Raises:
-        SharpError: one of them has no visible Gaussian, or SciPy is missing.
+        SharpError: one of them has no visible Gaussian, they hold different numbers of them, or SciPy is missing.
     """
     a, b = _visible(to_columns(reference)), _visible(to_columns(found))
     if not len(a.means) or not len(b.means):
         raise SharpError("there is nothing to compare: a splat has no visible Gaussians")
+    if abs(len(a.means) - len(b.means)) > MOST_LOST * max(len(a.means), len(b.means)):
+        raise SharpError(
+            f"cannot compare {len(b.means):,} with {len(a.means):,} visible Gaussians: they are not the same ones "
+            "(compare a file with the one that it was exported from, all of its Gaussians kept)"
+        )
     b = b.take(_nearest(b.means, a.means))
     products = np.abs((a.quats.astype(np.float64) * b.quats).sum(axis=1))
     lengths = np.linalg.norm(a.quats, axis=1) * np.linalg.norm(b.quats, axis=1)

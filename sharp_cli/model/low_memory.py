@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import nn
 
 from sharp_cli.model.network import SharpNetwork
+from sharp_cli.runtime.transfers import page_locked
 
 WINDOW_CHUNK = 5
 """Windows at a time through the patch encoder."""
@@ -16,13 +18,18 @@ WINDOW_CHUNK = 5
 def enable_low_memory(network: SharpNetwork, device: torch.device) -> None:
     """Keep the weights in main memory and run the network on ``device`` part by part, windows in chunks.
 
-    The results are the same up to rounding. On the CPU only the chunks apply.
+    The results are the same up to rounding. On the CPU only the chunks apply. For CUDA the weights are page-locked, if
+    the system allows that: the device then fetches them by itself, and several times as fast.
     """
     network.encoder.patch_encoder.chunk = WINDOW_CHUNK
     if device.type == "cpu":
         return
     if any(parameter.device.type != "cpu" for parameter in network.parameters()):
         network.to("cpu")
+    if device.type == "cuda":
+        with suppress(RuntimeError):  # no more memory may be locked: what is left comes more slowly
+            for parameter in network.parameters():
+                parameter.data = page_locked(parameter.data, parameter.dtype)
     for part in (*network.encoder.children(), *network.children()):
         if part is not network.encoder:
             visit_for_calls(part, device)

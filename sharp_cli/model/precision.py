@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sharp_cli.errors import SharpError
+from sharp_cli.runtime.transfers import send
 
 if TYPE_CHECKING:
     from sharp_cli.model.network import SharpNetwork
@@ -62,10 +63,11 @@ def place_tensors(
     wanted = {name: dtype if network_name(name) in low else torch.float32 for name in tensors}
     # One tensor left in the file's mapping would keep all of the file's pages in memory.
     copy = any(tensor.dtype != wanted[name] for name, tensor in tensors.items())
-    placed = {
-        name: tensor.to(device, wanted[name], copy=copy, memory_format=_layout(tensor, device))
-        for name, tensor in tensors.items()
-    }
+    if device.type == "cuda":
+        named = ((name, tensor, wanted[name]) for name, tensor in tensors.items())
+        placed = dict(send(named, device, _layout_on_cuda))
+    else:
+        placed = {name: tensor.to(device, wanted[name], copy=copy) for name, tensor in tensors.items()}
     network.load_state_dict({network_name(name): tensor for name, tensor in placed.items()}, strict=True, assign=True)
     network.backbone_dtype = dtype
 
@@ -116,9 +118,9 @@ def _tf32_switches() -> list[tuple[Any, str, Any]]:
     return [(cudnn, "allow_tf32", False), (matmul, "allow_tf32", False)]
 
 
-def _layout(tensor: Tensor, device: torch.device) -> torch.memory_format:
-    """Kernels of convolutions are stored channels last on CUDA, where cuDNN is fastest with them."""
-    return torch.channels_last if device.type == "cuda" and tensor.ndim == 4 else torch.preserve_format
+def _layout_on_cuda(tensor: Tensor) -> torch.memory_format:
+    """Kernels of convolutions are stored channels last, where cuDNN is fastest with them."""
+    return torch.channels_last if tensor.ndim == 4 else torch.contiguous_format
 
 
 def _backbone_matrices(network: SharpNetwork) -> set[str]:

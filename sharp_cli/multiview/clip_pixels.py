@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Bytes = npt.NDArray[np.uint8]
 
+BT709 = 1
+"""The code of its matrix (ITU-T H.273)."""
+
 
 class Look(NamedTuple):
     """How the frames of a video are to be shown."""
@@ -48,7 +51,9 @@ def show(frame: VideoFrame, look: Look, size: tuple[int, int] | None = None) -> 
     """
     plain = look.encoding.is_srgb
     width = round(frame.width * look.stretch)
-    picture = frame.reformat(width, frame.height, "rgb24" if plain else "rgb48le", src_colorspace=frame.colorspace)
+    # PyAV 14 heeds the frame's matrix only where two different ones are named; RGB has none.
+    matrices: Any = {"src_colorspace": "ITU709", "dst_colorspace": "ITU601"} if int(frame.colorspace) == BT709 else {}
+    picture = frame.reformat(width, frame.height, "rgb24" if plain else "rgb48le", **matrices)
     pixels: Any = turn(picture.to_ndarray(), display_matrix(frame))
     pixels = np.ascontiguousarray(pixels) if plain else to_srgb_values(pixels, look.encoding)
     height, width = pixels.shape[:2]

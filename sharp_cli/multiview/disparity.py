@@ -8,12 +8,16 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from sharp_cli.multiview.posed import Floats
-from sharp_cli.multiview.seams import bell, bin_medians
 
 LEAST = 30
 """Measured pixels that a fit needs."""
+MOST = 20_000
+"""Pixels that a fit looks at."""
 TRIES = 300
 STEPS = 10
 LEAST_AGREEING = 0.2
@@ -22,14 +26,20 @@ LARGEST_OFFSET = 0.15
 """Of b, as a share of the median disparity: a fit that is mostly offset has seen a single wall."""
 BINS = 12
 """Of measured disparity, which count alike: a textured wall must not outvote the rest."""
-GRID = 24
-"""Cells along the longer side for the correction."""
-LARGEST = math.log(2)
+LARGEST = math.log(4)
 """Bound of the correction."""
-REACHES = (1.0, 2.0, 4.0)
-"""Standard deviations of the smoothing, in cells: fine where much was measured, coarse elsewhere."""
-TRUSTED = 0.5
-"""Cells that must be measured, about, for a level to count."""
+STEPS_APART = (16, 8, 4, 2, 1)
+"""Distance of the pixels that a level of the correction looks at [px]."""
+TAPS = 3
+"""Of these pixels to each side."""
+ALIKE = 0.1
+"""Colors that differ by less belong to one thing, about."""
+SAME_DEPTH = 0.15
+"""Log depths that differ by less belong to one thing, about."""
+EVEN = 0.1
+"""Where log depths differ by more from one pixel to the next, an edge blurs them."""
+TRUSTED = 1.0
+"""Known pixels that a level needs."""
 NARROW = 0.15
 """If the middle half of the predicted disparities spans less than this of their median, only a scale is fitted."""
 
@@ -54,10 +64,11 @@ def fit_affine(predicted: Floats, measured: Floats) -> Affine | None:
     Returns:
         None if there are too few pairs, or most of them agree on nothing.
     """
-    good = np.isfinite(predicted) & np.isfinite(measured) & (predicted > 0)
-    x, y = predicted[good], measured[good]
-    if len(x) < LEAST:
+    good = np.flatnonzero(np.isfinite(predicted) & np.isfinite(measured) & (predicted > 0))
+    if len(good) < LEAST:
         return None
+    good = good[np.linspace(0, len(good) - 1, min(len(good), MOST)).astype(int)]
+    x, y = predicted[good], measured[good]
     tolerance = 0.1 * float(np.median(y)) + 1e-12
     low, middle, high = np.quantile(x, [0.25, 0.5, 0.75])
     balance = _balance(y)
@@ -83,40 +94,63 @@ def fit_affine(predicted: Floats, measured: Floats) -> Affine | None:
     return Affine(a, b, float(agreeing.mean()), float(np.median(residual[agreeing]) / np.median(y)))
 
 
-def correction(places: Floats, ratios: Floats, columns: int, rows: int) -> Floats:
-    """(rows, columns) smooth log ratios; 0 where nothing was measured near.
+def fit_scale(predicted: Floats, measured: Floats) -> Affine | None:
+    """The middle ratio alone, for a prediction whose depths agree with nothing; None if there are too few pairs."""
+    ratios = measured / predicted
+    ratios = ratios[np.isfinite(ratios) & (ratios > 0)]
+    return Affine(float(np.median(ratios)), 0.0, 0.0, math.inf) if len(ratios) >= LEAST else None
+
+
+class Surroundings(NamedTuple):
+    """What a correction is spread from, by pixel."""
+
+    ratios: Tensor
+    """(H, W) log of measured over fitted disparity; NaN: not known."""
+    log_depth: Tensor
+    """(H, W) of the fitted depth."""
+    colors: Tensor
+    """(3, H, W) 0..1."""
+
+
+def correction(around: Surroundings, places: Tensor, log_depth: Tensor, colors: Tensor) -> Tensor:
+    """(N,) log ratios for points of a photo, from pixels near them where they are known; 0 far from these.
+
+    Pixels of about a point's own color and fitted depth count, so that each thing is corrected by itself: ratios of
+    what lies before and behind an edge differ by far, and a point on the wrong side would fly away.
 
     Args:
-        places: (M, 2) shares of width and height, 0..1.
-        ratios: (M,) log of measured over fitted disparity; outliers beyond ``LARGEST`` are left out.
+        places: (N, 2) x and y as shares of the photo's width and height, 0..1.
+        log_depth: (N,) of the points' fitted depths.
+        colors: (N, 3) 0..1, as the photo's.
     """
-    good = np.isfinite(ratios) & (np.abs(ratios) <= LARGEST)
-    cell = (places[good, 1] * rows).astype(int).clip(0, rows - 1) * columns
-    cell += (places[good, 0] * columns).astype(int).clip(0, columns - 1)
-    medians = bin_medians(cell, ratios[good], rows * columns).reshape(rows, columns)
-    known = np.isfinite(medians)
-    smooth = np.zeros((rows, columns))
-    for reach in sorted(REACHES, reverse=True):  # finer levels take over where they have enough to go by
-        weight = _blurred(known.astype(float), reach)
-        level = _blurred(np.where(known, medians, 0.0), reach) / np.maximum(weight, 1e-9)
-        trust = np.clip(weight * math.tau * reach**2 / TRUSTED - 1, 0, 1)
-        smooth = trust * level + (1 - trust) * smooth
-    return smooth
+    height, width = around.ratios.shape
+    known = around.ratios.isfinite() & (around.ratios.abs() <= LARGEST) & (_edge(around.log_depth) <= EVEN)
+    ratios = torch.where(known, around.ratios, 0.0)
+    # what is known, as one table to look up: weight, ratio, depth, color
+    table = torch.stack([known.to(ratios), ratios, around.log_depth, *around.colors], dim=-1).view(-1, 6)
+    columns = (places[:, 0] * width).long().clamp(0, width - 1)
+    rows = (places[:, 1] * height).long().clamp(0, height - 1)
+    found = torch.zeros(len(places))
+    for step in STEPS_APART:  # finer levels take over where they have enough to go by
+        total, weight = torch.zeros_like(found), torch.zeros_like(found)
+        for dy in range(-TAPS, TAPS + 1):
+            for dx in range(-TAPS, TAPS + 1):
+                y, x = rows + dy * step, columns + dx * step
+                inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+                seen = table[torch.where(inside, y * width + x, 0)]
+                unlike = (seen[:, 3:] - colors).square().sum(dim=1) / ALIKE**2
+                unlike += ((seen[:, 2] - log_depth) / SAME_DEPTH) ** 2 + (dx * dx + dy * dy) / (TAPS / 2) ** 2
+                share = torch.exp(-0.5 * unlike) * seen[:, 0] * inside
+                total += share * seen[:, 1]
+                weight += share
+        found = torch.lerp(found, total / weight.clamp(min=1e-9), (weight / TRUSTED).clamp(max=1))
+    return found
 
 
-def grid_size(width: int, height: int) -> tuple[int, int]:
-    """Columns and rows of the correction for a picture [px]."""
-    longest = max(width, height)
-    return max(2, round(GRID * width / longest)), max(2, round(GRID * height / longest))
-
-
-def _blurred(values: Floats, reach: float) -> Floats:
-    """Gaussian blur of a map; outside of it lies nothing."""
-    weights = bell(reach)
-    wide = len(weights) // 2
-    for axis in (0, 1):
-        values = np.apply_along_axis(lambda row: np.convolve(np.pad(row, wide), weights, mode="valid"), axis, values)
-    return values
+def _edge(log_depth: Tensor) -> Tensor:
+    """(H, W) how much log depths differ within a pixel's neighbors."""
+    near = F.pad(log_depth[None, None], (1, 1, 1, 1), mode="replicate")
+    return (F.max_pool2d(near, 3, stride=1) + F.max_pool2d(-near, 3, stride=1))[0, 0]
 
 
 def _balance(y: Floats) -> Floats:

@@ -15,20 +15,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.gaussians.fitting import keep, together
+from sharp_cli.gaussians.color import linear_to_srgb
+from sharp_cli.gaussians.fitting import grid_side, keep, together
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.transform import transform
-from sharp_cli.multiview.disparity import Affine, correction, fit_affine, grid_size
+from sharp_cli.multiview.consensus import measure_photos
+from sharp_cli.multiview.disparity import Affine, Surroundings, correction, fit_affine, fit_scale
 from sharp_cli.multiview.posed import Floats, PosedPhoto
-from sharp_cli.multiview.sweep import LONG_SIDE, Measured, measure
+from sharp_cli.multiview.seams import SOLID
+from sharp_cli.multiview.sweep import LONG_SIDE
 from sharp_cli.photo import Photo
 from sharp_cli.render.rasterizer import rasterize
 
-NEIGHBORS = 3
-"""Photos that each photo is compared with, the nearest ones."""
 NEAR = 0.12
 """Depths that differ by less, as a share, belong to one surface."""
 BETTER = (0.5, 0.75)
@@ -37,12 +39,18 @@ more central one."""
 SEEN_THROUGH = 2
 """Photos that must see through a Gaussian before it is dropped; a more central one suffices alone."""
 LEAST_MEASURED = 0.01
-"""Pixels whose disparity must be measured, as a share: chance finds half of that."""
+"""Pixels whose disparity must be measured, as a share."""
 BORDER = 0.03
 """Width of the fade at a picture's edges where another photo goes on, as a share of its side."""
 FARTHEST = 1e4
 """Of the nearest depth: where to put what the fit would place behind the camera's infinity."""
 LEAST_OPACITY = 0.02
+REACH = 2.0
+"""How far a Gaussian reaches, in its scales."""
+REACHES = (1, 2, 4, 8, 16, 32)
+"""Distances that this is rounded up to [px]."""
+OPAQUE = 0.95
+"""A surface's opacity for its depth: through a fainter one, the depth behind would mix in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +85,9 @@ def merge_photos(
         SharpError: fewer than two photos overlap.
     """
     placed: list[PlacedSplat] = []
-    for index, posed in enumerate(photos):
+    for index, (posed, measured) in enumerate(zip(photos, measure_photos(photos), strict=True)):
         splat = predict(posed.photo).to("cpu")
-        found = place(posed, splat, measured_by_others(photos, index))
+        found = place(posed, splat, measured)
         if found is None:
             note(f"{posed.name} is left out: it shares too little with the other photos")
         else:
@@ -90,67 +98,91 @@ def merge_photos(
     return join(placed)
 
 
-def measured_by_others(photos: Sequence[PosedPhoto], index: int) -> list[Measured]:
-    """The disparity of one photo by each of its neighbors."""
-    own = photos[index]
-    others = sorted(
-        (other for other in photos if other is not own),
-        key=lambda other: float(np.linalg.norm(other.eye - own.eye)) * (2 - own.viewmat[2, :3] @ other.viewmat[2, :3]),
-    )
-    return [measure(own, other) for other in others[:NEIGHBORS]]
-
-
 @torch.inference_mode()
-def place(posed: PosedPhoto, gaussians: Gaussians, measured: Sequence[Measured]) -> PlacedSplat | None:
-    """Fit a photo's splat to measured disparities; None if they do not suffice."""
-    depth = own_depth(posed, gaussians)
-    height, width = depth.shape
-    if sum(len(each.disparity) for each in measured) < LEAST_MEASURED * height * width:
+def place(posed: PosedPhoto, gaussians: Gaussians, measured: Floats) -> PlacedSplat | None:
+    """Fit a photo's splat to measured disparities, of :func:`measure_photos`; None if they do not suffice."""
+    front = front_layer(gaussians)
+    known = np.isfinite(measured)
+    if known.mean() < LEAST_MEASURED:
         return None
-    places = np.concatenate([each.places for each in measured])
-    disparity = np.concatenate([each.disparity for each in measured])
-    columns = (places[:, 0] * width).astype(int).clip(0, width - 1)
-    rows = (places[:, 1] * height).astype(int).clip(0, height - 1)
-    seen = depth.numpy().astype(np.float64)[rows, columns]
-    predicted = np.divide(1.0, seen, out=np.full_like(seen, np.nan), where=seen > 0)
-    fit = fit_affine(predicted, disparity)
+    z = own_depth(posed, front).double().numpy()
+    predicted = np.divide(1.0, z, out=np.full_like(z, np.nan), where=z > 0)
+    fit = fit_affine(predicted[known], measured[known]) or fit_scale(predicted[known], measured[known])
     if fit is None:
         return None
-    moved = apply_fit(gaussians, fit)
-    fitted = fit.a * predicted + fit.b
-    ratios = np.log(disparity / np.where(fitted > 0, fitted, np.nan))
-    field = correction(places, ratios, *grid_size(width, height))
-    moved = _apply_correction(posed, moved, field)
-    return PlacedSplat(posed, moved, own_depth(posed, moved), fit)
+    factor = fit_factor(front, fit)
+    fitted = _scaled(front, factor)
+    factor = factor * torch.exp(-_corrections(posed, fitted, measured))
+    fitted = _scaled(front, factor)
+    depth = own_depth(posed, fitted)
+    if len(front) < len(gaussians):
+        back = _scaled(keep(gaussians, torch.arange(len(front), len(gaussians))), factor)
+        fitted = together([fitted, _scaled(back, _behind(posed, back, depth))])
+    return PlacedSplat(posed, fitted, depth, fit)
 
 
-def apply_fit(gaussians: Gaussians, fit: Affine) -> Gaussians:
-    """Move Gaussians along their rays from the camera so that their disparity becomes a / z + b."""
+def front_layer(gaussians: Gaussians) -> Gaussians:
+    """The predictor's first layer, or all if these are not its grids.
+
+    The second layer follows the first: its Gaussians show what lies behind, at depths that no photo measured.
+    """
+    return gaussians if grid_side(gaussians) is None else keep(gaussians, torch.arange(len(gaussians) // 2))
+
+
+def fit_factor(gaussians: Gaussians, fit: Affine) -> Tensor:
+    """(N,) what to move Gaussians by along their rays so that their disparity becomes a / z + b."""
     z = gaussians.means[:, 2].double().clamp(min=1e-9)
     disparity = fit.a / z + fit.b
     least = float(disparity.max()) / FARTHEST
-    factor = (1 / disparity.clamp(min=max(least, 1e-12)) / z).to(gaussians.means)[:, None]
-    return replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
+    return (1 / disparity.clamp(min=max(least, 1e-12)) / z).to(gaussians.means)
 
 
-def _apply_correction(posed: PosedPhoto, gaussians: Gaussians, field: Floats) -> Gaussians:
-    """Move Gaussians along their rays by a map of log disparity ratios over the photo."""
+def _corrections(posed: PosedPhoto, gaussians: Gaussians, measured: Floats) -> Tensor:
+    """(N,) log ratios of measured over fitted disparity."""
+    depth = own_depth(posed, gaussians)
+    seen = torch.where(depth > 0, depth, torch.nan)
+    height, width = depth.shape
+    picture = Image.fromarray(posed.photo.pixels).resize((width, height), Image.Resampling.BOX)
+    around = Surroundings(
+        -(torch.from_numpy(1 / measured).to(seen) / seen).log(),
+        seen.nan_to_num(nan=1e9).log(),
+        torch.from_numpy(np.array(picture)).movedim(-1, 0) / 255,
+    )
+    places = torch.stack(_places(posed, gaussians.means), dim=1)
+    colors = linear_to_srgb(gaussians.colors.clamp(0, 1))
+    return correction(around, places, gaussians.means[:, 2].clamp(min=1e-9).log(), colors)
+
+
+def _behind(posed: PosedPhoto, gaussians: Gaussians, depth: Tensor) -> Tensor:
+    """(N,) what to move the back layer's Gaussians by so that they lie behind all of the front that they reach over.
+
+    They are large: once an edge of depth is sharp, those of the near side would stick out over the far side.
+    """
     u, v = _places(posed, gaussians.means)
-    grid = torch.stack([u, v], dim=1)[None, None] * 2 - 1
-    image = torch.from_numpy(field).to(gaussians.means)[None, None]
-    ratio = torch.nn.functional.grid_sample(image, grid, padding_mode="border", align_corners=False)[0, 0, 0]
-    factor = torch.exp(-ratio)[:, None]
-    return replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
+    z = gaussians.means[:, 2].clamp(min=1e-9)
+    height, width = depth.shape
+    columns, rows = (u * width).long().clamp(0, width - 1), (v * height).long().clamp(0, height - 1)
+    reach = REACH * gaussians.scales.amax(dim=1) / z * posed.photo.focal_px * width / posed.photo.width
+    farthest = z
+    for pixels in REACHES:
+        around = torch.nn.functional.max_pool2d(depth[None, None], 2 * pixels + 1, stride=1, padding=pixels)[0, 0]
+        farthest = torch.where(reach > pixels / 2, torch.maximum(farthest, around[rows, columns]), farthest)
+    return torch.where(farthest > z, 1.02 * farthest / z, 1.0)
+
+
+def _scaled(gaussians: Gaussians, factor: Tensor) -> Gaussians:
+    """Gaussians moved along their rays by (N,) factors."""
+    return replace(gaussians, means=gaussians.means * factor[:, None], scales=gaussians.scales * factor[:, None])
 
 
 def own_depth(posed: PosedPhoto, gaussians: Gaussians) -> Tensor:
-    """(H, W) depth that the photo's own camera sees, at the size of comparison; 0 where that is nothing."""
+    """(H, W) depth of a front layer, as the photo's own camera sees it, at the size of comparison; 0: nothing."""
     width, height, intrinsics = posed.reduced(LONG_SIDE)
     K = torch.from_numpy(intrinsics).float()
     nearest = float(gaussians.means[:, 2].clamp(min=1e-9).quantile(0.001)) if len(gaussians) < 1 << 24 else 1.0
     seen = rasterize(
         gaussians.means,
-        gaussians.opacities,
+        torch.where(gaussians.opacities >= SOLID, OPAQUE, gaussians.opacities),
         gaussians.colors,
         torch.eye(4)[None],
         K[None],

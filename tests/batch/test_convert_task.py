@@ -11,7 +11,8 @@ import torch
 
 from sharp_cli import Camera, Gaussians, write_ply
 from sharp_cli.batch.clip import ClipTask
-from sharp_cli.batch.convert import ConvertTask, Network, Recipe
+from sharp_cli.batch.convert import ConvertTask, Recipe
+from sharp_cli.batch.network import Network
 from sharp_cli.batch.provenance import Provenance
 from sharp_cli.batch.task import Job, JobResult, Work
 from sharp_cli.gaussians.fit import Fit

@@ -8,15 +8,27 @@ import sys
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
-from clips import rewrite, sample_frames, write_clip, write_sizes
+from clips import OLD_PYAV, rewrite, sample_frames, write_clip, write_sizes, write_tone
 from commands import sharp
 
 from sharp_cli.render.encode import read_facts
 
 
+def load_scale(path: Path) -> float:
+    with np.load(path) as found:
+        return float(found["correction"])
+
+
+def fading_frames(count: int) -> list[np.ndarray]:
+    """A picture that stands still and becomes darker, so that even a random network sees nearly the same."""
+    picture = np.random.default_rng(3).integers(0, 256, (6, 8, 3)).repeat(8, 0).repeat(8, 1)
+    return [(picture * (1 - 0.02 * index)).astype(np.uint8) for index in range(count)]
+
+
 def test_a_clip_becomes_frames_that_resume_and_a_film(tiny_weights: Path, tmp_path: Path) -> None:
-    write_clip(tmp_path / "clip.mp4", sample_frames(6))
+    write_clip(tmp_path / "clip.mp4", fading_frames(6))
     words = ("convert", "clip.mp4", "--every", 2, "-o", "frames", "--weights", tiny_weights)
     run = sharp(*words, "--format", "ply", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -88,6 +100,10 @@ def test_a_bad_frame_fails_alone(tiny_weights: Path, tmp_path: Path) -> None:
     assert run.returncode == 1
     assert "frame 1 of clip.mkv: the shape changes within the clip (64 × 48 and 48 × 64)" in run.stderr
     assert sorted(path.name for path in (tmp_path / "frames").glob("*.ply")) == ["frame_00000.ply", "frame_00002.ply"]
+
+
+@pytest.mark.skipif(OLD_PYAV, reason="it changes the times of copied packets")
+def test_frames_before_the_first_keyframe_fail_alone(tiny_weights: Path, tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mp4", sample_frames(12), options={"g": "5", "keyint_min": "5", "bf": "0"})
     rewrite(whole, tmp_path / "late.mp4", lambda place: place >= 3)
     run = sharp("convert", "late.mp4", "--every", 4, "-o", "late", "--weights", tiny_weights, cwd=tmp_path)
@@ -126,7 +142,7 @@ def test_a_sound_of_someone_else_stays(tiny_weights: Path, tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_a_killed_clip_goes_on_and_ends_as_if_it_had_not_been(tiny_weights: Path, tmp_path: Path) -> None:
-    write_clip(tmp_path / "clip.mp4", sample_frames(9), sound=("aac", 0.2))
+    write_clip(tmp_path / "clip.mp4", fading_frames(9), sound=("aac", 0.2))
     words = ["convert", "clip.mp4", "--weights", str(tiny_weights), "--device", "cpu", "-o"]
     command = [sys.executable, "-m", "sharp_cli", *words, "killed"]
     made: dict[str, int] = {}
@@ -153,3 +169,24 @@ def test_a_killed_clip_goes_on_and_ends_as_if_it_had_not_been(tiny_weights: Path
         return {str(path.relative_to(tmp_path / folder)): path.read_bytes() for path in files}
 
     assert contents("killed") == contents("whole")
+    scales = [load_scale(tmp_path / "whole" / "steady" / f"frame_{number:05d}.npz") for number in range(1, 9)]
+    assert 0.0 not in scales, "the frames had nothing to do with each other"
+
+
+def test_a_black_frame_keeps_the_scale_and_a_video_of_sound_alone_is_refused(
+    tiny_weights: Path, tmp_path: Path
+) -> None:
+    frames = fading_frames(5)
+    frames[2] = np.zeros_like(frames[2])
+    write_clip(tmp_path / "clip.mp4", frames)
+    words = ("--weights", tiny_weights, "--json", "run.json")
+    run = sharp("convert", "clip.mp4", *words, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    items = json.loads((tmp_path / "run.json").read_text())["items"]
+    scales = [item["log_scale"] for item in items]
+    assert scales[2] == scales[1] != 0.0
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        write_tone(container, "aac", 0.2)
+    run = sharp("convert", "sound.mp4", *words, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "cannot use sound.mp4: it has no video" in run.stderr

@@ -140,3 +140,15 @@ def test_config_show_without_a_command_prints_what_differs(place: Path) -> None:
     assert run.returncode == 0
     assert "convert --max-gaussians" in run.stdout and "convert --out" not in run.stdout
     assert "read: sharp.toml" in run.stderr
+
+
+def test_the_documented_places_of_the_users_file_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    from platformdirs.macos import MacOS
+    from platformdirs.unix import Unix
+
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    for system in (Unix, MacOS):
+        place = Path(system("sharp-cli", appauthor=False).user_config_dir)
+        assert f"`~/{place.relative_to(Path.home()).as_posix()}/sharp.toml`" in page
+    assert "`%LOCALAPPDATA%\\sharp-cli\\sharp.toml`" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,12 +77,13 @@ def test_wrong_use_is_exit_code_2(words: list[str], message: str) -> None:
     assert "Traceback" not in run.stderr
 
 
-def test_failed_work_gives_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
-    run = sharp("convert", "a.jpg", "--weights", tmp_path / "none.safetensors")
+def test_failed_work_gives_one_sentence_and_exit_code_1(data: Path, tmp_path: Path) -> None:
+    photo = shutil.copy(data / "china.jpg", tmp_path / "a.jpg")
+    run = sharp("convert", photo, "--weights", tmp_path / "none.safetensors")
     assert run.returncode == 1
     assert "none.safetensors" in run.stderr
     assert "Traceback" not in run.stderr
-    for words in (("--debug", "convert", "a.jpg"), ("convert", "a.jpg", "--debug")):
+    for words in (("--debug", "convert", photo), ("convert", photo, "--debug")):
         debug = sharp(*words, "--weights", tmp_path / "none.safetensors")
         assert "Traceback" in debug.stderr
 

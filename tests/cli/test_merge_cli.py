@@ -30,6 +30,18 @@ def test_wrong_use_is_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
+def test_photos_that_cannot_be_merged_download_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(checkpoint: object) -> Path:
+        raise AssertionError("a download began")
+
+    monkeypatch.setattr("sharp_cli.cli.network_batches.download_shown", download)
+    monkeypatch.setenv("SHARP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    for photos, expected in ((["a.jpg"], "name at least two"), (["a.jpg", "b.jpg", "--baseline", "1"], "a.jpg")):
+        run = sharp("merge", *photos, "-o", "x.ply", cwd=tmp_path)
+        assert run.returncode == 1 and expected in run.stderr and "Downloading" not in run.stderr
+
+
 def test_photos_that_share_nothing_are_one_sentence_each(tiny_weights: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name in ("left.png", "right.png"):

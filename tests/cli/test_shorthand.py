@@ -34,3 +34,22 @@ def test_the_command_line_takes_it(data: Path, tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith("make")
     assert sharp("convertt").returncode == 2
+
+
+def test_a_misspelled_photo_downloads_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(checkpoint: object) -> Path:
+        raise AssertionError("a download began")
+
+    monkeypatch.setattr("sharp_cli.cli.network_batches.download_shown", download)
+    monkeypatch.setenv("SHARP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    run = sharp("foto.jpg", cwd=tmp_path)
+    assert run.returncode == 1 and "failed: cannot read foto.jpg: No such file or directory" in run.stderr
+    assert "Downloading" not in run.stderr
+
+
+@pytest.mark.parametrize("name", ["a.obj", "a.gltf", "a.usda", "a.mpeg", "a.jpeg"])
+def test_results_of_formats_that_do_not_exist_are_no_folders(tmp_path: Path, name: str) -> None:
+    (tmp_path / "b.ply").touch()
+    run = sharp("export", "b.ply", name, "--dry-run", cwd=tmp_path)
+    assert run.returncode == 2 and f"cannot make {name}" in run.stderr

@@ -33,6 +33,18 @@ def test_errors_are_those_that_were_made(shuffled: bool) -> None:
     assert found.rotation.largest < 0.1 and found.color.largest < 1e-5
 
 
+def test_splats_of_different_numbers_are_refused() -> None:
+    splat = random_splat(500)
+    with pytest.raises(SharpError, match=r"cannot compare 3.. with 4.. visible Gaussians: .* exported from"):
+        compare_splats(keep(splat, torch.arange(400)), splat)
+
+
+def test_a_few_gaussians_at_the_edge_of_what_is_seen_may_differ() -> None:
+    pytest.importorskip("scipy")
+    splat = replace(random_splat(500), opacities=torch.full((500,), 0.5))
+    assert compare_splats(keep(splat, torch.arange(495)), splat).compared == 500
+
+
 def test_what_cannot_be_seen_is_not_compared() -> None:
     splat = random_splat(50)
     splat.opacities[:10] = 0

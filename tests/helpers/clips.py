@@ -12,6 +12,9 @@ import numpy as np
 
 from sharp_cli.render.encode import open_encoder
 
+OLD_PYAV = not hasattr(av.video.stream.VideoStream, "set_display_rotation")
+"""Cannot write what some tests read."""
+
 FACTS = {"path": "swipe", "name": 'Zoë’s <photo> & "more"', "long": "x" * 700}
 
 

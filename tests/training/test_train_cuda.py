@@ -1,7 +1,6 @@
 """Training steps on a fake CUDA device: fake tensors carry a device, a type and a shape, but no values.
 
-A tensor on the wrong device, or two types in one operation, fail here as they would on a GPU. The backward pass is the
-only part that is left out: torch's engine asks the device itself.
+A tensor on the wrong device, or two types in one operation, fail here as they would on a GPU, in the backward pass too.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from fake_devices import answer_without_values, go_back_without_device
+from fake_devices import answer_without_values, go_back_by_hand
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from training_runs import SIZES, posed_folder, tiny_config
@@ -84,7 +83,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[.
         network.backbone_dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
         trained = {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
         state = State(network, build_optimizer(network, config.optimizer), trained, {})
-        go_back_without_device(monkeypatch, lambda: (p for p in network.parameters() if p.requires_grad))
+        go_back_by_hand(monkeypatch)
         return build_phase(network, config, CUDA).train(), state, config, Samples(real.numbers, batch), numbered[1]
 
     yield start
