@@ -165,14 +165,18 @@ def novel_views(scene: SceneAround, gaussians, save: Path | None, name: str) -> 
 
 def at_true_scale(gaussians, true_range):
     """The splat, all of it scaled so that the median of its ranges over the true ones is 1."""
+    from sharp_cli.gaussians.fitting import scaled
+
     length = gaussians.means.norm(dim=1)
     directions = (gaussians.means / length[:, None]).double().numpy()
     ratio = float(np.median(true_range(directions) / length.double().numpy()))
-    return replace(gaussians, means=gaussians.means * ratio, scales=gaussians.scales * ratio)
+    return scaled(gaussians, ratio)
 
 
 def with_faults(splats, ring, true_range, spread: float, seed: int):
     """The faces' splats at true ranges, each face then scaled as a whole by a random factor of its own."""
+    from sharp_cli.gaussians.fitting import scaled
+
     draws = np.random.default_rng(seed).normal(size=len(splats))
     draws -= np.median(draws[: ring.count])  # the size of the whole is right
     found = []
@@ -181,9 +185,8 @@ def with_faults(splats, ring, true_range, spread: float, seed: int):
         length = gaussians.means.norm(dim=1).double().numpy()
         true = true_range(gaussians.means.double().numpy() / length[:, None] @ face.rotation.T)
         front = (true / length)[: len(length) // 2]  # the back layer keeps its place behind the front
-        factor = torch.from_numpy(np.tile(front, 2) * math.exp(spread * draw)).to(gaussians.means)[:, None]
-        moved = replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
-        found.append(replace(splat, gaussians=moved))
+        factor = torch.from_numpy(np.tile(front, 2) * math.exp(spread * draw)).to(gaussians.means)
+        found.append(replace(splat, gaussians=scaled(gaussians, factor)))
     return found
 
 

@@ -67,3 +67,15 @@ def small_predictor(small_weights: Path):
     from sharp_cli import load_predictor
 
     return load_predictor(small_weights, device="cpu", precision="fp32")
+
+
+@pytest.fixture
+def nothing_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without downloaded weights, and a test that fails if the command line begins to download some."""
+
+    def download(checkpoint: object) -> Path:
+        raise AssertionError("a download began")
+
+    monkeypatch.setattr("sharp_cli.cli.network_batches.download_shown", download)
+    monkeypatch.setenv("SHARP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))

@@ -127,7 +127,7 @@ class ClipTask(ConvertTask):
         from sharp_cli.multiview.clip import read_frames
 
         if self._frames is None:
-            self._frames = read_frames(self.clip, self.every, start=wanted)
+            self._frames = read_frames(self.clip, self.every, wanted, self._clip)
         while self._ahead is None or self._ahead.number < wanted:
             self._ahead = next(self._frames, None)
             if self._ahead is None:
@@ -138,6 +138,7 @@ class ClipTask(ConvertTask):
 
     def write(self, work: Work, item: Photo, output: Callable[[], Gaussians]) -> None:  # type: ignore[override]
         """Steady the splat's scale and write it."""
+        from sharp_cli.gaussians.fitting import scaled
         from sharp_cli.multiview.steady import correction_after, glance_of, save_glance
 
         gaussians, number = output(), number_of(work.job)
@@ -149,8 +150,7 @@ class ClipTask(ConvertTask):
             save_glance(self._memory(number), self._glances[number], self._key(number))
         with watch.stage("write"):
             factor = math.exp(scale)
-            gaussians = replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
-            gaussians = fitted(gaussians, self.recipe.fit)
+            gaussians = fitted(scaled(gaussians, factor), self.recipe.fit)
             assert work.provenance is not None
             provenance = replace(work.provenance, gaussians=str(len(gaussians)))
             write_result(work.job.target, gaussians, self.recipe.ply_layout, provenance.facts(), self.recipe.axes)

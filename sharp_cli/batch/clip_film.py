@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from sharp_cli.batch.clip_record import RECORD, ClipRecord, film_order, read_record
@@ -50,12 +51,11 @@ class ClipFilmTask(RenderTask):
         """The first frame, and a camera for each frame of the film."""
         work.provenance = make_provenance(work.job.source, self._settings)
         with Stopwatch(work.result.seconds).stage("read"):
-            paths = self._paths(self._record)
-            count = paths.count(None)
-            if count == len(paths):
+            count = self._paths.count(None)
+            if count == len(self._paths):
                 raise SharpError(f"cannot film {self.folder}: none of its frames is there (convert the clip)")
             notes = [f"{count} frames are missing; the ones before stand still"] if count else []
-            first = read_splat(next(path for path in paths if path))
+            first = read_splat(self._first)
             film = replace(self.film, frames=len(film_order(self._record.seconds)[1]), repeat=1)
             return Shot(first, choose_views(film, first), notes)
 
@@ -80,17 +80,23 @@ class ClipFilmTask(RenderTask):
 
     def _splats(self, order: list[int], first: Gaussians) -> Iterator[Gaussians]:
         """The splats of the film's frames; where one is missing, the one before."""
-        paths = self._paths(self._record)
-        shown, gaussians = next(path for path in paths if path), first
+        standing = list(accumulate(self._paths, lambda before, path: path or before, initial=self._first))[1:]
+        shown, gaussians = self._first, first
         for index in order:
-            path = next((path for path in reversed(paths[: index + 1]) if path), shown)
-            if path != shown:
-                shown, gaussians = path, read_splat(path)
+            if standing[index] != shown:
+                shown = standing[index]
+                gaussians = read_splat(shown)
             yield gaussians
 
-    def _paths(self, record: ClipRecord) -> list[Path | None]:
+    @cached_property
+    def _paths(self) -> list[Path | None]:
         """The frames' files; None for missing ones."""
-        return [path if (path := self.folder / name).is_file() else None for name in record.frames]
+        return [path if (path := self.folder / name).is_file() else None for name in self._record.frames]
+
+    @property
+    def _first(self) -> Path:
+        """The first file that is there."""
+        return next(path for path in self._paths if path)
 
     @cached_property
     def _record(self) -> ClipRecord:
@@ -100,7 +106,7 @@ class ClipFilmTask(RenderTask):
     def _settings(self) -> str:
         """With a digest of which frames there are: a film of half of them is not that of all."""
         found = hashlib.sha256()
-        for path in self._paths(self._record):
+        for path in self._paths:
             stat = path.stat() if path else None
             found.update(f"{path and path.name} {stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
         return f"{film_settings(self.film)} frames_sha256={found.hexdigest()[:16]}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.registry import FORMATS, can_read, read_metadata, write_splat
+from sharp_cli.formats.registry import FORMATS, can_read, format_of, read_metadata, write_splat
 from sharp_cli.runtime.files import holds
 
 if TYPE_CHECKING:
@@ -85,5 +85,5 @@ def is_export(path: Path) -> bool:
 
 
 def _is_ply(path: Path) -> bool:
-    name = path.name.lower()
-    return name.endswith(".ply") and not name.endswith(".compressed.ply")
+    found = format_of(path)
+    return found is not None and found.suffix == ".ply"

@@ -72,6 +72,17 @@ def together(parts: Sequence[Gaussians]) -> Gaussians:
     return replace(parts[0], **values)
 
 
+def scaled(gaussians: Gaussians, factor: float | Tensor) -> Gaussians:
+    """Gaussians moved along their rays from the origin, and grown alike: no picture taken from there changes.
+
+    Args:
+        factor: for all of them, or (N,) for each; above 0.
+    """
+    if isinstance(factor, Tensor) and factor.ndim:
+        factor = factor[:, None]
+    return replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
+
+
 def drop_not_finite(gaussians: Gaussians) -> Gaussians:
     """Without the Gaussians that hold NaN or infinite values, or a zero quaternion, which are not rendered."""
     good = torch.ones(len(gaussians), dtype=torch.bool, device=gaussians.means.device)

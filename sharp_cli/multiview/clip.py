@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from sharp_cli.errors import SharpError
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
+    from av.stream import Stream
     from av.video.stream import VideoStream
 
 NO_ORDER = frozenset({"avi"})
@@ -39,6 +40,8 @@ class Clip(NamedTuple):
     """When each is shown, from the first one on."""
     note: str | None
     """What a user should know about the colors."""
+    marks: list[int]
+    """The same in the stream's own time base, by which a decoded frame is known."""
 
 
 def inspect_clip(path: Path) -> Clip:
@@ -54,21 +57,28 @@ def inspect_clip(path: Path) -> Clip:
         base, note = float(stream.time_base or 0), look_of(stream).note
     if not marks:
         raise SharpError(f"cannot use {path}: its video has no frames")
-    return Clip([(mark - marks[0]) * base for mark in marks], note)
+    return Clip([(mark - marks[0]) * base for mark in marks], note, marks)
 
 
-def read_frames(path: Path, every: int = 1, start: int = 0) -> Iterator[ClipFrame]:
+def read_frames(path: Path, every: int = 1, start: int = 0, clip: Clip | None = None) -> Iterator[ClipFrame]:
     """Every N-th frame in the order of the film, from frame ``start`` on; frames that cannot be decoded are left out.
+
+    Args:
+        clip: what :func:`inspect_clip` found, so that the file is not looked through again.
 
     Raises:
         SharpError: the file cannot be read.
     """
     from sharp_cli.multiview.clip_pixels import look_of, show
 
+    if clip is None:
+        with _opened(path) as (container, stream):
+            marks = _marks(container, stream)
+    else:
+        marks = clip.marks
+    number_at = {mark: number for number, mark in enumerate(marks)}
     with _opened(path) as (container, stream):
-        number_at = {mark: number for number, mark in enumerate(_marks(container, stream))}
         counted = container.format.name in NO_ORDER
-    with _opened(path) as (container, stream):
         look, size, number = look_of(stream), None, -1
         for frame in _decoded(container, stream):
             known = None if counted or frame.pts is None else number_at.get(frame.pts)
@@ -104,17 +114,20 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 def _marks(container: InputContainer, stream: VideoStream) -> list[int]:
     """When frames are shown, in the stream's time base, in order. A file that breaks off has those before."""
+    marks = set()
+    for packet in packets_of(container, stream):
+        mark = packet.dts if packet.pts is None else packet.pts
+        if mark is not None and not packet.is_discard:
+            marks.add(mark)
+    return sorted(marks)
+
+
+def packets_of(container: InputContainer, stream: Stream) -> Iterator[Any]:
+    """A stream's packets. A file that breaks off has those before."""
     from av.error import FFmpegError
 
-    marks = set()
-    try:
-        for packet in container.demux(stream):
-            mark = packet.dts if packet.pts is None else packet.pts
-            if mark is not None and not packet.is_discard:
-                marks.add(mark)
-    except FFmpegError:
-        pass
-    return sorted(marks)
+    with suppress(FFmpegError):
+        yield from container.demux(stream)
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sharp_cli.multiview.clip import packets_of
 from sharp_cli.runtime.files import atomic_write
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
-    from av.stream import Stream
     from av.video.stream import VideoStream
 
 IN_MP4 = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "opus"})
@@ -52,14 +50,14 @@ def copy_sound(clip: Path, target: Path) -> bool:
 
 def _start(container: InputContainer, stream: VideoStream) -> Fraction:
     """When the first picture is shown [s]."""
-    marks = [packet.pts for packet in _packets(container, stream) if packet.pts is not None and not packet.is_discard]
+    marks = [packet.pts for packet in packets_of(container, stream) if packet.pts is not None and not packet.is_discard]
     return min(marks, default=0) * (stream.time_base or Fraction(1))
 
 
 def _copy(source: InputContainer, stream: AudioStream, result: OutputContainer, start: int) -> None:
     """Copy the packets that are heard after ``start`` [the stream's time base]."""
     track = result.add_stream_from_template(stream)
-    for packet in _packets(source, stream):
+    for packet in packets_of(source, stream):
         if packet.pts is not None and packet.dts is not None and packet.pts + (packet.duration or 0) > start:
             packet.pts, packet.dts, packet.stream = max(packet.pts - start, 0), max(packet.dts - start, 0), track
             result.mux(packet)
@@ -70,7 +68,7 @@ def _encode(source: InputContainer, stream: AudioStream, result: OutputContainer
     from av.error import FFmpegError
 
     track = result.add_stream("aac", rate=stream.rate, layout="mono" if stream.channels == 1 else "stereo")
-    for packet in _packets(source, stream):
+    for packet in packets_of(source, stream):
         try:
             frames = packet.decode()
         except FFmpegError:  # a damaged piece
@@ -80,12 +78,3 @@ def _encode(source: InputContainer, stream: AudioStream, result: OutputContainer
                 frame.pts -= start
                 result.mux(track.encode(frame))
     result.mux(track.encode())
-
-
-def _packets(container: InputContainer, stream: Stream) -> Iterator[Any]:
-    """A stream's packets. A file that breaks off has those before."""
-    from av.error import FFmpegError
-
-    packets = container.demux(stream)
-    with suppress(FFmpegError):
-        yield from packets

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.color import linear_to_srgb
-from sharp_cli.gaussians.fitting import grid_side, keep, together
+from sharp_cli.gaussians.fitting import grid_side, keep, scaled, together
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.transform import transform
 from sharp_cli.multiview.consensus import measure_photos
@@ -111,13 +111,13 @@ def place(posed: PosedPhoto, gaussians: Gaussians, measured: Floats) -> PlacedSp
     if fit is None:
         return None
     factor = fit_factor(front, fit)
-    fitted = _scaled(front, factor)
+    fitted = scaled(front, factor)
     factor = factor * torch.exp(-_corrections(posed, fitted, measured))
-    fitted = _scaled(front, factor)
+    fitted = scaled(front, factor)
     depth = own_depth(posed, fitted)
     if len(front) < len(gaussians):
-        back = _scaled(keep(gaussians, torch.arange(len(front), len(gaussians))), factor)
-        fitted = together([fitted, _scaled(back, _behind(posed, back, depth))])
+        back = scaled(keep(gaussians, torch.arange(len(front), len(gaussians))), factor)
+        fitted = together([fitted, scaled(back, _behind(posed, back, depth))])
     return PlacedSplat(posed, fitted, depth, fit)
 
 
@@ -168,11 +168,6 @@ def _behind(posed: PosedPhoto, gaussians: Gaussians, depth: Tensor) -> Tensor:
         around = torch.nn.functional.max_pool2d(depth[None, None], 2 * pixels + 1, stride=1, padding=pixels)[0, 0]
         farthest = torch.where(reach > pixels / 2, torch.maximum(farthest, around[rows, columns]), farthest)
     return torch.where(farthest > z, 1.02 * farthest / z, 1.0)
-
-
-def _scaled(gaussians: Gaussians, factor: Tensor) -> Gaussians:
-    """Gaussians moved along their rays by (N,) factors."""
-    return replace(gaussians, means=gaussians.means * factor[:, None], scales=gaussians.scales * factor[:, None])
 
 
 def own_depth(posed: PosedPhoto, gaussians: Gaussians) -> Tensor:

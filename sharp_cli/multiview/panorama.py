@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sharp_cli.errors import SharpError
-from sharp_cli.gaussians.fitting import keep, together
+from sharp_cli.gaussians.fitting import keep, scaled, together
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.gaussians.transform import transform
 from sharp_cli.multiview.align import Alignment, align, wrapped
@@ -92,8 +92,7 @@ def at_camera_height(gaussians: Gaussians, height: float) -> Gaussians:
         raise SharpError(
             "the panorama does not show the ground below the camera, so the camera's height cannot be used"
         )
-    factor = height / gaussians.means[below, 1].median()
-    return replace(gaussians, means=gaussians.means * factor, scales=gaussians.scales * factor)
+    return scaled(gaussians, height / gaussians.means[below, 1].median())
 
 
 def notes_on(ring: Ring, splats: Sequence[FaceSplat]) -> list[str]:

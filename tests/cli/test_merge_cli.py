@@ -30,13 +30,8 @@ def test_wrong_use_is_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_photos_that_cannot_be_merged_download_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(checkpoint: object) -> Path:
-        raise AssertionError("a download began")
-
-    monkeypatch.setattr("sharp_cli.cli.network_batches.download_shown", download)
-    monkeypatch.setenv("SHARP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+@pytest.mark.usefixtures("nothing_downloaded")
+def test_photos_that_cannot_be_merged_download_no_weights(tmp_path: Path) -> None:
     for photos, expected in ((["a.jpg"], "name at least two"), (["a.jpg", "b.jpg", "--baseline", "1"], "a.jpg")):
         run = sharp("merge", *photos, "-o", "x.ply", cwd=tmp_path)
         assert run.returncode == 1 and expected in run.stderr and "Downloading" not in run.stderr

@@ -36,13 +36,8 @@ def test_the_command_line_takes_it(data: Path, tmp_path: Path) -> None:
     assert sharp("convertt").returncode == 2
 
 
-def test_a_misspelled_photo_downloads_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(checkpoint: object) -> Path:
-        raise AssertionError("a download began")
-
-    monkeypatch.setattr("sharp_cli.cli.network_batches.download_shown", download)
-    monkeypatch.setenv("SHARP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+@pytest.mark.usefixtures("nothing_downloaded")
+def test_a_misspelled_photo_downloads_no_weights(tmp_path: Path) -> None:
     run = sharp("foto.jpg", cwd=tmp_path)
     assert run.returncode == 1 and "failed: cannot read foto.jpg: No such file or directory" in run.stderr
     assert "Downloading" not in run.stderr

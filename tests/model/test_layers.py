@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -16,22 +16,23 @@ from sharp_cli.model.random_weights import SMALL
 from sharp_cli.model.vit import PointwiseLinear, VectorGELU, WindowAttention, build_vit
 
 
-def test_group_norm_is_exact_on_a_large_channels_last_map() -> None:
+def norm_of_a_map(side: int) -> tuple[GroupNorm, Tensor, Tensor]:
+    """A norm, a map of channels that differ by far, and the exact result."""
     generator = torch.Generator().manual_seed(1)
-    x = torch.randn(2, 16, 512, 512, generator=generator) * torch.linspace(0.1, 3, 16)[:, None, None] + 2.0
+    x = torch.randn(2, 16, side, side, generator=generator) * torch.linspace(0.1, 3, 16)[:, None, None] + 2.0
     ours = GroupNorm(8, 16)
     nn.init.uniform_(ours.weight, generator=generator)
-    exact = nn.functional.group_norm(x.double(), 8, ours.weight.double(), ours.bias.double(), ours.eps)
+    return ours, x, nn.functional.group_norm(x.double(), 8, ours.weight.double(), ours.bias.double(), ours.eps)
+
+
+def test_group_norm_is_exact_on_a_large_channels_last_map() -> None:
+    ours, x, exact = norm_of_a_map(512)
     for layout in (torch.channels_last, torch.contiguous_format):
         assert (ours(x.contiguous(memory_format=layout)) - exact).abs().max() < 5e-6
 
 
 def test_group_norm_by_torchs_variances_is_exact_too() -> None:
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(2, 16, 256, 256, generator=generator) * torch.linspace(0.1, 3, 16)[:, None, None] + 2.0
-    ours = GroupNorm(8, 16)
-    nn.init.uniform_(ours.weight, generator=generator)
-    exact = nn.functional.group_norm(x.double(), 8, ours.weight.double(), ours.bias.double(), ours.eps)
+    ours, x, exact = norm_of_a_map(256)
     last = x.contiguous(memory_format=torch.channels_last)
     found = ours._by_channel(last, *ours._moments(last))
     assert (found - exact).abs().max() < 5e-6

@@ -55,6 +55,12 @@ def network(a: float = 1.0, b: float = 0.0):
     return known, predict
 
 
+def unrelated(posed: PosedPhoto) -> PosedPhoto:
+    """A photo of something else with the same camera."""
+    noise = np.random.default_rng(0).integers(0, 255, posed.photo.pixels.shape, np.uint8)
+    return PosedPhoto("noise", Photo(noise, FOCAL, "test"), posed.viewmat)
+
+
 def test_the_sweep_measures_disparity() -> None:
     first, depth = seen_from((0, 0, 0))
     second, _ = seen_from((0.3, 0, 0))
@@ -66,8 +72,7 @@ def test_the_sweep_measures_disparity() -> None:
 def test_an_unrelated_neighbor_does_not_hide_a_related_one() -> None:
     first, depth = seen_from((0, 0, 0))
     second, _ = seen_from((0.3, 0, 0))
-    noise = np.random.default_rng(0).integers(0, 255, second.photo.pixels.shape, np.uint8)
-    other = PosedPhoto("noise", Photo(noise, FOCAL, "test"), second.viewmat)
+    other = unrelated(second)
     found = measure_photos([first, second, other])[0]
     assert np.isfinite(found).mean() > 0.2
     assert np.nanmedian(np.abs(found * depth - 1)) < 0.03
@@ -76,8 +81,7 @@ def test_an_unrelated_neighbor_does_not_hide_a_related_one() -> None:
 def test_photos_of_different_things_share_nothing() -> None:
     first, _ = seen_from((0, 0, 0))
     second, _ = seen_from((0.3, 0, 0))
-    noise = np.random.default_rng(0).integers(0, 255, second.photo.pixels.shape, np.uint8)
-    other = PosedPhoto("noise", Photo(noise, FOCAL, "test"), second.viewmat)
+    other = unrelated(second)
     assert all(np.isfinite(each).mean() < 0.005 for each in measure_photos([first, other]))
 
 
