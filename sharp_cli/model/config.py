@@ -19,6 +19,12 @@ LARGEST = 1 << 14
 MOST_BLOCKS = 256
 """Of a ViT: each block costs milliseconds to set up, before any tensor of the file is looked at."""
 
+LENGTHS = {"latent_blocks": 2, "encoder_dims": 5, "convnet_dims": 4, "context_dims": 3}
+"""Of the lists of sizes."""
+
+OPTIONAL = ("convnet_dims", "context_dims")
+"""Lists that may be empty; weights files then leave them out."""
+
 INVALID = "invalid network config"
 
 
@@ -46,11 +52,17 @@ class SharpConfig:
     head_dim: int = 32
     alignment_width: int = 16
     """Narrowest width of the depth adjustment's U-Net."""
+    convnet_dims: tuple[int, ...] = ()
+    """Channels at strides 2, 4, 8 and 16 of the convolutional network beside the ViTs (docs/network.md §13); none in
+    the released model."""
+    context_dims: tuple[int, ...] = ()
+    """Channels of its decoder at strides 4, 8 and 16."""
 
     def __post_init__(self) -> None:
-        for name, length in (("latent_blocks", 2), ("encoder_dims", 5)):
+        for name, length in LENGTHS.items():
             values = getattr(self, name)
-            if not isinstance(values, list | tuple) or len(values) != length:
+            allowed = (length, 0) if name in OPTIONAL else (length,)
+            if not isinstance(values, list | tuple) or len(values) not in allowed:
                 raise SharpError(f"{INVALID}: {name} must have {length} values, not {values!r}")
             object.__setattr__(self, name, tuple(values))
         for field in fields(self):
@@ -67,6 +79,10 @@ class SharpConfig:
             )
         if self.embed_dim % self.num_heads:
             raise SharpError(f"{INVALID}: embed_dim {self.embed_dim} is not divisible by num_heads {self.num_heads}")
+        if any(dim % 8 for dim in (*self.convnet_dims, *self.context_dims)):
+            raise SharpError(f"{INVALID}: convnet_dims and context_dims must be multiples of 8")
+        if bool(self.convnet_dims) != bool(self.context_dims):
+            raise SharpError(f"{INVALID}: convnet_dims and context_dims come together")
         if max(self.latent_blocks) >= self.depth:
             raise SharpError(f"{INVALID}: latent_blocks {self.latent_blocks} reach beyond depth {self.depth}")
 
@@ -92,7 +108,8 @@ class SharpConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of a weights file's header, without its further fields."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        values = {key: value for key, value in asdict(self).items() if value or key not in OPTIONAL}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> SharpConfig:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from sharp_cli.model.base import base_gaussians, normalize_depth
 from sharp_cli.model.compose import NdcGaussians, compose_gaussians
 from sharp_cli.model.config import SharpConfig
+from sharp_cli.model.convnet import DepthContext
 from sharp_cli.model.decoder import PyramidDecoder
 from sharp_cli.model.depth import DisparityHead, depth_from_disparity
 from sharp_cli.model.depth_adjustment import DepthAdjustment
@@ -37,6 +38,7 @@ class SharpNetwork(nn.Module):
         self.config = config
         self.backbone_dtype = torch.float32
         self.encoder = PyramidEncoder(config)
+        self.context = DepthContext(config) if config.convnet_dims else None
         self.depth_decoder = PyramidDecoder(config.encoder_dims, config.depth_decoder_dim)
         self.depth_head = DisparityHead(config.depth_decoder_dim)
         self.depth_adjustment = DepthAdjustment(config.alignment_width)
@@ -80,7 +82,8 @@ class SharpNetwork(nn.Module):
         S is R/2, which takes two maps, or R/4, which takes one.
         """
         with self._backbone_precision(picture):
-            features = self.depth_decoder(self.encoder.forward_coarse(2.0 * picture - 1.0))
+            picture = 2.0 * picture - 1.0
+            features = self._decode_depth(picture, self.encoder.forward_coarse(picture))
         return self.depth_head(features)
 
     def _see(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -89,9 +92,14 @@ class SharpNetwork(nn.Module):
         if image.shape[1:] != (3, size, size):
             raise ValueError(f"image must have shape (B, 3, {size}, {size}), not {tuple(image.shape)}")
         with self._backbone_precision(image):
-            maps = self.encoder(2.0 * image - 1.0)
-            features = self.depth_decoder(maps)
+            image = 2.0 * image - 1.0
+            maps = self.encoder(image)
+            features = self._decode_depth(image, maps)
         return maps, self.depth_head(features)
+
+    def _decode_depth(self, picture: Tensor, maps: list[Tensor]) -> Tensor:
+        """The depth decoder's features, of a picture in [-1, 1] and its encoder maps."""
+        return self.depth_decoder(maps if self.context is None else self.context(picture, maps))
 
     def _backbone_precision(self, image: Tensor) -> torch.autocast:
         dtype = self.backbone_dtype

@@ -126,6 +126,8 @@ def _layout_on_cuda(tensor: Tensor) -> torch.memory_format:
 def _backbone_matrices(network: SharpNetwork) -> set[str]:
     backbone = {"encoder": network.encoder, "depth_decoder": network.depth_decoder}
     backbone["gaussian_decoder"] = network.gaussian_decoder
+    if network.context is not None:
+        backbone["context"] = network.context
     return {
         f"{part}.{name}.{kind}"
         for part, module in backbone.items()

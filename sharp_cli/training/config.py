@@ -96,6 +96,9 @@ class PhotosConfig:
     measured_photos: int = 1
     smallest: float = 0.5
     """Share of a view's side that a crop has at least."""
+    cells: int = 128
+    """Side of the maps that are compared; means of what lies in a cell, so that labels, which have no fine detail, do
+    not blur the network's. A divisor of 128."""
     weight: float = 1.0
     """Of their loss beside that of the scenes."""
 
@@ -177,6 +180,8 @@ class TrainConfig:
         for name, count in counts.items():
             if count < 0:
                 raise SharpError(f"{INVALID}: {name} must be 0 or more, not {count}")
+        if self.sight.cells < 1 or 128 % self.sight.cells:
+            raise SharpError(f"{INVALID}: sight.cells must be a divisor of 128, not {self.sight.cells}")
         if self.sight.labels and self.phase not in ("full", "depth"):
             raise SharpError(f"{INVALID}: sight.labels needs images of full size (phase 'full' or 'depth')")
         positive: dict[str, float] = {"steps": self.steps, "batch": self.batch, "micro_batch": self.micro_batch}

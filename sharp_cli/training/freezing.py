@@ -17,7 +17,7 @@ PATCH_ENCODER = (
 
 VITS = ("encoder.patch_encoder.", "encoder.image_encoder.")
 
-DEPTH = ("encoder.", "depth_decoder.", "depth_head.")
+DEPTH = ("encoder.", "context.", "depth_decoder.", "depth_head.")
 """What the depth phase runs."""
 
 FINE = (
@@ -25,10 +25,18 @@ FINE = (
     "encoder.upsample_latent1.",
     "encoder.upsample0.",
     *(f"depth_decoder.{part}.{level}." for part in ("convs", "fusions") for level in range(3)),
+    "context.joins.0.",
+    *(f"context.decoder.{part}.0." for part in ("norms", "project", "down", "blocks")),
 )
 """What of that the coarse phase does not run."""
 
-MIDDLE = ("encoder.upsample1.", "depth_decoder.convs.3.", "depth_decoder.fusions.3.")
+MIDDLE = (
+    "encoder.upsample1.",
+    "depth_decoder.convs.3.",
+    "depth_decoder.fusions.3.",
+    "context.joins.1.",
+    *(f"context.decoder.{part}.1." for part in ("norms", "project", "down", "blocks")),
+)
 """What besides the coarsest phase does not run."""
 
 LEFT_OUT: dict[str, tuple[str, ...]] = {"depth": (), "coarse": FINE, "coarsest": FINE + MIDDLE}

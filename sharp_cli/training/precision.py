@@ -16,3 +16,10 @@ def choose_training_dtype(precision: TrainingPrecision, device: torch.device) ->
     if precision != "auto":
         return DTYPES[precision]
     return torch.bfloat16 if has_native_bf16(device) else torch.float32
+
+
+def training_autocast(device: torch.device | str) -> torch.autocast:
+    """What ``auto`` computes in, as a context."""
+    device = torch.device(device)
+    dtype = choose_training_dtype("auto", device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)

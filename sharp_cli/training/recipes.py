@@ -11,13 +11,14 @@ from sharp_cli.errors import SharpError
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import build, merge, parse_setting, read_table
 from sharp_cli.training.mixing import MixConfig, mix_weights
-from sharp_cli.training.teacher.config import DistillConfig, LabelsConfig, SightConfig, TeacherConfig
+from sharp_cli.training.teacher.config import ContextConfig, DistillConfig, LabelsConfig, SightConfig, TeacherConfig
 
 StageConfig = TeacherConfig | LabelsConfig | DistillConfig | MixConfig
 RECIPES: dict[str, type[StageConfig]] = {
     "teacher": TeacherConfig,
     "labels": LabelsConfig,
     "distill": DistillConfig,
+    "context": ContextConfig,
     "sight": SightConfig,
     "mix": MixConfig,
 }
@@ -65,6 +66,10 @@ def run_recipe(config: StageConfig, folder: Path, log: Callable[[str], None]) ->
             from sharp_cli.training.teacher.train import train_teacher
 
             return Finished(train_teacher(config, folder, log, stopped.is_set), folder / "checkpoint.pt")
+        if isinstance(config, ContextConfig):
+            from sharp_cli.training.teacher.context import teach_context
+
+            return Finished(teach_context(config, folder, log, stopped.is_set), folder / "weights.safetensors")
         if isinstance(config, SightConfig):
             from sharp_cli.training.teacher.sight import teach_sight
 

@@ -10,11 +10,12 @@ from features import write_mobilenet, write_resnet
 from measured import write_measured
 
 from sharp_cli.errors import SharpError
+from sharp_cli.training import precision
 from sharp_cli.training.recipes import load_recipe
 from sharp_cli.training.teacher.augment import crop, degrade, random_crops, recolor
 from sharp_cli.training.teacher.config import DrawnConfig, MeasuredConfig, TeacherConfig
 from sharp_cli.training.teacher.decoder import START, start_teacher
-from sharp_cli.training.teacher.features import FeatureKind, read_features
+from sharp_cli.training.teacher.features import FeatureKind, ResNetFeatures, read_features
 from sharp_cli.training.teacher.losses import disparity_losses, floored
 from sharp_cli.training.teacher.stage import CHECKPOINT, read_checkpoint
 from sharp_cli.training.teacher.train import load_teacher, train_teacher
@@ -35,6 +36,20 @@ def test_features_halve_from_map_to_map(feature_folder: Path, kind: FeatureKind)
     assert [each.shape[1] for each in maps] == list(features.channels)
     assert [each.shape[2] for each in maps] == [64 >> level for level in range(1, len(maps) + 1)]
     assert all(each.isfinite().all() for each in maps)
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_teacher_computes_in_bf16_only_where_the_cpu_has_it(
+    feature_folder: Path, monkeypatch: pytest.MonkeyPatch, native: bool, expected: torch.dtype
+) -> None:
+    monkeypatch.setattr(precision, "has_native_bf16", lambda device: native)
+    teacher = start_teacher("resnet", feature_folder)
+    inside: list[torch.dtype] = []
+    teacher.decoder.read.fine.register_forward_hook(lambda _, inputs, output: inside.append(output.dtype))
+    teacher(torch.rand(1, 3, 64, 64))
+    assert inside == [expected]
+    assert isinstance(teacher.features, ResNetFeatures)
+    assert teacher.features.dtype == expected
 
 
 def test_features_that_cannot_be_read(tmp_path: Path) -> None:
@@ -128,5 +143,5 @@ def test_a_stopped_run_resumes_as_if_it_had_not_stopped(
 def test_recipes_are_told_apart_by_their_key(tmp_path: Path) -> None:
     assert isinstance(load_recipe("teacher", ["steps=7", "drawn.pairs=5"]), TeacherConfig)
     (tmp_path / "other.toml").write_text('recipe = "cake"\n')
-    with pytest.raises(SharpError, match=r"unknown recipe: .* \(choose teacher, labels, distill, sight, mix\)"):
+    with pytest.raises(SharpError, match=r"unknown recipe: .* \(choose teacher, labels, distill, context, sight, mix\)"):
         load_recipe(str(tmp_path / "other.toml"))

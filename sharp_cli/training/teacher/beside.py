@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sharp_cli.model.network import SharpNetwork
@@ -55,5 +56,12 @@ class PhotosBeside:
         """Weighted terms of the loss of the network's disparity of them."""
         device = next(network.parameters()).device  # the numbers stay on the CPU
         images, true = (values.to(device) for values in self.batch(numbers, network.config.resolution))
-        terms = layer_terms(network.predict_disparity(images), true)
+        terms = layer_terms(network.predict_disparity(images), pooled(true, self.config.cells))
         return {f"photos_{name}": self.config.weight * term for name, term in terms.items()}
+
+
+def pooled(disparity: Tensor, cells: int) -> Tensor:
+    """(B, H, H) disparities, 0 where not known → means of what is known in each of ``cells`` × ``cells`` cells."""
+    side = min(cells, disparity.shape[-1])
+    known = F.adaptive_avg_pool2d((disparity > 0).float(), side)
+    return F.adaptive_avg_pool2d(disparity, side) / known.clamp(min=1e-6)

@@ -122,6 +122,27 @@ class DistillConfig:
 
 
 @dataclass(frozen=True)
+class ContextConfig(DistillConfig):
+    """A convolutional network that is put beside the ViTs, taught by the same material as an encoder alone."""
+
+    recipe: Literal["context"] = "context"  # type: ignore[assignment]
+    convnet_dims: tuple[int, ...] = (32, 64, 128, 256)
+    """See :class:`~sharp_cli.model.config.SharpConfig`."""
+    context_dims: tuple[int, ...] = (48, 72, 96)
+    steps: int = 3000
+    batch: int = 20
+    synthetic_batch: int = 16
+    measured_batch: int = 4
+    smallest: float = 0.35
+    lr: float = 2e-3
+    weight_decay: float = 0.02
+    warmup: int = 100
+    ema: float = 0.995
+    seed: int = 4
+    save_every: int = 250
+
+
+@dataclass(frozen=True)
 class SightConfig(DistillConfig):
     """The network's whole way from picture to disparity, taught by the same material as an encoder alone."""
 

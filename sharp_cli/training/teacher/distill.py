@@ -19,6 +19,7 @@ from sharp_cli.model.network import SharpNetwork
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.training.config import OptimizerConfig, TrainConfig
 from sharp_cli.training.initial import start_network
+from sharp_cli.training.precision import training_autocast
 from sharp_cli.training.schedule import build_optimizer, learning_rate
 from sharp_cli.training.state import WEIGHTS, without_folders, write_trained
 from sharp_cli.training.teacher.augment import degrade, recolor
@@ -108,7 +109,7 @@ def distill_losses(model: nn.Module, config: DistillConfig, material: Material) 
     assert isinstance(model, Reader)
     images, disparities, features = material.batch(config, model.side, CELLS * model.grid, model.grid)
     kept = _choose_patches(config, len(images), model.grid**2)
-    with torch.autocast("cpu", torch.bfloat16):
+    with training_autocast("cpu"):
         cells, predicted = model(degrade(recolor(images, COLORS)), kept)
     log_disparity, seen = model.to_map(cells, kept)
     known = disparities > 0

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sharp_cli.errors import SharpError
+from sharp_cli.training.precision import choose_training_dtype
 
 FeatureKind = Literal["resnet", "mobilenet"]
 
@@ -29,15 +30,15 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ResNetFeatures(nn.Module):
-    """A frozen pre-activation ResNet-50 in bf16: pictures → maps at strides 2, 4, 8 and 16."""
+    """A frozen pre-activation ResNet-50: pictures → maps at strides 2, 4, 8 and 16, in bf16 if the CPU has it."""
 
     channels = (64, 256, 512, 1024)
     units = (3, 4, 6)
     """Of stages 1-3."""
 
-    def __init__(self, tensors: dict[str, Tensor], dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(self, tensors: dict[str, Tensor], dtype: torch.dtype | None = None) -> None:
         super().__init__()
-        self.dtype = dtype
+        self.dtype = dtype or choose_training_dtype("auto", torch.device("cpu"))
         self.mean, self.std = (torch.tensor(values)[:, None, None] for values in (MEAN, STD))
         # Neither parameters nor buffers: checkpoints of what is trained on top stay small.
         self.tensors = {name: self._prepared(name, tensor) for name, tensor in tensors.items()}

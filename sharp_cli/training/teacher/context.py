@@ -1,0 +1,145 @@
+"""Teach a convolutional network to see depth, and put it beside a network's ViTs (docs/network.md §13).
+
+It learns from labeled photos, synthetic pictures and photos with measured depth, and from a teacher's features, as an
+encoder does in :mod:`~sharp_cli.training.teacher.distill`. What joins it to the network starts at zero: the weights
+written predict what those they start from do, until ``sight`` or a phase with photos beside it trains the joins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sharp_cli.errors import SharpError
+from sharp_cli.model.convnet import DepthContext
+from sharp_cli.model.network import SharpNetwork
+from sharp_cli.runtime.memory import keep_freed_memory
+from sharp_cli.training.config import OptimizerConfig, TrainConfig
+from sharp_cli.training.initial import start_network
+from sharp_cli.training.precision import training_autocast
+from sharp_cli.training.schedule import Optimizers, learning_rate
+from sharp_cli.training.state import WEIGHTS, write_trained
+from sharp_cli.training.teacher.augment import degrade, recolor
+from sharp_cli.training.teacher.config import ContextConfig
+from sharp_cli.training.teacher.decoder import DisparityReader
+from sharp_cli.training.teacher.distill import COLORS, stage_settings, training_entry
+from sharp_cli.training.teacher.material import Material, load_material, validate_disparity
+from sharp_cli.training.teacher.stage import Stage, run_stage
+from sharp_cli.training.teacher.train import weighted_losses
+
+STRIDE, FEATURE_STRIDE = 4, 16
+"""Picture pixels per disparity, and per vector of features."""
+CLIP = 2.0
+BETAS = (0.9, 0.99)
+
+
+class ContextReader(nn.Module):
+    """A context with what reads disparity and a teacher's features from it; only the context is kept in the end."""
+
+    def __init__(self, context: DepthContext, features: int) -> None:
+        super().__init__()
+        self.context = context
+        config = context.config
+        self.disparity = DisparityReader(config.context_dims)
+        self.features = nn.Conv2d(config.convnet_dims[-1] + config.context_dims[-1], features, 1) if features else None
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(B, 3, S, S) in [0, 1] → (B, S/4, S/4) log disparities and (B, D, S/16, S/16) features."""
+        pictures = (2 * pictures - 1).contiguous(memory_format=torch.channels_last)
+        with training_autocast("cpu"):
+            seen = self.context.backbone(pictures)
+            maps = self.context.decoder(seen)
+            features = None if self.features is None else self.features(torch.cat([seen[-1], maps[-1]], dim=1))
+            return self.disparity(maps), None if features is None else features.float()
+
+
+def teach_context(
+    config: ContextConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
+) -> bool:
+    """Teach, or go on from the folder's checkpoint; runs on the CPU.
+
+    Args:
+        folder: gets ``checkpoint.pt``, and at the end, or where it is stopped, ``weights.safetensors``: the start's
+            weights with the context beside them.
+        log: called with lines about the progress.
+        stop: asked after each step; true ends the run with a checkpoint.
+
+    Returns:
+        Whether the last step was reached.
+
+    Raises:
+        SharpError: weights, labels, pictures or a checkpoint cannot be used.
+    """
+    keep_freed_memory()
+    material = load_material(config)
+    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was generated does not
+    network, origin = with_context(config)
+    assert network.context is not None
+    reader = ContextReader(network.context, 0 if material.labels is None else material.labels.features.shape[1])
+    reader.context.joins.requires_grad_(False)
+    trained = [parameter for parameter in reader.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
+        [{"params": trained, "times": 1.0}], lr=config.lr, betas=BETAS, weight_decay=config.weight_decay
+    )
+    rates = OptimizerConfig(config.lr, 0.02 * config.lr, config.warmup)
+    stage = Stage.of(reader, Optimizers([optimizer]), stage_settings(config))
+    finished = run_stage(
+        stage,
+        folder,
+        config.steps,
+        lambda model: context_losses(model, config, material),
+        lambda step: learning_rate(step, config.steps, rates),
+        ema=config.ema,
+        clip=CLIP,
+        save_every=config.save_every,
+        validate=lambda model: validate_disparity(
+            lambda images: model(images)[0], material.held_out, config.drawn.side
+        ),
+        log=log,
+        stop=stop,
+    )
+    assert isinstance(stage.mean, ContextReader)
+    network.context.load_state_dict(stage.mean.context.state_dict())
+    write_trained(folder / WEIGHTS, network, origin, folder.resolve().name, training_entry(config, stage))
+    return finished
+
+
+def with_context(config: ContextConfig) -> tuple[SharpNetwork, dict[str, object]]:
+    """The network that ``config.init`` names with a context that changes nothing yet, and its record.
+
+    Raises:
+        SharpError: weights that cannot be found, or that have a context.
+    """
+    before, origin = start_network(TrainConfig(init=config.init))
+    if before.context is not None:
+        raise SharpError(f"{config.init} has a convolutional network already (train it with the recipe sight)")
+    sizes = replace(before.config, convnet_dims=tuple(config.convnet_dims), context_dims=tuple(config.context_dims))
+    network = SharpNetwork(sizes)
+    assert network.context is not None
+    nn.ModuleList(network.context.joins).apply(_silence)
+    missing, unexpected = network.load_state_dict(before.state_dict(), strict=False)
+    assert not unexpected and all(name.startswith("context.") for name in missing)
+    return network, origin
+
+
+def context_losses(model: nn.Module, config: ContextConfig, material: Material) -> dict[str, Tensor]:
+    """Weighted terms of the loss on the next batch."""
+    assert isinstance(model, ContextReader)
+    side = config.drawn.side
+    images, disparities, features = material.batch(config, side, side // STRIDE, side // FEATURE_STRIDE)
+    log_disparity, predicted = model(degrade(recolor(images, COLORS)))
+    losses = weighted_losses(log_disparity, disparities)
+    if features is None or predicted is None:
+        return losses
+    error = F.smooth_l1_loss(predicted[: len(features)], features, beta=0.5)
+    return {**losses, "features": config.feature_weight * error}
+
+
+def _silence(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.zeros_(module.weight)
