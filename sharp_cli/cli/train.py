@@ -19,7 +19,7 @@ def train(
     config: Annotated[
         str,
         typer.Argument(
-            help="A preset (preview, teacher, labels, distill, sharp-stage1, sharp-stage2, finetune) or a .toml file."
+            help="A preset, such as preview, teacher or finetune (docs/training.md names all), or a .toml file."
         ),
     ],
     out: Annotated[

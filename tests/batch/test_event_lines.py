@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,16 @@ from sharp_cli.batch.event_lines import EventLines
 from sharp_cli.batch.pipeline import run
 from sharp_cli.batch.task import Job, Work
 from sharp_cli.errors import SharpError
+
+RECIPES = Path(__file__).parents[2] / "docs" / "recipes.md"
+
+
+def documented() -> dict[str, set[str]]:
+    """Fields by event, as docs/recipes.md has them."""
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", RECIPES.read_text(encoding="utf-8"), re.MULTILINE)
+    fields = {event: set(re.findall(r"`(\w+)`", listed)) for event, _, listed in rows}
+    fields["failed"] |= fields["done"]
+    return fields
 
 
 def test_every_event_is_a_line_and_progress_is_not_a_flood() -> None:
@@ -38,6 +49,8 @@ def test_every_event_is_a_line_and_progress_is_not_a_flood() -> None:
     assert (ended["1.jpg"]["reason"], ended["1.jpg"]["code"]) == ("no good", "not_finite")
     of_first = [line["done"] for line in lines if line["event"] == "progress" and line["input"] == "0.jpg"]
     assert of_first == sorted(of_first) and 8 <= len(of_first) <= 12
+    for line in lines:
+        assert line.keys() - {"event", "item"} <= documented()[line["event"]], line
     summary = lines[-1]
     assert summary["event"] == "summary" and summary["state"] == "finished"
     assert [summary[status] for status in ("made", "skipped", "failed")] == [1, 1, 1]
