@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
 DEMO := build/demo
+SMOKE := build/smoke
 
-.PHONY: demo test test-slow test-gpu setup lint clean
+.PHONY: demo test test-slow test-gpu smoke setup lint clean
 
 demo: setup
 	$(BIN)/sharp convert examples/coffee.png --out $(DEMO)/coffee.ply --weights preview
@@ -22,6 +23,17 @@ test-slow: setup
 
 test-gpu: setup
 	$(BIN)/python -m pytest -m "gpu"
+
+# As users install it, with any interpreter: make smoke PYTHON=python3.13
+smoke:
+	rm -rf $(SMOKE)
+	$(PYTHON) -m venv $(SMOKE)
+	$(SMOKE)/bin/python -m pip install --quiet .
+	$(SMOKE)/bin/sharp convert examples/coffee.png --weights preview --out $(SMOKE)/coffee.sog
+	$(SMOKE)/bin/sharp export $(SMOKE)/coffee.sog --out $(SMOKE)/coffee.spz
+	$(SMOKE)/bin/sharp inspect $(SMOKE)/coffee.spz
+	$(SMOKE)/bin/sharp render $(SMOKE)/coffee.spz --size 320
+	rm -rf $(SMOKE)
 
 lint: setup
 	$(BIN)/ruff check .
