@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,9 @@ SYSTEM_FOLDERS = frozenset(
     }
 )
 """Lower-case names of folders that NAS systems (thumbnails, trash), Windows, and macOS archives add to a user's own."""
+
+LISTED = 3
+"""Suffixes that a folder without anything to work on is said to have."""
 
 
 @dataclass(frozen=True)
@@ -111,23 +115,29 @@ class _Search:
         self, suffixes: frozenset[str], what: str, seen: set[FileId], pass_over: Callable[[Path], bool]
     ) -> None:
         self.suffixes, self.what, self.seen, self.pass_over = suffixes, what, seen, pass_over
+        self.others: Counter[str] = Counter()
 
     def folder(self, word: str, keeps_name: bool) -> Iterator[Found]:
         path = Path(word)
         if _file_id(path) not in self.seen:
             root = Path(path.resolve().name) if keeps_name else Path()
-            yield from self._or_problem(self._folder(path, root), path, f"no {self.what} in {path}")
+            self.others.clear()
+            yield from self._or_problem(self._folder(path, root), path, lambda: self._nothing_in(path))
 
     def pattern(self, word: str) -> Iterator[Found]:
-        yield from self._or_problem(self._pattern(word), Path(word), f"no {self.what} match {word}")
+        yield from self._or_problem(self._pattern(word), Path(word), lambda: f"no {self.what} match {word}")
 
-    def _or_problem(self, found: Iterator[Found], path: Path, problem: str) -> Iterator[Found]:
+    def _nothing_in(self, folder: Path) -> str:
+        common = ", ".join(suffix for suffix, _ in self.others.most_common(LISTED))
+        return f"no {self.what} in {folder}" + (f" (its files are {common})" if common else "")
+
+    def _or_problem(self, found: Iterator[Found], path: Path, problem: Callable[[], str]) -> Iterator[Found]:
         nothing = True
         for each in found:
             nothing = False
             yield each
         if nothing:
-            yield Found(path, Path(path.name), problem)
+            yield Found(path, Path(path.name), problem())
 
     def _pattern(self, pattern: str) -> Iterator[Found]:
         parts = Path(pattern).parts
@@ -168,10 +178,14 @@ class _Search:
                     continue
                 named_as_wanted = here.suffix.lower() in self.suffixes
                 if not _is_folder(entry):
-                    if named_as_wanted and not self.pass_over(here):
+                    if not named_as_wanted:
+                        self.others[here.suffix.lower() or "without suffix"] += 1
+                    elif not self.pass_over(here):
                         yield Found(here, there)
                 elif named_as_wanted:
-                    yield from self._or_problem(self._folder(here, there), here, f"{here} is a folder")
+                    yield from self._or_problem(
+                        self._folder(here, there), here, lambda here=here: f"{here} is a folder"
+                    )
                 else:
                     (links if entry.is_symlink() else folders).append((here, there))
 
