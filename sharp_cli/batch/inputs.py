@@ -122,22 +122,22 @@ class _Search:
         if _file_id(path) not in self.seen:
             root = Path(path.resolve().name) if keeps_name else Path()
             self.others.clear()
-            yield from self._or_problem(self._folder(path, root), path, lambda: self._nothing_in(path))
+            yield from self._or_problem(self._folder(path, root), path, self._nothing_in)
 
     def pattern(self, word: str) -> Iterator[Found]:
-        yield from self._or_problem(self._pattern(word), Path(word), lambda: f"no {self.what} match {word}")
+        yield from self._or_problem(self._pattern(word), Path(word), lambda _: f"no {self.what} match {word}")
 
     def _nothing_in(self, folder: Path) -> str:
         common = ", ".join(suffix for suffix, _ in self.others.most_common(LISTED))
         return f"no {self.what} in {folder}" + (f" (its files are {common})" if common else "")
 
-    def _or_problem(self, found: Iterator[Found], path: Path, problem: Callable[[], str]) -> Iterator[Found]:
+    def _or_problem(self, found: Iterator[Found], path: Path, problem: Callable[[Path], str]) -> Iterator[Found]:
         nothing = True
         for each in found:
             nothing = False
             yield each
         if nothing:
-            yield Found(path, Path(path.name), problem())
+            yield Found(path, Path(path.name), problem(path))
 
     def _pattern(self, pattern: str) -> Iterator[Found]:
         parts = Path(pattern).parts
@@ -183,9 +183,7 @@ class _Search:
                     elif not self.pass_over(here):
                         yield Found(here, there)
                 elif named_as_wanted:
-                    yield from self._or_problem(
-                        self._folder(here, there), here, lambda here=here: f"{here} is a folder"
-                    )
+                    yield from self._or_problem(self._folder(here, there), here, lambda path: f"{path} is a folder")
                 else:
                     (links if entry.is_symlink() else folders).append((here, there))
 
