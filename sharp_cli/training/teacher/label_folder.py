@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sharp_cli.datasets.photo_folder import find_photos
+from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.training.teacher.config import LabelsConfig
 from sharp_cli.training.teacher.labels import label_photos, write_labels
 from sharp_cli.training.teacher.train import load_teacher
@@ -23,6 +24,7 @@ def label_folder(config: LabelsConfig, folder: Path, log: Callable[[str], None])
     Raises:
         SharpError: there is no photo, or a teacher or a photo cannot be read.
     """
+    keep_freed_memory()
     paths = find_photos(Path(config.photos), "*")
     teachers = [load_teacher(Path(teacher), Path(config.features)) for teacher in config.teachers]
 
