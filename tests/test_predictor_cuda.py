@@ -23,7 +23,7 @@ from sharp_cli.photo import as_photo
 from sharp_cli.predictor import Predictor, predictor_from
 from sharp_cli.weights.read import Weights
 
-CONFIG = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8, (8,) * 4, (8,) * 3)
+CONFIG = SharpConfig(128, 16, 16, 2, 2, (0, 1), (16,) * 5, 16, 16, 16, 8, (8,) * 4, (8,) * 3)  # with a convnet
 PHOTO = as_photo(np.zeros((40, 60, 3), np.uint8))
 
 

@@ -129,7 +129,8 @@ class _Search:
 
     def _nothing_in(self, folder: Path) -> str:
         common = ", ".join(suffix for suffix, _ in self.others.most_common(LISTED))
-        return f"no {self.what} in {folder}" + (f" (its files are {common})" if common else "")
+        common += ", …" if len(self.others) > LISTED else ""
+        return f"no {self.what} in {folder}" + (f" (other files: {common})" if common else "")
 
     def _or_problem(self, found: Iterator[Found], path: Path, problem: Callable[[Path], str]) -> Iterator[Found]:
         nothing = True
@@ -179,7 +180,7 @@ class _Search:
                 named_as_wanted = here.suffix.lower() in self.suffixes
                 if not _is_folder(entry):
                     if not named_as_wanted:
-                        self.others[here.suffix.lower() or "without suffix"] += 1
+                        self.others[here.suffix.lower() or here.name] += 1
                     elif not self.pass_over(here):
                         yield Found(here, there)
                 elif named_as_wanted:

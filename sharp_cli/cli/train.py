@@ -19,7 +19,7 @@ def train(
     config: Annotated[
         str,
         typer.Argument(
-            help="A preset, such as preview, teacher or finetune (docs/training.md names all), or a .toml file."
+            help="A preset, such as preview, teacher or finetune (an unknown name lists all), or a .toml file."
         ),
     ],
     out: Annotated[

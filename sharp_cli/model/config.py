@@ -22,6 +22,9 @@ MOST_BLOCKS = 256
 LENGTHS = {"latent_blocks": 2, "encoder_dims": 5, "convnet_dims": 4, "context_dims": 3}
 """Of the lists of sizes."""
 
+DIM_MULTIPLE = 8
+"""Of the convolutional network's channels, which are normalized in so many groups."""
+
 OPTIONAL = ("convnet_dims", "context_dims")
 """Lists that may be empty; weights files then leave them out."""
 
@@ -79,8 +82,10 @@ class SharpConfig:
             )
         if self.embed_dim % self.num_heads:
             raise SharpError(f"{INVALID}: embed_dim {self.embed_dim} is not divisible by num_heads {self.num_heads}")
-        if any(dim % 8 for dim in (*self.convnet_dims, *self.context_dims)):
-            raise SharpError(f"{INVALID}: convnet_dims and context_dims must be multiples of 8")
+        if any(dim % DIM_MULTIPLE for dim in (*self.convnet_dims, *self.context_dims)):
+            raise SharpError(f"{INVALID}: convnet_dims and context_dims must be multiples of {DIM_MULTIPLE}")
+        if self.convnet_dims and self.context_side % 16:
+            raise SharpError(f"{INVALID}: with convnet_dims, 1.5 windows must be a multiple of 16 px")
         if bool(self.convnet_dims) != bool(self.context_dims):
             raise SharpError(f"{INVALID}: convnet_dims and context_dims come together")
         if max(self.latent_blocks) >= self.depth:
@@ -90,6 +95,11 @@ class SharpConfig:
     def window(self) -> int:
         """Side of a ViT window in pixels; the network's own resolution is four times that."""
         return self.image_size
+
+    @property
+    def context_side(self) -> int:
+        """Side of the picture that the convolutional network sees, in pixels."""
+        return 3 * self.window // 2
 
     @property
     def grid(self) -> int:

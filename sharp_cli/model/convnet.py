@@ -13,9 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sharp_cli.model.config import SharpConfig
-from sharp_cli.model.topdown import TopDownDecoder, resized
-
-GROUPS = 8
+from sharp_cli.model.topdown import TopDownDecoder, convolution, resized
 
 
 class ConvNet(nn.Module):
@@ -54,18 +52,13 @@ class BasicBlock(nn.Module):
         return F.relu(self.residual(x) + self.shortcut(x))
 
 
-def convolution(dim_in: int, dim_out: int, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    """A 3 × 3 convolution and its norm."""
-    return nn.Conv2d(dim_in, dim_out, 3, stride, padding=1, bias=False), nn.GroupNorm(GROUPS, dim_out)
-
-
 class DepthContext(nn.Module):
     """The whole picture at 1.5 windows a side → what is added to the three coarsest encoder maps."""
 
     def __init__(self, config: SharpConfig) -> None:
         super().__init__()
         self.config = config
-        self.side = 3 * config.window // 2
+        self.side = config.context_side
         self.backbone = ConvNet(config.convnet_dims)
         self.decoder = TopDownDecoder(config.convnet_dims[1:], config.context_dims)
         pairs = zip(config.context_dims, config.encoder_dims[2:], strict=True)

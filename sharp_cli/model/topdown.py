@@ -9,8 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sharp_cli.model.config import DIM_MULTIPLE
+
+GROUPS = DIM_MULTIPLE
 ROWS = 12
 """Heights in the picture for which the decoder learns what to expect."""
+
+
+def convolution(dim_in: int, dim_out: int, stride: int = 1, dilation: int = 1) -> tuple[nn.Module, nn.Module]:
+    """A 3 × 3 convolution and its norm."""
+    conv = nn.Conv2d(dim_in, dim_out, 3, stride, padding=dilation, dilation=dilation, bias=False)
+    return conv, nn.GroupNorm(GROUPS, dim_out)
 
 
 class TopDownDecoder(nn.Module):
@@ -26,12 +35,13 @@ class TopDownDecoder(nn.Module):
         self.rows = nn.Parameter(torch.zeros(1, coarsest, ROWS, 1))
         self.whole = nn.Sequential(nn.Linear(coarsest, coarsest), nn.ReLU(), nn.Linear(coarsest, coarsest))
         self.dilated = nn.ModuleList(
-            nn.Sequential(*_conv(coarsest, dilation), nn.Conv2d(coarsest, coarsest, 1)) for dilation in (1, 2, 4)
+            nn.Sequential(*convolution(coarsest, coarsest, dilation=wider), nn.ReLU(), nn.Conv2d(coarsest, coarsest, 1))
+            for wider in (1, 2, 4)
         )
 
     def forward(self, maps: Sequence[Tensor], count: int | None = None) -> list[Tensor]:
         """(B, channels[i], S / 2^i, S / 2^i) maps → (B, widths[i], …) maps, fine to coarse; the ``count`` coarsest."""
-        x = self._context(self.norms[-1](maps[-1]))
+        x = self._coarsest(self.norms[-1](maps[-1]))
         found = [x]
         for level in reversed(range(len(maps) - (len(maps) if count is None else count), len(maps) - 1)):
             like = self.norms[level](maps[level])
@@ -40,7 +50,7 @@ class TopDownDecoder(nn.Module):
             found.insert(0, x)
         return found
 
-    def _context(self, coarsest: Tensor) -> Tensor:
+    def _coarsest(self, coarsest: Tensor) -> Tensor:
         """The coarsest level: what the whole picture and each height in it say, seen ever wider."""
         x = self.project[-1](coarsest)
         x = x + resized(self.rows, x[:, :, :, :1])
@@ -55,10 +65,5 @@ def resized(x: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(x, like.shape[2:], mode="bilinear", align_corners=False)
 
 
-def _conv(width: int, dilation: int = 1) -> list[nn.Module]:
-    conv = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, bias=False)
-    return [conv, nn.GroupNorm(8, width), nn.ReLU()]
-
-
 def _block(width: int, depth: int) -> nn.Sequential:
-    return nn.Sequential(*(layer for _ in range(depth) for layer in _conv(width)))
+    return nn.Sequential(*(layer for _ in range(depth) for layer in (*convolution(width, width), nn.ReLU())))

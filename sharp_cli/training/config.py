@@ -18,6 +18,9 @@ DataKind = Literal["scenes", "posed", "photos"]
 
 INVALID = "invalid training settings"
 
+CELLS = (8, 16, 32, 64, 128)
+"""Sides of maps on which photos are compared; edges are, after three halvings."""
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -98,7 +101,7 @@ class PhotosConfig:
     """Share of a view's side that a crop has at least."""
     cells: int = 128
     """Side of the maps that are compared; means of what lies in a cell, so that labels, which have no fine detail, do
-    not blur the network's. A divisor of 128."""
+    not blur the network's. One of ``CELLS``."""
     weight: float = 1.0
     """Of their loss beside that of the scenes."""
 
@@ -144,7 +147,7 @@ class TrainConfig:
     trainable: Trainable = "released"
     """``released``: the paper's freezing. ``all``: everything. ``frozen-backbone``: neither ViT (one of
     the paper's ablations, and how the preview's decoders learn to read an encoder taught by itself).
-    ``frozen-encoder``: the decoders and heads alone, so that the Gaussian decoder's maps stay as it knows them.
+    ``frozen-encoder``: all but the encoder of ViTs, so that the Gaussian decoder's maps stay as it knows them.
     ``frozen-depth``: the Gaussian decoder and its heads alone, so that synthetic scenes do not undo what
     photos taught about depth."""
     adjust_depth: bool = True
@@ -180,8 +183,8 @@ class TrainConfig:
         for name, count in counts.items():
             if count < 0:
                 raise SharpError(f"{INVALID}: {name} must be 0 or more, not {count}")
-        if self.sight.cells < 1 or 128 % self.sight.cells:
-            raise SharpError(f"{INVALID}: sight.cells must be a divisor of 128, not {self.sight.cells}")
+        if self.sight.cells not in CELLS:
+            raise SharpError(f"{INVALID}: sight.cells must be one of {CELLS}, not {self.sight.cells}")
         if self.sight.labels and self.phase not in ("full", "depth"):
             raise SharpError(f"{INVALID}: sight.labels needs images of full size (phase 'full' or 'depth')")
         positive: dict[str, float] = {"steps": self.steps, "batch": self.batch, "micro_batch": self.micro_batch}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -36,12 +37,19 @@ def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
         network.load_state_dict(draw_start(sizes, config.seed))
         return network, {}
     weights = read_weights(resolve(config.init))
-    if config.network not in (None, weights.config):
+    if config.network and _with_context_of(weights.config, config.network) != weights.config:
         raise SharpError(f"cannot start from {weights.path}: its network sizes differ from the table 'network'")
     network = SharpNetwork(weights.config)
     tensors = {network_name(name): tensor.float() for name, tensor in weights.tensors.items()}
     network.load_state_dict(tensors)
     return network, weights.record
+
+
+def _with_context_of(found: SharpConfig, wanted: SharpConfig) -> SharpConfig:
+    """Sizes with the context of weights, unless they have their own: presets name none."""
+    if wanted.convnet_dims:
+        return wanted
+    return replace(wanted, convnet_dims=found.convnet_dims, context_dims=found.context_dims)
 
 
 def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
@@ -68,6 +76,9 @@ def draw_start(sizes: SharpConfig, seed: int) -> dict[str, Tensor]:
             tensor.fill_(0.3 if kind == "gamma" else float(kind == "weight"))
         elif owner.endswith(("residual.3", "residual.5")):
             tensor.mul_(0.3)
+    for name, tensor in tensors.items():
+        if name.startswith("context.backbone.stages.") and name.endswith("residual.4.weight"):
+            tensor.fill_(0.3)  # its norm would undo a smaller kernel
     for last in ("prediction_heads.geometry", "prediction_heads.texture", "depth_adjustment.conv_out"):
         tensors[f"{last}.weight"].zero_()
     # Small together, neither alone: Adam moves every value alike, and tiny last weights would be thrown about.

@@ -13,7 +13,7 @@ from sharp_cli.training.configfile import build, merge, parse_setting, read_tabl
 from sharp_cli.training.mixing import MixConfig, mix_weights
 from sharp_cli.training.teacher.config import ContextConfig, DistillConfig, LabelsConfig, SightConfig, TeacherConfig
 
-StageConfig = TeacherConfig | LabelsConfig | DistillConfig | MixConfig
+StageConfig = TeacherConfig | LabelsConfig | DistillConfig | ContextConfig | SightConfig | MixConfig
 RECIPES: dict[str, type[StageConfig]] = {
     "teacher": TeacherConfig,
     "labels": LabelsConfig,

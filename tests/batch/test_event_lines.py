@@ -51,6 +51,11 @@ def test_every_event_is_a_line_and_progress_is_not_a_flood() -> None:
     assert of_first == sorted(of_first) and 8 <= len(of_first) <= 12
     for line in lines:
         assert line.keys() - {"event", "item"} <= documented()[line["event"]], line
+    for event, fields in documented().items():
+        seen = {name for line in lines if line["event"] == event for name in line}
+        assert fields - seen <= {"gaussians", "seconds", "problem"}, (
+            event
+        )  # splats, timed stages, a run that ended early
     summary = lines[-1]
     assert summary["event"] == "summary" and summary["state"] == "finished"
     assert [summary[status] for status in ("made", "skipped", "failed")] == [1, 1, 1]

@@ -73,7 +73,7 @@ def test_what_cannot_be_a_photo_is_found_with_its_problem_or_left_to_its_reader(
     assert places(found) == ["folder.jpg", "full.png/inside.jpg", "gone.jpg", "pipe.jpg"]
     assert [each.problem for each in found] == [f"{tmp_path}/in/folder.jpg is a folder", None, None, None]
     (nothing,) = find(tmp_path / "empty")
-    assert nothing.problem == f"no photos in {tmp_path}/empty (its files are .txt)"
+    assert nothing.problem == f"no photos in {tmp_path}/empty (other files: .txt)"
     (no_match,) = find(tmp_path / "*.gif")
     assert no_match.problem == f"no photos match {tmp_path}/*.gif"
     (missing,) = find(tmp_path / "missing.jpg")
@@ -99,7 +99,7 @@ def test_a_folder_of_other_files_is_named_by_their_suffixes(tmp_path: Path) -> N
     other.mkdir()
     first, second = (found.problem for found in find(other, folder))
     assert first == f"no photos in {other}"
-    assert second == f"no photos in {folder} (its files are .ply, without suffix, .sog)"
+    assert second == f"no photos in {folder} (other files: .ply, README, .sog)"
 
 
 def test_patterns_keep_the_structure_below_their_fixed_part(tmp_path: Path) -> None:

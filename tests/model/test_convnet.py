@@ -49,6 +49,7 @@ def test_its_sizes_are_in_the_weights_file_config() -> None:
         {"convnet_dims": (8, 16, 16), "context_dims": (8, 16, 16)},
         {"convnet_dims": (8, 16, 16, 20), "context_dims": (8, 16, 16)},
         {"convnet_dims": (8, 16, 16, 24), "context_dims": 8},
+        {"image_size": 112, "patch_size": 14, "convnet_dims": (8, 16, 16, 24), "context_dims": (8, 16, 16)},
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, object]) -> None:

@@ -93,6 +93,27 @@ def test_cells_hold_the_mean_of_what_is_known() -> None:
     assert torch.equal(pooled(disparity[None], 8), disparity[None])
 
 
-def test_cells_that_do_not_divide_are_refused() -> None:
+@pytest.mark.parametrize("cells", [4, 100])
+def test_cells_too_few_or_odd_are_refused(cells: int) -> None:
     with pytest.raises(SharpError, match=r"sight\.cells"):
-        TrainConfig(sight=PhotosConfig(cells=100))
+        TrainConfig(sight=PhotosConfig(cells=cells))
+
+
+def test_presets_go_on_from_weights_with_a_context(config: ContextConfig, tmp_path: Path) -> None:
+    file = run(config, tmp_path / "context")
+    sizes = read_weights(file).config
+    plain = replace(sizes, convnet_dims=(), context_dims=())
+    network, _ = start_network(TrainConfig(init=str(file), network=plain))
+    assert network.config == sizes
+    with pytest.raises(SharpError, match="sizes differ"):
+        start_network(TrainConfig(init=str(file), network=replace(sizes, context_dims=(16, 8, 8))))
+
+
+def test_without_labels_it_learns_from_synthetic_pictures(config: ContextConfig, tmp_path: Path) -> None:
+    file = run(replace(config, labels="", measured=MeasuredConfig()), tmp_path / "alone")
+    assert read_weights(file).record["training"][-1]["samples"] == 2
+
+
+def test_settings_without_sizes_are_refused() -> None:
+    with pytest.raises(SharpError, match="convnet_dims"):
+        ContextConfig(convnet_dims=())

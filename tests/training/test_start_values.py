@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from training_runs import SIZES
@@ -27,6 +29,21 @@ def test_coarse_maps_are_the_two_coarsest_of_all_maps():
     assert [each.shape for each in found] == [each.shape for each in expected]
     torch.testing.assert_close(found[0], expected[0], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(coarsest, found[1], rtol=1e-4, atol=1e-4)
+
+
+def test_a_convolutional_network_starts_alive_and_in_small_steps() -> None:
+    sizes = replace(SIZES, convnet_dims=(8, 16, 16, 24), context_dims=(8, 16, 16))
+    network = empty_network(sizes)
+    network.load_state_dict(draw_start(sizes, 0), assign=True)
+    assert network.context is not None
+    side = network.context.side
+    picture = 2 * torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(1)) - 1
+    with torch.no_grad():
+        seen = network.context.backbone(picture)
+        maps = network.context.decoder(seen)
+    assert all(0.1 < each.std() < 10 for each in (*seen, *maps)), [each.std().item() for each in (*seen, *maps)]
+    last = network.get_parameter("context.backbone.stages.1.1.residual.4.weight")
+    assert torch.all(last == 0.3), "residual branches start small"
 
 
 @pytest.fixture(scope="module")

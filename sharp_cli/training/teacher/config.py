@@ -90,25 +90,41 @@ class LabelsConfig:
 
 
 @dataclass(frozen=True)
-class DistillConfig:
-    """One encoder of the network alone, taught by labels of photos, synthetic pictures and measured depth."""
+class StudentConfig:
+    """What learns from labels of photos, synthetic pictures and measured depth."""
 
-    recipe: Literal["distill"] = "distill"
     init: str = "preview"
     """Known weights' name or a weights file."""
-    encoder: Literal["image", "patch"] = "image"
-    """The patch encoder keeps its first blocks, whose output the fine maps are made of."""
     labels: str = ""
     """A file of the recipe ``labels``; empty to learn from synthetic pictures alone."""
     drawn: DrawnConfig = field(default_factory=DrawnConfig)
     measured: MeasuredConfig = field(default_factory=MeasuredConfig)
+    steps: int = 1000
+    batch: int = 22
+    """Views of photos in a step."""
+    synthetic_batch: int = 18
+    measured_batch: int = 8
+    smallest: float = 0.5
+    """Share of a picture's side that a crop has at least."""
+    lr: float = 8e-4
+    warmup: int = 30
+    ema: float = 0.99
+    seed: int = 0
+    save_every: int = 100
+
+
+@dataclass(frozen=True)
+class DistillConfig(StudentConfig):
+    """One encoder of the network alone."""
+
+    recipe: Literal["distill"] = "distill"
+    encoder: Literal["image", "patch"] = "image"
+    """The patch encoder keeps its first blocks, whose output the fine maps are made of."""
     steps: int = 1500
     batch: int = 64
-    """Views of photos in a step."""
     synthetic_batch: int = 44
-    measured_batch: int = 8
     smallest: float = 0.55
-    """Share of a picture's side that a crop has at least; the patch encoder sees small windows, too: 0.3."""
+    """The patch encoder sees small windows, too: 0.3."""
     kept: tuple[float, ...] = (0.35, 0.5, 0.7, 1.0)
     """Shares of the patches that a step shows, of which one is sampled."""
     feature_weight: float = 2.0
@@ -122,39 +138,40 @@ class DistillConfig:
 
 
 @dataclass(frozen=True)
-class ContextConfig(DistillConfig):
-    """A convolutional network that is put beside the ViTs, taught by the same material as an encoder alone."""
+class ContextConfig(StudentConfig):
+    """A convolutional network that is put beside the ViTs."""
 
-    recipe: Literal["context"] = "context"  # type: ignore[assignment]
-    convnet_dims: tuple[int, ...] = (32, 64, 128, 256)
+    recipe: Literal["context"] = "context"
+    convnet_dims: tuple[int, ...] = (24, 48, 96, 192)
     """See :class:`~sharp_cli.model.config.SharpConfig`."""
-    context_dims: tuple[int, ...] = (48, 72, 96)
+    context_dims: tuple[int, ...] = (40, 56, 80)
     steps: int = 3000
-    batch: int = 20
-    synthetic_batch: int = 16
+    batch: int = 22
+    synthetic_batch: int = 14
     measured_batch: int = 4
     smallest: float = 0.35
+    feature_weight: float = 2.0
+    """Of the loss on the teacher's features."""
     lr: float = 2e-3
     weight_decay: float = 0.02
+    """Decoupled (AdamW), of kernels and matrices only."""
     warmup: int = 100
     ema: float = 0.995
     seed: int = 4
-    save_every: int = 250
+
+    def __post_init__(self) -> None:
+        if not self.convnet_dims or not self.context_dims:
+            raise SharpError("invalid context settings: convnet_dims and context_dims must have values")
 
 
 @dataclass(frozen=True)
-class SightConfig(DistillConfig):
-    """The network's whole way from picture to disparity, taught by the same material as an encoder alone."""
+class SightConfig(StudentConfig):
+    """The network's whole way from picture to disparity."""
 
-    recipe: Literal["sight"] = "sight"  # type: ignore[assignment]
+    recipe: Literal["sight"] = "sight"
     side: Literal[1, 2, 4] = 1
     """Of the pictures in windows: 1 runs the coarsest maps alone, 2 the two coarsest, 4 everything."""
     steps: int = 500
-    batch: int = 22
-    synthetic_batch: int = 18
-    measured_batch: int = 8
-    smallest: float = 0.5
-    lr: float = 8e-4
     vit_lr: float = 0.0
     """Of the ViTs, as a multiple of ``lr``; 0 keeps them as they are. The patch encoder's first blocks stay in any
     case."""
@@ -163,7 +180,4 @@ class SightConfig(DistillConfig):
     Adam."""
     keep: tuple[str, ...] = ()
     """Starts of the names of more values that stay as they are, such as ``encoder.patch_encoder.``."""
-    warmup: int = 30
-    ema: float = 0.99
     seed: int = 3
-    save_every: int = 100

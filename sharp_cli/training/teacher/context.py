@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.training.config import OptimizerConfig, TrainConfig
 from sharp_cli.training.initial import start_network
 from sharp_cli.training.precision import training_autocast
-from sharp_cli.training.schedule import Optimizers, learning_rate
+from sharp_cli.training.schedule import build_optimizer, learning_rate
 from sharp_cli.training.state import WEIGHTS, write_trained
 from sharp_cli.training.teacher.augment import degrade, recolor
 from sharp_cli.training.teacher.config import ContextConfig
@@ -32,7 +33,7 @@ from sharp_cli.training.teacher.material import Material, load_material, validat
 from sharp_cli.training.teacher.stage import Stage, run_stage
 from sharp_cli.training.teacher.train import weighted_losses
 
-STRIDE, FEATURE_STRIDE = 4, 16
+CELL, FEATURE_CELL = 4, 16
 """Picture pixels per disparity, and per vector of features."""
 CLIP = 2.0
 BETAS = (0.9, 0.99)
@@ -76,18 +77,15 @@ def teach_context(
         SharpError: weights, labels, pictures or a checkpoint cannot be used.
     """
     keep_freed_memory()
+    torch.manual_seed(config.seed)
+    network, context, origin = with_context(config)
     material = load_material(config)
-    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was generated does not
-    network, origin = with_context(config)
-    assert network.context is not None
-    reader = ContextReader(network.context, 0 if material.labels is None else material.labels.features.shape[1])
+    torch.manual_seed(config.seed)  # again: drawing takes random numbers, reading what was generated does not
+    reader = ContextReader(context, 0 if material.labels is None else material.labels.features.shape[1])
     reader.context.joins.requires_grad_(False)
-    trained = [parameter for parameter in reader.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(
-        [{"params": trained, "times": 1.0}], lr=config.lr, betas=BETAS, weight_decay=config.weight_decay
-    )
-    rates = OptimizerConfig(config.lr, 0.02 * config.lr, config.warmup)
-    stage = Stage.of(reader, Optimizers([optimizer]), stage_settings(config))
+    beta1, beta2 = BETAS
+    rates = OptimizerConfig(config.lr, 0.02 * config.lr, config.warmup, beta1, beta2, config.weight_decay)
+    stage = Stage.of(reader, build_optimizer(reader, rates), stage_settings(config))
     finished = run_stage(
         stage,
         folder,
@@ -97,20 +95,18 @@ def teach_context(
         ema=config.ema,
         clip=CLIP,
         save_every=config.save_every,
-        validate=lambda model: validate_disparity(
-            lambda images: model(images)[0], material.held_out, config.drawn.side
-        ),
+        validate=lambda model: validate_disparity(lambda images: model(images)[0], material.held_out, context.side),
         log=log,
         stop=stop,
     )
     assert isinstance(stage.mean, ContextReader)
-    network.context.load_state_dict(stage.mean.context.state_dict())
+    context.load_state_dict(stage.mean.context.state_dict())
     write_trained(folder / WEIGHTS, network, origin, folder.resolve().name, training_entry(config, stage))
     return finished
 
 
-def with_context(config: ContextConfig) -> tuple[SharpNetwork, dict[str, object]]:
-    """The network that ``config.init`` names with a context that changes nothing yet, and its record.
+def with_context(config: ContextConfig) -> tuple[SharpNetwork, DepthContext, dict[str, Any]]:
+    """The network that ``config.init`` names with a context that changes nothing yet, that context, and the record.
 
     Raises:
         SharpError: weights that cannot be found, or that have a context.
@@ -124,14 +120,14 @@ def with_context(config: ContextConfig) -> tuple[SharpNetwork, dict[str, object]
     nn.ModuleList(network.context.joins).apply(_silence)
     missing, unexpected = network.load_state_dict(before.state_dict(), strict=False)
     assert not unexpected and all(name.startswith("context.") for name in missing)
-    return network, origin
+    return network, network.context, origin
 
 
 def context_losses(model: nn.Module, config: ContextConfig, material: Material) -> dict[str, Tensor]:
     """Weighted terms of the loss on the next batch."""
     assert isinstance(model, ContextReader)
-    side = config.drawn.side
-    images, disparities, features = material.batch(config, side, side // STRIDE, side // FEATURE_STRIDE)
+    side = model.context.side
+    images, disparities, features = material.batch(config, side, side // CELL, side // FEATURE_CELL)
     log_disparity, predicted = model(degrade(recolor(images, COLORS)))
     losses = weighted_losses(log_disparity, disparities)
     if features is None or predicted is None:

@@ -23,7 +23,7 @@ from sharp_cli.training.precision import training_autocast
 from sharp_cli.training.schedule import build_optimizer, learning_rate
 from sharp_cli.training.state import WEIGHTS, without_folders, write_trained
 from sharp_cli.training.teacher.augment import degrade, recolor
-from sharp_cli.training.teacher.config import DistillConfig
+from sharp_cli.training.teacher.config import DistillConfig, StudentConfig
 from sharp_cli.training.teacher.losses import WEIGHTS as TERM_WEIGHTS
 from sharp_cli.training.teacher.losses import disparity_losses, floored
 from sharp_cli.training.teacher.material import Material, load_material, validate_disparity
@@ -82,16 +82,17 @@ def distill(
     return finished
 
 
-def stage_settings(config: DistillConfig) -> dict[str, Any]:
+def stage_settings(config: StudentConfig) -> dict[str, Any]:
     """What a checkpoint must agree on: everything but where the material comes from."""
     settings = {key: value for key, value in asdict(config).items() if key not in ("drawn", "measured", "labels")}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
 
 
-def training_entry(config: DistillConfig, stage: Stage) -> dict[str, Any]:
+def training_entry(config: StudentConfig, stage: Stage) -> dict[str, Any]:
     """The stage as the record of the weights it ends in has it."""
     photos = config.batch if config.labels else 0
-    samples = stage.step * (photos + config.synthetic_batch + config.measured_batch)
+    measured = config.measured_batch if config.measured.folder else 0
+    samples = stage.step * (photos + config.synthetic_batch + measured)
     entry = {"steps": stage.step, "samples": samples, "seconds": round(stage.seconds)}
     return {**entry, "config": without_folders(stage.settings)}
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sharp_cli.training.teacher.augment import crop, random_crops
-from sharp_cli.training.teacher.config import DistillConfig, DrawnConfig, MeasuredConfig
+from sharp_cli.training.teacher.config import DrawnConfig, MeasuredConfig, StudentConfig
 from sharp_cli.training.teacher.labels import Labels, read_labels
 from sharp_cli.training.teacher.losses import disparity_losses, floored
 from sharp_cli.training.teacher.pictures import Pictures, draw_into, read_measured
@@ -33,7 +33,7 @@ class Material:
     measured: Pictures | None
     held_out: dict[str, Pictures]
 
-    def batch(self, config: DistillConfig, side: int, cells: int, grid: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    def batch(self, config: StudentConfig, side: int, cells: int, grid: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """Random crops, labeled photos first.
 
         Args:
@@ -70,7 +70,7 @@ def look(pictures: Pictures, count: int, smallest: float, side: int, cells: int)
     return crop(images, where, side), near
 
 
-def load_material(config: DistillConfig) -> Material:
+def load_material(config: StudentConfig) -> Material:
     """Everything that a configuration names.
 
     Raises:

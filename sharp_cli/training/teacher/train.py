@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sharp_cli.runtime.memory import keep_freed_memory
 from sharp_cli.training.schedule import Optimizers
+from sharp_cli.training.state import restoring
 from sharp_cli.training.teacher.augment import degrade, recolor
 from sharp_cli.training.teacher.config import TeacherConfig
 from sharp_cli.training.teacher.decoder import Teacher, start_teacher
@@ -104,6 +105,7 @@ def load_teacher(folder: Path, features: Path) -> Teacher:
         SharpError: the checkpoint or the features cannot be read.
     """
     stored: dict[str, Any] = read_checkpoint(folder / CHECKPOINT)
-    teacher = start_teacher(stored["settings"]["kind"], features)
-    teacher.load_state_dict(stored["mean"])
+    with restoring(folder / CHECKPOINT, "train the teacher again"):
+        teacher = start_teacher(stored["settings"]["kind"], features)
+        teacher.load_state_dict(stored["mean"])
     return teacher.eval().requires_grad_(False)
