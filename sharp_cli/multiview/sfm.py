@@ -13,6 +13,7 @@ from PIL import Image
 from sharp_cli.errors import SharpError
 from sharp_cli.multiview.posed import PosedPhoto
 from sharp_cli.photo import Photo
+from sharp_cli.photo.focal_judgment import NOT_KNOWN
 
 LONG_SIDE = 1600
 """Of the pictures that features are found in [px]."""
@@ -78,6 +79,8 @@ def _reconstruct(pycolmap: Any, folder: Path, photos: Sequence[Photo]) -> Any:
         pycolmap.match_exhaustive(database)
         options = pycolmap.IncrementalPipelineOptions(min_model_size=2, random_seed=0)
         options.mapper.init_min_num_inliers = 50
+        # Photos taken side by side, without a turn, leave focal length and depth open: trust what is known.
+        options.ba_refine_focal_length = any(photo.focal_source.startswith(NOT_KNOWN) for photo in photos)
         models = pycolmap.incremental_mapping(database, images, folder / "models", options=options)
     except (RuntimeError, ValueError) as error:
         raise SharpError(f"the photos' cameras could not be found ({str(error).splitlines()[0]})") from error

@@ -43,6 +43,10 @@ EXPORT_SIDES = frozenset({640, 720, 800, 1024, 1080, 1200, 1280, 1600, 1920, 204
 """Longer sides that programs scale pictures to; one of these after a crop means that it was scaled too."""
 
 
+NOT_KNOWN = "none in EXIF"
+"""How the source of an assumed focal length begins."""
+
+
 class FocalLength(NamedTuple):
     """A focal length and where it comes from."""
 
@@ -93,7 +97,7 @@ def judge_focal_length(evidence: FocalEvidence) -> FocalLength:
     if found is None and focal is not None:
         found = _from_focal_length(focal, sensor, frame, zoom)
     if found is None or not EQUIVALENT_MM[0] <= found[0] <= EQUIVALENT_MM[1] * zoom:
-        found = (DEFAULT_MM, f"none in EXIF, {DEFAULT_MM:g} mm equivalent assumed")
+        found = (DEFAULT_MM, f"{NOT_KNOWN}, {DEFAULT_MM:g} mm equivalent assumed")
     mm, source = found
     if (evidence.width, evidence.height) != frame:
         source += f", cropped from {frame[0]:.0f} × {frame[1]:.0f} px"

@@ -66,7 +66,7 @@ def test_wrong_settings_are_refused(settings: list[str], message: str):
 
 
 def test_unknown_and_circular_files_are_refused(tmp_path: Path):
-    with pytest.raises(SharpError, match=r"use distill, finetune, labels, mix, preview"):
+    with pytest.raises(SharpError, match=r"use context, distill, finetune, labels, mix, preview"):
         load_config("previw")
     (tmp_path / "a.toml").write_text('base = "a.toml"')
     with pytest.raises(SharpError, match="lead back to itself"):
