@@ -146,7 +146,6 @@ class ContextConfig(StudentConfig):
     """See :class:`~sharp_cli.model.config.SharpConfig`."""
     context_dims: tuple[int, ...] = (40, 56, 80)
     steps: int = 3000
-    batch: int = 22
     synthetic_batch: int = 14
     measured_batch: int = 4
     smallest: float = 0.35

@@ -117,7 +117,8 @@ def with_context(config: ContextConfig) -> tuple[SharpNetwork, DepthContext, dic
     sizes = replace(before.config, convnet_dims=tuple(config.convnet_dims), context_dims=tuple(config.context_dims))
     network = SharpNetwork(sizes)
     assert network.context is not None
-    nn.ModuleList(network.context.joins).apply(_silence)
+    for kernel in network.context.joins.parameters():
+        nn.init.zeros_(kernel)
     missing, unexpected = network.load_state_dict(before.state_dict(), strict=False)
     assert not unexpected and all(name.startswith("context.") for name in missing)
     return network, network.context, origin
@@ -134,8 +135,3 @@ def context_losses(model: nn.Module, config: ContextConfig, material: Material) 
         return losses
     error = F.smooth_l1_loss(predicted[: len(features)], features, beta=0.5)
     return {**losses, "features": config.feature_weight * error}
-
-
-def _silence(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.zeros_(module.weight)
