@@ -75,10 +75,10 @@ class SharpConfig:
                 largest = MOST_BLOCKS if field.name == "depth" else LARGEST
                 if not isinstance(number, int) or not smallest <= number <= largest:
                     raise SharpError(f"{INVALID}: {field.name} cannot be {value!r}")
-        if self.window % self.patch_size or self.grid % 8:
+        if self.window % self.patch_size or self.grid % 4:
             raise SharpError(
                 f"{INVALID}: a window of {self.window} px in patches of {self.patch_size} px "
-                "does not give a token grid divisible by 8, which the pyramid's overlaps need"
+                "does not give a token grid divisible by 4, which the pyramid's overlaps need"
             )
         if self.embed_dim % self.num_heads:
             raise SharpError(f"{INVALID}: embed_dim {self.embed_dim} is not divisible by num_heads {self.num_heads}")

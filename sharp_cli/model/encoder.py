@@ -52,11 +52,11 @@ class PyramidEncoder(nn.Module):
         final, latent0, latent1 = self.patch_encoder(windows, self.latent_blocks, num_latent=len(fine))
         final_fine, final_middle, final_small = final.split([len(fine), len(middle), len(small)])
 
-        cut = self.grid // 8
+        overlap = self.grid // 4
         return [
-            self.upsample_latent0(merge_windows(latent0, FINE, cut)),
-            self.upsample_latent1(merge_windows(latent1, FINE, cut)),
-            self.upsample0(merge_windows(final_fine, FINE, cut)),
+            self.upsample_latent0(merge_windows(latent0, FINE, overlap)),
+            self.upsample_latent1(merge_windows(latent1, FINE, overlap)),
+            self.upsample0(merge_windows(final_fine, FINE, overlap)),
             self._from_middle(final_middle),
             self._from_whole(final_small, small),
         ]
@@ -81,7 +81,7 @@ class PyramidEncoder(nn.Module):
 
     def _from_middle(self, final: Tensor) -> Tensor:
         """The second coarsest map, from the patch encoder's of the windows at half resolution."""
-        return self.upsample1(merge_windows(final, MIDDLE, self.grid // 4))
+        return self.upsample1(merge_windows(final, MIDDLE, self.grid // 2))
 
     def _from_whole(self, final: Tensor, small: Tensor) -> Tensor:
         """The coarsest map, from the patch encoder's of the whole picture, and the picture itself."""

@@ -22,21 +22,22 @@ def split_windows(image: Tensor, size: int, per_side: int) -> Tensor:
     return torch.cat([image[..., y : y + size, x : x + size] for y in starts for x in starts])
 
 
-def merge_windows(tokens: Tensor, per_side: int, cut: int) -> Tensor:
-    """Undo :func:`split_windows` on token maps, cutting half of each overlap from the inner edges.
+def merge_windows(tokens: Tensor, per_side: int, overlap: int) -> Tensor:
+    """Undo :func:`split_windows` on token maps: of each overlap, either neighbor keeps half.
 
     Args:
         tokens: (per_side² · B, C, G, G) token maps in the order of ``split_windows``.
         per_side: windows along each axis.
-        cut: tokens to cut from every edge that has a neighbor.
+        overlap: tokens that neighbors share. Of an odd number, the left or upper one keeps one more.
 
     Returns:
-        (B, C, S, S) with S = per_side · G − 2 · cut · (per_side − 1).
+        (B, C, S, S) with S = per_side · G − overlap · (per_side − 1).
     """
     grid = tokens.shape[-1]
     windows = tokens.chunk(per_side**2)
+    cut = overlap // 2
     first = [0] + [cut] * (per_side - 1)
-    last = [grid - cut] * (per_side - 1) + [grid]
+    last = [grid - overlap + cut] * (per_side - 1) + [grid]
     spans = [slice(a, b) for a, b in zip(first, last, strict=True)]
     rows = [
         torch.cat([windows[r * per_side + c][..., spans[r], spans[c]] for c in range(per_side)], dim=-1)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from sharp_cli.errors import SharpError
@@ -28,6 +29,8 @@ as they were sampled; at full strength they more than doubled a coarse network's
 def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
     """The network on the CPU in fp32, and the record of the weights it came from (empty for random values).
 
+    Weights of another window size are fitted: positions between those that they know are interpolated.
+
     Raises:
         SharpError: weights that cannot be found, or have other sizes than the configuration's.
     """
@@ -37,10 +40,14 @@ def start_network(config: TrainConfig) -> tuple[SharpNetwork, dict[str, Any]]:
         network.load_state_dict(draw_start(sizes, config.seed))
         return network, {}
     weights = read_weights(resolve(config.init))
-    if config.network and _with_context_of(weights.config, config.network) != weights.config:
+    found = weights.config
+    sizes = _with_context_of(found, config.network) if config.network else found
+    if replace(sizes, image_size=found.image_size) != found:
         raise SharpError(f"cannot start from {weights.path}: its network sizes differ from the table 'network'")
-    network = SharpNetwork(weights.config)
+    network = SharpNetwork(sizes)
     tensors = {network_name(name): tensor.float() for name, tensor in weights.tensors.items()}
+    for name in (name for name in tensors if name.endswith(".pos_embed")):
+        tensors[name] = resample_abs_pos_embed(tensors[name], [sizes.grid, sizes.grid])
     network.load_state_dict(tensors)
     return network, weights.record
 

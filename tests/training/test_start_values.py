@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from training_runs import SIZES
 from sharp_cli.model.checkpoint import empty_network
 from sharp_cli.model.depth import depth_from_disparity
 from sharp_cli.model.network import SharpNetwork
+from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.configfile import load_config
-from sharp_cli.training.initial import draw_start
+from sharp_cli.training.initial import draw_start, start_network
 
 
 def test_coarse_maps_are_the_two_coarsest_of_all_maps():
@@ -95,3 +97,20 @@ def test_sunken_disparity_finds_its_way_back_in_training_only():
     rising, sinking = gradient(1.0), gradient(-1.0)
     assert (rising < 0).all() and not sinking.any()
     assert not head.eval()(features).any()
+
+
+def test_weights_start_in_windows_of_another_size(tiny_weights: Path) -> None:
+    before, _ = start_network(TrainConfig(init=str(tiny_weights)))
+    wide = replace(before.config, image_size=192)
+    network, _ = start_network(TrainConfig(init=str(tiny_weights), network=wide))
+    assert network.config == wide
+    values = dict(network.named_parameters())
+    for name, value in before.named_parameters():
+        if not name.endswith("pos_embed"):
+            assert torch.equal(values[name], value), name
+            continue
+        known, fitted = value[0, 1:].reshape(8, 8, -1), values[name][0, 1:].reshape(12, 12, -1)
+        assert torch.equal(values[name][0, 0], value[0, 0]), "the class token has no place"
+        expected = torch.nn.functional.interpolate(known.movedim(2, 0)[None], (12, 12), mode="bicubic", antialias=True)
+        torch.testing.assert_close(fitted, expected[0].movedim(0, 2))
+    assert network.predict_disparity(torch.zeros(1, 3, 768, 768)).shape == (1, 2, 768, 768)
