@@ -50,22 +50,30 @@ def train(
     import_torch()
     from sharp_cli.cli.display.train import show_training
     from sharp_cli.runtime.devices import choose_device
+    from sharp_cli.training.chain import ChainConfig, run_chain
     from sharp_cli.training.config import TrainConfig
     from sharp_cli.training.loop import train as run
-    from sharp_cli.training.recipes import Finished, load_recipe, run_recipe
+    from sharp_cli.training.recipes import StageConfig, build_recipe, load_recipe, run_recipe
 
     def log(line: str) -> None:
         if not quiet:
             typer.echo(line, err=True)
 
+    def train_one(chosen: TrainConfig | StageConfig, folder: Path) -> Path | None:
+        """The file that it made, or None where it was stopped."""
+        if isinstance(chosen, TrainConfig):
+            with show_training(chosen, quiet) as listener:
+                state = run(chosen, folder, choose_device(device.value), listener=listener)
+            return folder / "weights.safetensors" if state.step >= chosen.steps else None
+        finished = run_recipe(chosen, folder, log)
+        return finished.result if finished.complete else None
+
     # --steps comes last, so that it wins over --set.
     chosen = load_recipe(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
-    if isinstance(chosen, TrainConfig):
-        with show_training(chosen, quiet) as listener:
-            state = run(chosen, out, choose_device(device.value), listener=listener)
-        finished = Finished(state.step >= chosen.steps, out / "weights.safetensors")
+    if isinstance(chosen, ChainConfig):
+        result = run_chain(chosen, out, lambda table, folder: train_one(build_recipe(table), folder), log)
     else:
-        finished = run_recipe(chosen, out, log)
-    if not finished.complete:
+        result = train_one(chosen, out)
+    if result is None:
         raise typer.Exit(130)
-    typer.echo(finished.result)
+    typer.echo(result)

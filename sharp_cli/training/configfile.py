@@ -117,6 +117,13 @@ def _value(hint: Any, value: Any, name: str) -> Any:
         if not isinstance(value, list | tuple):
             raise SharpError(f"{INVALID}: {name} must be a list, not {value!r}")
         return tuple(value)
+    if get_origin(kind) is dict:
+        _, inner = get_args(kind)
+        if not isinstance(value, Mapping):
+            raise SharpError(f"{INVALID}: {name} must be a table, not {value!r}")
+        return {key: _value(inner, entry, f"{name}.{key}") for key, entry in value.items()}
+    if kind is Any:
+        return value
     accepted = {float: (int, float), Path: (str,)}.get(kind, (kind,))
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise SharpError(f"{INVALID}: {name} must have the type {accepted[0].__name__}, not {value!r}")

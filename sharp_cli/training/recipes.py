@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sharp_cli.errors import SharpError
+from sharp_cli.training.chain import ChainConfig
 from sharp_cli.training.config import TrainConfig
-from sharp_cli.training.configfile import build, merge, parse_setting, read_table
+from sharp_cli.training.configfile import Table, build, merge, parse_setting, read_table
 from sharp_cli.training.mixing import MixConfig, mix_weights
 from sharp_cli.training.teacher.config import ContextConfig, DistillConfig, LabelsConfig, SightConfig, TeacherConfig
 
@@ -34,16 +35,25 @@ class Finished:
     """The file that it makes."""
 
 
-def load_recipe(source: str, settings: Iterable[str] = ()) -> TrainConfig | StageConfig:
+def load_recipe(source: str, settings: Iterable[str] = ()) -> TrainConfig | StageConfig | ChainConfig:
     """Read a configuration of any recipe; see :func:`sharp_cli.training.configfile.load_config`."""
     table = read_table(source, Path())
     for setting in settings:
         merge(table, parse_setting(setting))
+    return build(ChainConfig, table, "") if table.get("recipe") == "chain" else build_recipe(table)
+
+
+def build_recipe(table: Table) -> TrainConfig | StageConfig:
+    """A configuration of what is one training.
+
+    Raises:
+        SharpError: no such recipe, or settings that it does not have or that do not fit.
+    """
     recipe = table.get("recipe")
     if recipe is None:
         return build(TrainConfig, table, "")
     if recipe not in RECIPES:
-        raise SharpError(f"unknown recipe: {recipe} (choose {', '.join(RECIPES)})")
+        raise SharpError(f"unknown recipe: {recipe} (choose {', '.join(RECIPES)} or chain)")
     kind: type[Any] = RECIPES[recipe]
     config: StageConfig = build(kind, table, "")
     return config

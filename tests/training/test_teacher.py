@@ -143,5 +143,5 @@ def test_a_stopped_run_resumes_as_if_it_had_not_stopped(
 def test_recipes_are_told_apart_by_their_key(tmp_path: Path) -> None:
     assert isinstance(load_recipe("teacher", ["steps=7", "drawn.pairs=5"]), TeacherConfig)
     (tmp_path / "other.toml").write_text('recipe = "cake"\n')
-    with pytest.raises(SharpError, match=r"unknown recipe: cake \(choose teacher, .*, context, sight, mix\)"):
+    with pytest.raises(SharpError, match=r"unknown recipe: cake \(choose teacher, .*, context, sight, mix or chain\)"):
         load_recipe(str(tmp_path / "other.toml"))
