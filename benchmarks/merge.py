@@ -61,8 +61,10 @@ def render(gaussians, viewmat: np.ndarray) -> np.ndarray:
 
 
 def measure(name: str, predict, save: Path | None) -> tuple[float, float, float]:
+    from sharp_cli.multiview.agreement import without_disagreeing
     from sharp_cli.multiview.consensus import measure_photos
-    from sharp_cli.multiview.merge import join, place
+    from sharp_cli.multiview.joining import join
+    from sharp_cli.multiview.merge import place
     from sharp_cli.multiview.posed import PosedPhoto
     from sharp_cli.photo import Photo
 
@@ -90,8 +92,9 @@ def measure(name: str, predict, save: Path | None) -> tuple[float, float, float]
     if len(usable) < 2:
         return max(singles), math.nan, math.nan
     fitted = [score(each.gaussians, each.posed) for each in usable]
-    merged = join(usable)
-    picture = render(merged, world @ np.linalg.inv(usable[0].posed.viewmat))
+    kept = without_disagreeing(usable, lambda text: print(name, text, file=sys.stderr))
+    merged = join(kept)
+    picture = render(merged, world @ np.linalg.inv(kept[0].posed.viewmat))
     if save:
         best = int(np.argmax(singles))
         single = render(splats[best], world @ np.linalg.inv(photos[best].viewmat))

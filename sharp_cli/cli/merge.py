@@ -74,7 +74,7 @@ def merge(
 
     Each photo's depth is fitted to what the photos measure together, and each surface is shown by the photo that sees
     it best. The photos' cameras come from --cameras or --baseline, or are found by pycolmap. A photo that shares too
-    little with the others is left out. The splat's origin is the first photo's camera.
+    little with the others, or contradicts them, is left out. The splat's origin is the first photo's camera.
     """
     from sharp_cli.formats.registry import format_of
     from sharp_cli.runtime.files import holds

@@ -12,9 +12,11 @@ from PIL import Image
 
 from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.multiview.agreement import without_disagreeing
 from sharp_cli.multiview.consensus import measure_photos
-from sharp_cli.multiview.disparity import Surroundings, correction, fit_affine
-from sharp_cli.multiview.merge import join, merge_photos, place
+from sharp_cli.multiview.disparity import Affine, Surroundings, correction, fit_affine
+from sharp_cli.multiview.joining import PlacedSplat, join
+from sharp_cli.multiview.merge import merge_photos, place
 from sharp_cli.multiview.posed import PosedPhoto, posed_from_file, stereo_pair
 from sharp_cli.multiview.semiglobal import smooth_cost
 from sharp_cli.multiview.stereo import split_stereo
@@ -168,6 +170,32 @@ def test_an_unrelated_photo_is_left_out_and_the_rest_goes_on() -> None:
     assert merged.facts["photos"] == "3"
     with pytest.raises(SharpError, match="overlap"):
         merge_photos([photos[0], photos[-1]], predict)
+
+
+def placed_at(eye: tuple[float, float, float], too_near: float = 1.0) -> PlacedSplat:
+    """A photo of the room with true depth, but for a factor."""
+    posed, depth = seen_from(eye, f"{eye}")
+    wrong = depth / too_near
+    splat = splat_of_depth(posed.photo.pixels, wrong, FOCAL)
+    return PlacedSplat(posed, splat, torch.from_numpy(wrong).float(), Affine(1, 0, 1, 0))
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2, 3])
+def test_a_photo_that_harms_its_neighbors_is_left_out(wrong: int) -> None:
+    eyes = ((0.0, 0, 0), (0.3, 0, 0), (0.1, 0.1, 0), (0.2, -0.1, 0))
+    placed = [placed_at(eye, too_near=4.0 if index == wrong else 1.0) for index, eye in enumerate(eyes)]
+    notes: list[str] = []
+    kept = without_disagreeing(placed, notes.append)
+    assert kept == [each for index, each in enumerate(placed) if index != wrong]
+    assert len(notes) == 1 and f"{eyes[wrong]} is left out" in notes[0]
+
+
+def test_photos_that_agree_stay_and_of_two_nobody_is_judged() -> None:
+    eyes = ((0.0, 0, 0), (0.3, 0, 0), (0.6, 0.1, 0))
+    placed = [placed_at(eye) for eye in eyes]
+    assert without_disagreeing(placed, pytest.fail) == placed
+    pair = [placed[0], placed_at(eyes[1], too_near=4.0)]
+    assert without_disagreeing(pair, pytest.fail) == pair
 
 
 def test_stereo_files_are_split(tmp_path: Path) -> None:
