@@ -67,10 +67,15 @@ def prepare(command: Any, path: tuple[str, ...], root: Any) -> None:
     if hasattr(command, "commands") or any(parameter.name == "profile" for parameter in command.params):
         return
     for key, option in options_of(command):
-        option.envvar = [variable(*path, key), *([variable(key)] if key in SHARED else [])]
+        option.envvar = [variable(*path, key), *_variables_of(option), *([variable(key)] if key in SHARED else [])]
         option.show_envvar = False  # the help would be twice as long
 
     command.params.append(_profile_option(path, command, root))
+
+
+def _variables_of(option: Any) -> list[str]:
+    """The variables that an option's declaration names."""
+    return [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
 
 
 def _profile_option(path: tuple[str, ...], command: Any, root: Any) -> Any:
@@ -149,8 +154,7 @@ def origin_of(context: Any, parameter: Any, source: Any) -> str:
     """Where a value comes from, for people."""
     kind = source.name if source is not None else "DEFAULT"
     if kind == "ENVIRONMENT":
-        names = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or ()
-        return next((name for name in names if os.environ.get(name)), "environment")
+        return next((name for name in _variables_of(parameter) if os.environ.get(name)), "environment")
     if kind == "DEFAULT_MAP":
         return str(context.meta.get(ORIGINS, {}).get(parameter.name, FILE))
     return {"COMMANDLINE": "command line"}.get(kind, "default")

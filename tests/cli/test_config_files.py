@@ -67,6 +67,16 @@ def test_the_stronger_place_counts(place: Path) -> None:
     assert values["weights"] == ("own", "SHARP_CONVERT_WEIGHTS")
 
 
+def test_an_options_own_variable_counts_beside_the_one_of_its_name(place: Path) -> None:
+    for env, value in (
+        ({"SHARP_TOKEN": "short"}, ("short", "SHARP_TOKEN")),
+        ({"SHARP_TOKEN": "short", "SHARP_SERVE_TOKEN": "full"}, ("full", "SHARP_SERVE_TOKEN")),
+    ):
+        run = sharp("config", "show", "serve", "--json", cwd=place, env=env)
+        assert run.returncode == 0, run.stderr
+        assert value in [(row["value"], row["from"]) for row in json.loads(run.stdout) if row["option"] == "token"]
+
+
 def plan(folder: Path, *words: str, env: dict[str, str] | None = None) -> Finished:
     (folder / "a.jpg").touch()
     return sharp("convert", "a.jpg", "--dry-run", "--weights", "preview", *words, cwd=folder, env=env)
