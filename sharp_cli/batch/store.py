@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 
 ADDRESS = re.compile(r"^(s3|s3a|gs|gcs|az|abfs|abfss|memory):/+(?=[^/])")
 
@@ -44,11 +44,11 @@ def open_store(address: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError:
-        raise SharpError("object stores need fsspec (pip install 'sharp-cli[cloud]')") from None
+        raise SharpError(f"object stores need fsspec ({install_extra('cloud')})") from None
     try:
         return fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
-        raise SharpError(f"cannot use {address}: {error} (pip install 'sharp-cli[cloud]')") from error
+        raise SharpError(f"cannot use {address}: {error} ({install_extra('cloud')})") from error
 
 
 def fetch(address: str, path: Path) -> None:
