@@ -117,10 +117,36 @@ def load_config(context: Any, path: tuple[str, ...], command: Any, root: Any, pr
         SharpError: a file that cannot be used.
     """
     options = dict(options_of(command))
-    found = values_for(path, read_layers(profile, commands_of(root)), frozenset(options))
+
+    def is_meant(key: str, value: Any) -> bool:
+        """Whether a value for all commands is for this one: it can use it, or no command can."""
+        others = _options_below(root, key)
+        return _can_use(context, options[key], value) or not any(_can_use(context, each, value) for each in others)
+
+    found = values_for(path, read_layers(profile, commands_of(root)), frozenset(options), is_meant)
+    for key in SHARED & options.keys():
+        if (value := os.environ.get(variable(key))) and not is_meant(key, value):
+            options[key].envvar = [name for name in options[key].envvar if name != variable(key)]
     context.default_map = {options[key].name: value for key, (value, _) in found.items()}
     context.meta[ORIGINS] = {options[key].name: origin for key, (_, origin) in found.items()}
     context.meta[PROFILE] = profile
+
+
+def _can_use(context: Any, option: Any, value: Any) -> bool:
+    try:
+        option.process_value(context, value)
+    except UsageError:
+        return False
+    return True
+
+
+def _options_below(group: Any, key: str) -> Iterator[Any]:
+    """The options of all commands below a group that have this key."""
+    for command in group.commands.values():
+        if hasattr(command, "commands"):
+            yield from _options_below(command, key)
+        else:
+            yield from (option for name, option in options_of(command) if name == key)
 
 
 def commands_of(root: Any) -> Commands:
