@@ -88,10 +88,7 @@ def merge(
     if known is None or known.writer is None:
         raise typer.BadParameter(f"{out} is not a splat that can be written (see `sharp formats`)", param_hint="--out")
     check_axes(axes, known.suffix, ply_layout.value)
-    if cameras is not None and baseline is not None:
-        raise typer.BadParameter("give the cameras or the baseline, not both", param_hint="--baseline")
-    if not photos and cameras is None:
-        raise typer.BadParameter("name at least two photos, or give their cameras", param_hint="PHOTO")
+    check_words(photos, cameras, baseline)
     if holds(out.exists) and not overwrite:
         raise SharpError(f"{out} exists", "exists")
     focal, fit = choose_focal(focal_px, focal_mm, fov), choose_fit(max_gaussians, min_opacity, crop, max_depth)
@@ -120,6 +117,18 @@ def merge(
     )
     write_result(out, fitted(gaussians, fit), ply_layout.value, {}, axes)
     typer.echo(os.fsencode(out))
+
+
+def check_words(photos: list[Path] | None, cameras: Path | None, baseline: float | None) -> None:
+    """Refuse words that make no sense together.
+
+    Raises:
+        typer.BadParameter: which they are.
+    """
+    if cameras is not None and baseline is not None:
+        raise typer.BadParameter("give the cameras or the baseline, not both", param_hint="--baseline")
+    if not photos and cameras is None:
+        raise typer.BadParameter("name at least two photos, or give their cameras", param_hint="PHOTO")
 
 
 def list_photos(words: list[Path]) -> list[Path]:
