@@ -8,7 +8,7 @@ COPY examples/coffee.png examples/coffee.png
 # uv knows where the CPU builds of torch are.
 RUN pip install --no-cache-dir uv==0.13.* \
  && uv venv /opt/sharp \
- && uv pip install --no-cache --python /opt/sharp --torch-backend cpu --compile-bytecode '.[heic]'
+ && uv pip install --no-cache --python /opt/sharp --torch-backend cpu --compile-bytecode '.[heic,serve]'
 
 FROM python:3.12-slim
 COPY --from=build /opt/sharp /opt/sharp

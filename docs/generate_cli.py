@@ -40,8 +40,10 @@ INTRODUCTION = """\
 
 Every option is also an environment variable, `SHARP_COMMAND_OPTION`, such as `SHARP_CONVERT_MAX_GAUSSIANS=300000` or
 `SHARP_CONVERT_QUIET=1`. `SHARP_WEIGHTS`, `SHARP_DEVICE`, `SHARP_PRECISION`, `SHARP_LOW_VRAM`, `SHARP_QUIET`,
-`SHARP_DEBUG` and `SHARP_PROFILE` count for all commands that have the option. Every option can also stand in
-`sharp.toml`, in the working folder or in the user's configuration folder (`SHARP_CONFIG` names another file):
+`SHARP_DEBUG` and `SHARP_PROFILE` count for all commands that have the option and know the value: with
+`SHARP_DEVICE=mps`, `sharp render` still chooses its own device. `SHARP_TOKEN` is short for `SHARP_SERVE_TOKEN`. Every
+option can also stand in `sharp.toml`, in the working folder or in the user's configuration folder (`SHARP_CONFIG` names
+another file):
 
 | system | the user's file |
 | --- | --- |

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 from sharp_cli.version import __version__
 
 Level = Literal["ok", "note", "problem"]
@@ -37,6 +37,7 @@ EXTRAS = {
     "gpu": ("wgpu", "rendering on other GPUs"),
     "eval": ("torchmetrics", "LPIPS and DISTS"),
     "train": ("tensorboard", "training curves"),
+    "sfm": ("pycolmap", "cameras of photos for sharp merge"),
     "usd": ("pxr", ".usdz files"),
     "serve": ("starlette", "sharp serve"),
     "watch": ("watchfiles", "sharp watch"),
@@ -160,7 +161,7 @@ def extras() -> Iterator[Finding]:
         if find_spec(module):
             yield Finding(f"extra {extra}", "ok", purpose)
         else:
-            yield Finding(f"extra {extra}", "note", f"not installed: {purpose}", f"pip install 'sharp-cli[{extra}]'")
+            yield Finding(f"extra {extra}", "note", f"not installed: {purpose}", install_extra(extra))
 
 
 def encoder() -> Iterator[Finding]:

@@ -56,6 +56,11 @@ def with_remedy(message: str, remedy: str) -> str:
     return f"{message[:-1]}; {remedy})" if message.endswith(")") else f"{message} ({remedy})"
 
 
+def install_extra(extra: str) -> str:
+    """The remedy for a package that is missing: the command that installs the extra which brings it."""
+    return f"pip install '.[{extra}]' in a checkout of sharp"  # nothing is published yet
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``, did you mean …?`` after a word that means nothing; nothing if none is near."""
     from difflib import get_close_matches

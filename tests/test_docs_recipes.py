@@ -52,6 +52,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_clip(folder / "clip.mp4", [np.zeros((48, 64, 3), np.uint8)] * 3)
     (folder / "clip_frames").mkdir()
     (folder / "clip_frames" / "a.ply").write_bytes(b"ply\n")
+    (folder / "scene.ply").write_bytes(b"ply\n")
     (folder / "sharp.toml").write_text("[profiles.quest.convert]\nformat = 'spz'\n", encoding="utf-8")
     return folder
 
@@ -65,6 +66,7 @@ def test_there_are_at_least_twenty_tasks() -> None:
 def test_a_recipe_is_understood(line: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     root: Any = typer.main.get_command(app)
+    Path("photo.ply").write_bytes(b"ply\n")
     words = with_command(words_of(line), list(root.commands))
     context = root.make_context("sharp", list(words))
     command, path = root, list(words)
@@ -73,9 +75,7 @@ def test_a_recipe_is_understood(line: str, place: Path, monkeypatch: pytest.Monk
         assert command is not None
         context = command.make_context(command.name, list(path) or ["--help"], parent=context, resilient_parsing=True)
     if words[0] == "convert":
-        Path("photo.ply").unlink(missing_ok=True)
-    else:
-        Path("photo.ply").write_bytes(b"ply\n")
+        Path("photo.ply").unlink()
     if words[0] in PLANNED and "-" not in words[:2]:
         run = sharp(*words, *([] if "--dry-run" in words else ["--dry-run"]))
         assert run.returncode == 0, run.stderr

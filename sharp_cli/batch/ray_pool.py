@@ -20,7 +20,7 @@ from sharp_cli.batch.events import Listener, RunSummary, end_run
 from sharp_cli.batch.pipeline import run
 from sharp_cli.batch.store import is_remote
 from sharp_cli.batch.task import Job, JobResult, StopRun, Task, Work
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 
 DEATHS = 2
 """A job whose worker ends this often, while it works on nothing else, is given up."""
@@ -225,7 +225,7 @@ def _connected(address: str) -> Any:
     try:
         import ray
     except ImportError:
-        raise SharpError("a cluster needs Ray (pip install 'sharp-cli[ray]')") from None
+        raise SharpError(f"a cluster needs Ray ({install_extra('ray')})") from None
     if not ray.is_initialized():
         where = None if address == "local" else address
         try:

@@ -7,10 +7,11 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 
 ADDRESS = re.compile(r"^(s3|s3a|gs|gcs|az|abfs|abfss|memory):/+(?=[^/])")
 
@@ -22,6 +23,9 @@ RECORD = ".sharp.json"
 
 ATTEMPTS, FIRST_PAUSE = 4, 0.2
 """Of every request that fails for a reason that may pass; the pause doubles [s]."""
+
+PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+"""Start of an address → the package with which fsspec reaches the store; variants such as s3a:// have the same."""
 
 LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError)
 
@@ -44,11 +48,22 @@ def open_store(address: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError:
-        raise SharpError("object stores need fsspec (pip install 'sharp-cli[cloud]')") from None
+        raise SharpError(f"object stores need fsspec ({install_extra('cloud')})") from None
     try:
         return fsspec.core.url_to_fs(address)
     except (ImportError, ValueError) as error:
-        raise SharpError(f"cannot use {address}: {error} (pip install 'sharp-cli[cloud]')") from error
+        package = _missing_package(address)
+        if package is None:
+            raise SharpError(f"cannot use {address}: {error}") from error
+        remedy = install_extra("cloud") if package == "s3fs" else f"pip install {package}"
+        raise SharpError(f"cannot use {address}: the package {package} is missing ({remedy})") from error
+
+
+def _missing_package(address: str) -> str | None:
+    """The package that an address needs, if it is not installed."""
+    kind = address.partition(":")[0]
+    package = PACKAGES.get(kind) or PACKAGES.get(kind[:-1])
+    return package if package and find_spec(package) is None else None
 
 
 def fetch(address: str, path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Event
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 from sharp_cli.runtime.files import holds
 
 Stamp = tuple[int, int]
@@ -62,7 +62,7 @@ def watch(folder: Path, suffixes: frozenset[str], stop: Event, seconds: float = 
     try:
         from watchfiles import watch as changes
     except ImportError:
-        raise SharpError("watching needs watchfiles (pip install 'sharp-cli[watch]')") from None
+        raise SharpError(f"watching needs watchfiles ({install_extra('watch')})") from None
 
     folder = folder.resolve()  # as the events name it
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,8 +84,17 @@ def read_layers(profile: str | None, commands: Commands) -> list[Layer]:
     return of_profile + plain
 
 
-def values_for(command: tuple[str, ...], layers: Iterable[Layer], keys: frozenset[str]) -> dict[str, Value]:
-    """What files say of a command's options, by key. In each layer the command's own table counts more."""
+def values_for(
+    command: tuple[str, ...],
+    layers: Iterable[Layer],
+    keys: frozenset[str],
+    is_meant: Callable[[str, Any], bool],
+) -> dict[str, Value]:
+    """What files say of a command's options, by key. In each layer the command's own table counts more.
+
+    Args:
+        is_meant: whether a key and value that stand there for all commands are for this one.
+    """
     found: dict[str, Value] = {}
     for layer in layers:
         table: Any = layer.table
@@ -94,7 +103,8 @@ def values_for(command: tuple[str, ...], layers: Iterable[Layer], keys: frozense
         of_command = table if isinstance(table, dict) else {}
         for source in (of_command, layer.table):
             for key, value in source.items():
-                if key_of(key) in keys and not isinstance(value, dict):
+                known = key_of(key) in keys and not isinstance(value, dict)
+                if known and (source is of_command or is_meant(key_of(key), value)):
                     found.setdefault(key_of(key), Value(value, layer.origin))
     return found
 

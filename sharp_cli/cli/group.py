@@ -67,10 +67,15 @@ def prepare(command: Any, path: tuple[str, ...], root: Any) -> None:
     if hasattr(command, "commands") or any(parameter.name == "profile" for parameter in command.params):
         return
     for key, option in options_of(command):
-        option.envvar = [variable(*path, key), *([variable(key)] if key in SHARED else [])]
+        option.envvar = [variable(*path, key), *_variables_of(option), *([variable(key)] if key in SHARED else [])]
         option.show_envvar = False  # the help would be twice as long
 
     command.params.append(_profile_option(path, command, root))
+
+
+def _variables_of(option: Any) -> list[str]:
+    """The variables that an option's declaration names."""
+    return [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
 
 
 def _profile_option(path: tuple[str, ...], command: Any, root: Any) -> Any:
@@ -112,10 +117,36 @@ def load_config(context: Any, path: tuple[str, ...], command: Any, root: Any, pr
         SharpError: a file that cannot be used.
     """
     options = dict(options_of(command))
-    found = values_for(path, read_layers(profile, commands_of(root)), frozenset(options))
+
+    def is_meant(key: str, value: Any) -> bool:
+        """Whether a value for all commands is for this one: it can use it, or no command can."""
+        others = _options_below(root, key)
+        return _can_use(context, options[key], value) or not any(_can_use(context, each, value) for each in others)
+
+    found = values_for(path, read_layers(profile, commands_of(root)), frozenset(options), is_meant)
+    for key in SHARED & options.keys():
+        if (value := os.environ.get(variable(key))) and not is_meant(key, value):
+            options[key].envvar = [name for name in options[key].envvar if name != variable(key)]
     context.default_map = {options[key].name: value for key, (value, _) in found.items()}
     context.meta[ORIGINS] = {options[key].name: origin for key, (_, origin) in found.items()}
     context.meta[PROFILE] = profile
+
+
+def _can_use(context: Any, option: Any, value: Any) -> bool:
+    try:
+        option.process_value(context, value)
+    except UsageError:
+        return False
+    return True
+
+
+def _options_below(group: Any, key: str) -> Iterator[Any]:
+    """The options of all commands below a group that have this key."""
+    for command in group.commands.values():
+        if hasattr(command, "commands"):
+            yield from _options_below(command, key)
+        else:
+            yield from (option for name, option in options_of(command) if name == key)
 
 
 def commands_of(root: Any) -> Commands:
@@ -149,8 +180,7 @@ def origin_of(context: Any, parameter: Any, source: Any) -> str:
     """Where a value comes from, for people."""
     kind = source.name if source is not None else "DEFAULT"
     if kind == "ENVIRONMENT":
-        names = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or ()
-        return next((name for name in names if os.environ.get(name)), "environment")
+        return next((name for name in _variables_of(parameter) if os.environ.get(name)), "environment")
     if kind == "DEFAULT_MAP":
         return str(context.meta.get(ORIGINS, {}).get(parameter.name, FILE))
     return {"COMMANDLINE": "command line"}.get(kind, "default")

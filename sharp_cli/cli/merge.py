@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from sharp_cli.photo import FocalOverride
 
 MergedPhotos = Annotated[
-    list[Path],
-    typer.Argument(metavar="PHOTO...", help="Photos of one place; with --cameras, a folder or nothing takes all."),
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PHOTO]...",
+        help="Photos of one place, or folders of them. With --cameras, none takes all that the file names.",
+    ),
 ]
 MergedOut = Annotated[
     Path, opt.option(opt.OUTPUT, "The splat: .ply, .sog, .spz, … (see `sharp formats`).", "--out", "-o")
 ]
+Replace = Annotated[bool, opt.option(opt.OUTPUT, "Replace OUT if it exists.", "--overwrite")]
 PhotoCameras = Annotated[
     Path | None,
     opt.option(
@@ -50,11 +54,12 @@ Baseline = Annotated[
 
 
 def merge(
-    photos: MergedPhotos,
+    photos: MergedPhotos = None,
+    *,
     out: MergedOut,
     cameras: PhotoCameras = None,
     baseline: Baseline = None,
-    overwrite: opt.Overwrite = False,
+    overwrite: Replace = False,
     weights: opt.Weights = "sharp",
     device: opt.NetworkDevice = Device.auto,
     precision: opt.NetworkPrecision = Precision.auto,
@@ -83,8 +88,7 @@ def merge(
     if known is None or known.writer is None:
         raise typer.BadParameter(f"{out} is not a splat that can be written (see `sharp formats`)", param_hint="--out")
     check_axes(axes, known.suffix, ply_layout.value)
-    if cameras is not None and baseline is not None:
-        raise typer.BadParameter("give the cameras or the baseline, not both", param_hint="--baseline")
+    check_words(photos, cameras, baseline)
     if holds(out.exists) and not overwrite:
         raise SharpError(f"{out} exists", "exists")
     focal, fit = choose_focal(focal_px, focal_mm, fov), choose_fit(max_gaussians, min_opacity, crop, max_depth)
@@ -102,7 +106,7 @@ def merge(
     from sharp_cli.multiview.merge import merge_photos
 
     network = Network(weights, device.value, precision.value, low_vram)
-    posed = find_posed(photos, cameras, baseline, focal, note)
+    posed = find_posed(list_photos(photos or []), cameras, baseline, focal, note)
     network.fetch(fetch)  # after the photos: a misspelled name needs no weights
     say(f"merging {len(posed)} photos")
     gaussians = merge_photos(
@@ -113,6 +117,36 @@ def merge(
     )
     write_result(out, fitted(gaussians, fit), ply_layout.value, {}, axes)
     typer.echo(os.fsencode(out))
+
+
+def check_words(photos: list[Path] | None, cameras: Path | None, baseline: float | None) -> None:
+    """Refuse words that make no sense together.
+
+    Raises:
+        typer.BadParameter: which they are.
+    """
+    if cameras is not None and baseline is not None:
+        raise typer.BadParameter("give the cameras or the baseline, not both", param_hint="--baseline")
+    if not photos and cameras is None:
+        raise typer.BadParameter("name at least two photos, or give their cameras", param_hint="PHOTO")
+
+
+def list_photos(words: list[Path]) -> list[Path]:
+    """The photos in the order given, each once, with those of a folder and its subfolders in its place.
+
+    Raises:
+        SharpError: a folder without photos.
+    """
+    from sharp_cli.batch.inputs import find_inputs
+    from sharp_cli.photo.suffixes import PHOTO_SUFFIXES
+
+    photos: dict[Path, None] = {}
+    for word in words:
+        for found in find_inputs([str(word)], PHOTO_SUFFIXES, what="photos"):
+            if found.problem:
+                raise SharpError(found.problem)
+            photos[found.path] = None
+    return list(photos)
 
 
 def find_posed(
@@ -132,8 +166,7 @@ def find_posed(
     from sharp_cli.photo import read_photo
 
     if cameras is not None:
-        named = [photo for photo in photos if not photo.is_dir()]
-        posed, problems = posed_from_file(cameras, named)
+        posed, problems = posed_from_file(cameras, photos)
         for problem in problems:
             note(problem)
         if len(posed) < 2:

@@ -13,7 +13,7 @@ import typer
 
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.choices import Device, Precision
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 
 LIMITS = "Limits"
 
@@ -52,7 +52,7 @@ def serve(
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError:
-        raise SharpError("the service needs Starlette and uvicorn (pip install 'sharp-cli[serve]')") from None
+        raise SharpError(f"the service needs Starlette and uvicorn ({install_extra('serve')})") from None
     from sharp_cli.cli.weights import download_shown
     from sharp_cli.serve.address import address_of
     from sharp_cli.serve.convert import MakeConverter, make_exporter

@@ -11,12 +11,11 @@ import typer
 from sharp_cli.batch.events import Listener
 from sharp_cli.cli import options as opt
 from sharp_cli.cli.batches import choose_jobs
-from sharp_cli.cli.choices import Device, PlyLayout, Precision
+from sharp_cli.cli.choices import Device, OutputFormat, PlyLayout, Precision
 from sharp_cli.cli.display.plain import plain
 from sharp_cli.cli.interrupts import import_torch
 from sharp_cli.cli.network_batches import fetch, prepare
 from sharp_cli.cli.remedies import explain
-from sharp_cli.cli.values import choose_suffix
 
 if TYPE_CHECKING:
     from sharp_cli.batch.task import JobResult, Task
@@ -38,7 +37,7 @@ def watch(
         Path, typer.Argument(exists=True, file_okay=False, help="Watched with its subfolders for photos.")
     ],
     out: Annotated[Path, opt.option(opt.OUTPUT, "A folder that mirrors FOLDER.", "--out", "-o")],
-    format: opt.PhotoFormat = None,
+    format: Annotated[OutputFormat, opt.option(opt.OUTPUT, "Format of the splats.", "--format")] = OutputFormat.ply,
     weights: opt.Weights = "sharp",
     device: opt.NetworkDevice = Device.auto,
     precision: opt.NetworkPrecision = Precision.auto,
@@ -56,7 +55,7 @@ def watch(
     from sharp_cli.batch.network import Network
     from sharp_cli.batch.watch import watch as arrivals
 
-    recipe = Recipe(ply_layout=PlyLayout.standard.value, suffix=choose_suffix(None, format and format.value, ".ply"))
+    recipe = Recipe(ply_layout=PlyLayout.standard.value, suffix=f".{format.value}")
     network = Network(weights, device.value, precision.value, low_vram)
     task = ConvertTask(recipe, network)
     network.fetch(fetch)

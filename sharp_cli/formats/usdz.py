@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 from sharp_cli.formats.columns import to_columns
 from sharp_cli.formats.metadata import to_metadata, write_with_record
 from sharp_cli.gaussians.gaussians import Gaussians
@@ -29,7 +29,7 @@ def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapp
     try:
         from pxr import Gf, Sdf, Usd, UsdGeom, UsdUtils, UsdVol, Vt
     except ImportError as error:
-        raise SharpError("writing .usdz needs usd-core (pip install 'sharp-cli[usd]')") from error
+        raise SharpError(f"writing .usdz needs usd-core ({install_extra('usd')})") from error
     columns = to_columns(half_turned(gaussians), max_degree=0)
     with TemporaryDirectory() as folder:
         layer = Path(folder) / "splat.usdc"

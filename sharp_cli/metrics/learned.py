@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 from sharp_cli.metrics.image import psnr, ssim
 from sharp_cli.metrics.masked import widened
 
@@ -23,8 +23,6 @@ Metric = Callable[[Tensor, Tensor], Tensor]
 """(B, 3, H, W) found and true images → (B,)."""
 
 Backbone = Literal["alex", "vgg", "squeeze"]
-
-INSTALL = "pip install 'sharp-cli[eval]'"
 
 
 def load_lpips(device: torch.device | str = "cpu", backbone: Backbone = "alex") -> Metric:
@@ -71,7 +69,7 @@ def _load(name: str, build: Callable[[], Metric]) -> Metric:
         with contextlib.redirect_stdout(sys.stderr):  # where torch's hub says that it downloads
             metric = build()
     except ImportError as error:
-        raise SharpError(f"{name} needs torchmetrics and torchvision: {error} ({INSTALL})") from error
+        raise SharpError(f"{name} needs torchmetrics and torchvision: {error} ({install_extra('eval')})") from error
     except (OSError, RuntimeError) as error:
         raise SharpError(
             f"cannot download the network of {name}: {error} (run once online; TORCH_HOME chooses the folder)"

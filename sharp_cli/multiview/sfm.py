@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 from sharp_cli.multiview.posed import PosedPhoto
 from sharp_cli.photo import Photo
 from sharp_cli.photo.focal_judgment import NOT_KNOWN
@@ -35,7 +35,7 @@ def find_cameras(
         import pycolmap
     except ImportError as error:
         raise SharpError(
-            'photos without cameras need pycolmap (pip install "sharp-cli[sfm]"; or give the cameras)'
+            f"photos without cameras need pycolmap ({install_extra('sfm')}; or give the cameras)"
         ) from error
     pycolmap.logging.minloglevel = 3
     with tempfile.TemporaryDirectory(prefix="sharp-sfm-") as folder:

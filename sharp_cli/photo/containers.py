@@ -13,6 +13,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 
+from sharp_cli.errors import install_extra
 from sharp_cli.photo.boxes import read_color_box
 from sharp_cli.photo.decoding import PictureError, decode
 from sharp_cli.photo.encoding import describe_hdr, to_srgb_values
@@ -111,7 +112,7 @@ def _read_heic(file: BinaryIO) -> Picture:
     try:
         from pillow_heif import HeifImageFile, open_heif
     except ImportError:
-        raise PictureError('HEIC support is missing (pip install "sharp-cli[heic]")') from None
+        raise PictureError(f"HEIC support is missing ({install_extra('heic')})") from None
     image: Image.Image
     image, metadata = _read_plain(HeifImageFile, file)
     _declare_color_box(file, metadata)

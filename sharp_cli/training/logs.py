@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.training.config import TrainConfig
 
@@ -75,6 +75,6 @@ def _open_board(folder: Path, step: int) -> Any:
         board = importlib.import_module("torch.utils.tensorboard")
     except ImportError as error:
         raise SharpError(
-            "log.tensorboard needs TensorBoard (pip install 'sharp-cli[train]', or set log.tensorboard=false)"
+            f"log.tensorboard needs TensorBoard ({install_extra('train')}, or set log.tensorboard=false)"
         ) from error
     return board.SummaryWriter(str(folder), purge_step=step + 1 if step else None)

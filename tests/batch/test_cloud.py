@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from s3 import Faults, faulty, s3_server
 
 from sharp_cli.batch.cloud import CloudTask, find_remote_jobs
 from sharp_cli.batch.pipeline import run
-from sharp_cli.batch.store import address_of, is_remote
+from sharp_cli.batch.store import address_of, is_remote, open_store
 from sharp_cli.batch.task import Work
 from sharp_cli.errors import SharpError
 
@@ -26,6 +27,26 @@ def test_addresses_survive_being_paths() -> None:
     assert is_remote("s3://b/k.jpg") and is_remote(Path("s3://b/k.jpg")) and not is_remote("photos/s3/x.jpg")
     assert address_of(Path("s3://b/k.jpg")) == "s3://b/k.jpg"
     assert not is_remote("https://example.org/a.jpg") and not is_remote(None)
+
+
+@pytest.mark.parametrize(
+    ("address", "package", "remedy"),
+    [
+        ("s3://b/k", "s3fs", "'.[cloud]'"),
+        ("s3a://b/k", "s3fs", "'.[cloud]'"),
+        ("gs://b/k", "gcsfs", "pip install gcsfs"),
+        ("gcs://b/k", "gcsfs", "pip install gcsfs"),
+        ("az://b/k", "adlfs", "pip install adlfs"),
+        ("abfss://b/k", "adlfs", "pip install adlfs"),
+    ],
+)
+def test_a_store_names_the_package_that_is_missing(address: str, package: str, remedy: str) -> None:
+    pytest.importorskip("fsspec", reason="needs the extra cloud")
+    if find_spec(package):
+        pytest.skip(f"{package} is installed")
+    with pytest.raises(SharpError) as refused:
+        open_store(address)
+    assert package in str(refused.value) and remedy in str(refused.value)
 
 
 class Double(Copy):

@@ -67,6 +67,41 @@ def test_the_stronger_place_counts(place: Path) -> None:
     assert values["weights"] == ("own", "SHARP_CONVERT_WEIGHTS")
 
 
+def test_an_options_own_variable_counts_beside_the_one_of_its_name(place: Path) -> None:
+    for env, value in (
+        ({"SHARP_TOKEN": "short"}, ("short", "SHARP_TOKEN")),
+        ({"SHARP_TOKEN": "short", "SHARP_SERVE_TOKEN": "full"}, ("full", "SHARP_SERVE_TOKEN")),
+    ):
+        run = sharp("config", "show", "serve", "--json", cwd=place, env=env)
+        assert run.returncode == 0, run.stderr
+        assert value in [(row["value"], row["from"]) for row in json.loads(run.stdout) if row["option"] == "token"]
+
+
+@pytest.mark.parametrize("of_file", [False, True])
+def test_a_value_for_all_commands_counts_where_it_is_known(place: Path, of_file: bool) -> None:
+    def device_of(command: str, value: str) -> tuple[Any, str]:
+        (place / "sharp.toml").write_text(f'device = "{value}"\n' if of_file else "", encoding="utf-8")
+        words = ("config", "show", command, "--json")
+        run = sharp(*words, cwd=place, env={} if of_file else {"SHARP_DEVICE": value})
+        assert run.returncode == 0, run.stderr
+        return next((row["value"], row["from"]) for row in json.loads(run.stdout) if row["option"] == "device")
+
+    origin = "sharp.toml" if of_file else "SHARP_DEVICE"
+    assert device_of("convert", "mps") == ("mps", origin)
+    assert device_of("render", "mps") == ("auto", "default")
+    assert device_of("render", "WebGPU") == ("WebGPU", origin)
+    assert device_of("convert", "webgpu") == ("auto", "default")
+    assert device_of("render", "cpu") == ("cpu", origin)
+    assert device_of("render", "gpu") == ("gpu", origin)  # of no command: refused when it is used
+
+
+def test_a_value_for_one_command_that_it_does_not_know_is_refused(place: Path) -> None:
+    assert plan(place, env={"SHARP_DEVICE": "webgpu"}).returncode == 0
+    for name, value in (("SHARP_CONVERT_DEVICE", "webgpu"), ("SHARP_DEVICE", "gpu")):
+        run = plan(place, env={name: value})
+        assert run.returncode == 2 and name in run.stderr
+
+
 def plan(folder: Path, *words: str, env: dict[str, str] | None = None) -> Finished:
     (folder / "a.jpg").touch()
     return sharp("convert", "a.jpg", "--dry-run", "--weights", "preview", *words, cwd=folder, env=env)

@@ -23,7 +23,7 @@ def test_without_torchmetrics_the_error_says_what_to_install(load: object, monke
     monkeypatch.setitem(sys.modules, "torchmetrics", None)
     monkeypatch.setitem(sys.modules, "torchmetrics.image.lpip", None)
     monkeypatch.setitem(sys.modules, "torchmetrics.functional.image.dists", None)
-    with pytest.raises(SharpError, match=r"pip install 'sharp-cli\[eval\]'"):
+    with pytest.raises(SharpError, match=r"pip install '\.\[eval\]'"):
         load()  # type: ignore[operator]
 
 

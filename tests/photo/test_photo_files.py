@@ -142,14 +142,14 @@ def test_heic_without_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     path = tmp_path / "photo.heic"
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 100)
-    refused(path, 'pip install "sharp-cli[heic]"')
+    refused(path, "pip install '.[heic]'")
 
 
 def test_heic_behind_a_general_brand_is_not_taken_for_avif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     path = tmp_path / "photo.heic"
     path.write_bytes(b"\0\0\0\x1cftypmif1\0\0\0\0mif1heicmiaf" + b"\0" * 100)
-    refused(path, 'pip install "sharp-cli[heic]"')
+    refused(path, "pip install '.[heic]'")
 
 
 def test_heic(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sharp_cli.errors import SharpError
+from sharp_cli.errors import SharpError, install_extra
 
 LOG = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def find_adapter() -> Any:
         SharpError: wgpu is not installed or does not run, or there is no adapter.
     """
     if find_spec("wgpu") is None:
-        raise SharpError("rendering by WebGPU needs the package wgpu (pip install 'sharp-cli[gpu]')", "no_device")
+        raise SharpError(f"rendering by WebGPU needs the package wgpu ({install_extra('gpu')})", "no_device")
     try:
         wgpu = import_module("wgpu")
         # not OpenGL, which lacks what we need
