@@ -256,5 +256,5 @@ def test_tensorboard_has_numbers_and_pictures(posed: Path, tmp_path: Path):
 
 def test_a_missing_tensorboard_is_reported(posed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(SharpError, match=r"sharp-cli\[train\]"):
+    with pytest.raises(SharpError, match=r"'\.\[train\]'"):
         train(tiny_config(posed, steps=1, log={"tensorboard": True}), tmp_path, CPU)
