@@ -86,12 +86,16 @@ def with_base(settings: Table) -> Table:
     """A stage's settings over those of its ``base``.
 
     Raises:
-        SharpError: there is no such preset or file.
+        SharpError: there is no such preset or file, or it is a chain itself.
     """
     table = dict(settings)
-    base = table.pop("base", None)
+    base = table.pop("base", "")
+    if not isinstance(base, str):
+        raise SharpError(f"invalid chain: a stage's base must be a preset or a .toml file, not {base!r}")
     below = read_table(base, Path()) if base else {}
     merge(below, table)
+    if below.get("recipe") == "chain":
+        raise SharpError("invalid chain: a stage cannot be a chain itself (list its stages instead)")
     return below
 
 

@@ -93,6 +93,12 @@ def test_names_that_a_stage_cannot_have(name: str) -> None:
         ChainConfig(inputs={"photos": "p"}, stages={name: {}})
 
 
+@pytest.mark.parametrize(("stage", "reason"), [({"base": 3}, "not 3"), ({"recipe": "chain"}, "chain itself")])
+def test_stages_that_are_no_training_are_refused(stage: Table, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(SharpError, match=reason):
+        run_chain(ChainConfig(stages={"first": stage}), tmp_path, Runs(), print)
+
+
 def test_what_a_chain_lacks_is_named() -> None:
     with pytest.raises(SharpError, match=r"no photos, depth \(add --set inputs.photos=FOLDER --set "):
         ChainConfig(inputs={"photos": "", "depth": ""}, stages={"first": {}})
