@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 
 from sharp_cli.errors import SharpError, install_extra
 
-ADDRESS = re.compile(r"^(s3|s3a|gs|gcs|az|abfs|abfss|memory):/+(?=[^/])")
+PACKAGES = {
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "adlfs"),
+}
+"""Start of an address → the package with which fsspec reaches the store."""
+
+ADDRESS = re.compile(rf"^({'|'.join([*PACKAGES, 'memory'])}):/+(?=[^/])")
 
 KEY = "sharp-made-from"
 """Of the metadata of results."""
@@ -23,9 +30,6 @@ RECORD = ".sharp.json"
 
 ATTEMPTS, FIRST_PAUSE = 4, 0.2
 """Of every request that fails for a reason that may pass; the pause doubles [s]."""
-
-PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
-"""Start of an address → the package with which fsspec reaches the store; variants such as s3a:// have the same."""
 
 LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotImplementedError)
 
@@ -61,8 +65,7 @@ def open_store(address: str) -> tuple[Any, str]:
 
 def _missing_package(address: str) -> str | None:
     """The package that an address needs, if it is not installed."""
-    kind = address.partition(":")[0]
-    package = PACKAGES.get(kind) or PACKAGES.get(kind[:-1])
+    package = PACKAGES.get(address.partition(":")[0])
     return package if package and find_spec(package) is None else None
 
 

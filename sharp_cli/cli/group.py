@@ -120,7 +120,7 @@ def load_config(context: Any, path: tuple[str, ...], command: Any, root: Any, pr
 
     def is_meant(key: str, value: Any) -> bool:
         """Whether a value for all commands is for this one: it can use it, or no command can."""
-        others = _options_below(root, key)
+        others = (option for _, each in walk(root) for name, option in options_of(each) if name == key)
         return _can_use(context, options[key], value) or not any(_can_use(context, each, value) for each in others)
 
     found = values_for(path, read_layers(profile, commands_of(root)), frozenset(options), is_meant)
@@ -140,26 +140,18 @@ def _can_use(context: Any, option: Any, value: Any) -> bool:
     return True
 
 
-def _options_below(group: Any, key: str) -> Iterator[Any]:
-    """The options of all commands below a group that have this key."""
-    for command in group.commands.values():
-        if hasattr(command, "commands"):
-            yield from _options_below(command, key)
-        else:
-            yield from (option for name, option in options_of(command) if name == key)
-
-
 def commands_of(root: Any) -> Commands:
     """All commands below a group, with their options."""
+    return {path: frozenset(key for key, _ in options_of(command)) for path, command in walk(root)}
 
-    def walk(group: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-        for name, command in group.commands.items():
-            if hasattr(command, "commands"):
-                yield from walk(command, (*path, name))
-            else:
-                yield (*path, name), command
 
-    return {path: frozenset(key for key, _ in options_of(command)) for path, command in walk(root, ())}
+def walk(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All commands below a group, each with the words that lead to it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from walk(command, (*path, name))
+        else:
+            yield (*path, name), command
 
 
 def options_of(command: Any) -> Iterator[tuple[str, Any]]:

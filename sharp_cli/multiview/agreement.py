@@ -7,6 +7,7 @@ it: each is a view whose truth is known, and which another of them can show alon
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -33,9 +34,10 @@ def without_disagreeing(placed: Sequence[PlacedSplat], note: Callable[[str], Non
     Args:
         note: called with one sentence for each photo that is left out.
     """
+    alone = cache(lambda own, seen: likeness(own.gaussians, own.posed, seen.posed))
     kept = list(placed)
     while len(kept) > 2:
-        harms = [harm(kept, index) for index in range(len(kept))]
+        harms = [harm(kept, index, alone) for index in range(len(kept))]
         worst = int(np.argmax(harms))
         if harms[worst] < HARM:
             break
@@ -44,20 +46,20 @@ def without_disagreeing(placed: Sequence[PlacedSplat], note: Callable[[str], Non
     return kept
 
 
-def harm(placed: Sequence[PlacedSplat], index: int) -> float:
+def harm(placed: Sequence[PlacedSplat], index: int, alone: Callable[[PlacedSplat, PlacedSplat], float]) -> float:
     """How much worse the views of a photo's neighbors look where it is joined to the one that shows them best [dB].
 
     Negative if they look better.
+
+    Args:
+        alone: how the first photo's own splat shows the view of the second [dB].
     """
-    neighbors = nearest(placed, index)[:NEIGHBORS]
-    others = {each: [other for other in nearest(placed, each) if other != index][:NEIGHBORS] for each in neighbors}
     lost = []
-    for each, candidates in others.items():
-        truth = placed[each].posed
-        alone = {other: likeness(placed[other].gaussians, placed[other].posed, truth) for other in candidates}
-        best = max(alone, key=lambda other: alone[other])
-        joined = likeness(join([placed[best], placed[index]]), placed[best].posed, truth)
-        lost.append(alone[best] - joined)
+    for each in nearest(placed, index)[:NEIGHBORS]:
+        others = [placed[other] for other in nearest(placed, each) if other != index][:NEIGHBORS]
+        shown = [alone(other, placed[each]) for other in others]
+        best = others[int(np.argmax(shown))]
+        lost.append(max(shown) - likeness(join([best, placed[index]]), best.posed, placed[each].posed))
     return float(np.mean(lost))
 
 
@@ -71,7 +73,7 @@ def nearest(placed: Sequence[PlacedSplat], index: int) -> list[int]:
 def likeness(gaussians: Gaussians, axes: PosedPhoto, truth: PosedPhoto) -> float:
     """PSNR [dB] of Gaussians in one photo's axes, seen as another photo sees them."""
     width, height, intrinsics = truth.reduced(LONG_SIDE)
-    viewmat = torch.from_numpy(truth.viewmat @ np.linalg.inv(axes.viewmat)).float()
+    viewmat = torch.from_numpy(truth.axes_from(axes)).float()
     views = Views(viewmat[None], torch.from_numpy(intrinsics).float()[None], width, height)
     (seen,) = render_views(gaussians, views, backend="cpu")
     picture = np.array(Image.fromarray(truth.photo.pixels).resize((width, height), Image.Resampling.BOX))

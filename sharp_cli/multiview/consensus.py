@@ -38,7 +38,7 @@ def _agrees(own: PosedPhoto, disparity: Floats, other: PosedPhoto, theirs: Float
     _, _, other_K = other.reduced(LONG_SIDE)
     (height, width), (rows, columns) = disparity.shape, theirs.shape
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    relative = other.viewmat @ np.linalg.inv(own.viewmat)
+    relative = other.axes_from(own)
     rays = np.stack([x, y, np.ones_like(x)], axis=-1) @ np.linalg.inv(K).T
     points = rays / disparity[..., None] @ relative[:3, :3].T + relative[:3, 3]
     seen = points @ other_K.T

@@ -61,7 +61,7 @@ def join(placed: Sequence[PlacedSplat]) -> Gaussians:
                 votes += through * (SEEN_THROUGH if before else 1)
         opacities = own.gaussians.opacities * torch.where(votes >= SEEN_THROUGH, 0.0, stays)
         kept = keep(replace(own.gaussians, opacities=opacities), opacities >= LEAST_OPACITY)
-        relative = torch.from_numpy(origin.viewmat @ np.linalg.inv(own.posed.viewmat)).to(kept.means)
+        relative = torch.from_numpy(origin.axes_from(own.posed)).to(kept.means)
         means, scales, quats = transform(kept.means, kept.scales, kept.quats, relative[:3, :3])
         parts.append(replace(kept, means=means + relative[:3, 3], scales=scales, quats=quats))
     photo = origin.photo
@@ -76,7 +76,7 @@ def _share(own: PlacedSplat, other: PlacedSplat, *, before: bool) -> tuple[Tenso
         before: the other photo is more central, so it wins where both see a surface equally well.
     """
     means = own.gaussians.means
-    relative = torch.from_numpy(other.posed.viewmat @ np.linalg.inv(own.posed.viewmat)).to(means)
+    relative = torch.from_numpy(other.posed.axes_from(own.posed)).to(means)
     there = means @ relative[:3, :3].T + relative[:3, 3]
     nearest, farthest, inside = _seen_around(other, there)
     hidden = means[:, 2] > (1 + NEAR) * _seen_around(own, means)[1]

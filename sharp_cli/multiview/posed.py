@@ -45,6 +45,11 @@ class PosedPhoto:
         width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
         return width, height, np.diag([width / photo.width, height / photo.height, 1.0]) @ self.intrinsics
 
+    def axes_from(self, other: PosedPhoto) -> Floats:
+        """(4, 4) from another photo's camera axes to this one's."""
+        relative: Floats = self.viewmat @ np.linalg.inv(other.viewmat)
+        return relative
+
     @property
     def eye(self) -> Floats:
         """(3,) position in the world."""

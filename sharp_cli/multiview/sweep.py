@@ -41,7 +41,7 @@ def measure(own: PosedPhoto, others: Sequence[PosedPhoto]) -> Floats:
         photos do not overlap, or show nothing with texture.
     """
     gray, K = _gray(own)
-    relatives = [other.viewmat @ np.linalg.inv(own.viewmat) for other in others]
+    relatives = [other.axes_from(own) for other in others]
     baselines = [float(np.linalg.norm(relative[:3, 3])) for relative in relatives]
     apart = sorted(baseline for baseline in baselines if baseline > 0)
     if not apart:

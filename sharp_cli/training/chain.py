@@ -129,6 +129,10 @@ def fill(value: Any, known: Mapping[str, str], stage: str) -> Any:
         return [fill(entry, known, stage) for entry in value]
     if not isinstance(value, str):
         return value
-    if unknown := [name for name in re.findall(r"\{(.*?)\}", value) if name not in known]:
-        raise SharpError(f"stage {stage}: {{{unknown[0]}}} stands for nothing (known: {', '.join(known)})")
-    return re.sub(r"\{(.*?)\}", lambda match: known[match[1]], value)
+
+    def meaning(match: re.Match[str]) -> str:
+        if match[1] not in known:
+            raise SharpError(f"stage {stage}: {match[0]} stands for nothing (known: {', '.join(known)})")
+        return known[match[1]]
+
+    return re.sub(r"\{(.*?)\}", meaning, value)
