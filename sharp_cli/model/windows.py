@@ -28,7 +28,7 @@ def merge_windows(tokens: Tensor, per_side: int, overlap: int) -> Tensor:
     Args:
         tokens: (per_side² · B, C, G, G) token maps in the order of ``split_windows``.
         per_side: windows along each axis.
-        overlap: tokens that neighbors share. Of an odd number, the left or upper one keeps one more.
+        overlap: tokens that neighbors share. Of an odd number, the right or lower one keeps one more.
 
     Returns:
         (B, C, S, S) with S = per_side · G − overlap · (per_side − 1).
