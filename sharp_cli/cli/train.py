@@ -65,13 +65,12 @@ def train(
             with show_training(chosen, quiet) as listener:
                 state = run(chosen, folder, choose_device(device.value), listener=listener)
             return folder / "weights.safetensors" if state.step >= chosen.steps else None
-        finished = run_recipe(chosen, folder, log)
-        return finished.result if finished.complete else None
+        return run_recipe(chosen, folder, log)
 
     # --steps comes last, so that it wins over --set.
     chosen = load_recipe(config, [*(settings or []), *([f"steps={steps}"] if steps else [])])
     if isinstance(chosen, ChainConfig):
-        result = run_chain(chosen, out, lambda table, folder: train_one(build_recipe(table), folder), log)
+        result = run_chain(chosen, out, build_recipe, train_one, log)
     else:
         result = train_one(chosen, out)
     if result is None:

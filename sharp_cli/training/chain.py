@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from sharp_cli.errors import SharpError
-from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.files import atomic_write, sha256_of
 from sharp_cli.training.configfile import Table, merge, read_table
+from sharp_cli.training.signals import stop_signals
 
-FINISHED = "finished.json"
-"""In a stage's folder: the settings that it was finished with."""
+NOTE = "stage.json"
+"""In a stage's folder: what it was begun with, and what it made."""
 SAFE = re.compile(r"[A-Za-z0-9_-]+")
 """Names of stages: they are folders."""
+NAMED = re.compile(r"\{(.*?)\}")
+
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class ChainConfig:
     and ``{photos}`` and the like for what ``inputs`` has.
 
     Raises:
-        SharpError: an input is missing, or a stage cannot be named so.
+        SharpError: an input is missing, or a stage or an input cannot be named so.
     """
 
     recipe: Literal["chain"] = "chain"
@@ -41,45 +46,82 @@ class ChainConfig:
             raise SharpError(f"the chain has no {', '.join(missing)} (add {flags})")
         if not self.stages:
             raise SharpError("invalid chain: it has no stages (add tables such as [stages.first])")
+        if "out" in self.inputs:
+            raise SharpError("invalid chain: no input can have the name out, the chain's own folder (choose another)")
         for name in self.stages:
             if not SAFE.fullmatch(name) or name in self.inputs or name == "out":
                 raise SharpError(f"invalid chain: no stage can have the name {name} (choose another)")
 
 
+@dataclass(frozen=True)
+class _Stage(Generic[Config]):
+    """A stage that is ready to run."""
+
+    name: str
+    config: Config
+    note: Table
+    """What a run of it is begun with: settings with the names of folders in place of these, so that the whole can be
+    moved, and the stages that it starts from."""
+
+
 def run_chain(
     config: ChainConfig,
     folder: Path,
-    run: Callable[[Table, Path], Path | None],
+    build: Callable[[Table], Config],
+    run: Callable[[Config, Path], Path | None],
     log: Callable[[str], None],
 ) -> Path | None:
-    """Run all stages that are not finished yet, in their order.
+    """Run all stages that are not finished yet, in their order. All are checked before the first one runs.
 
     Args:
         folder: gets a folder for each stage.
-        run: trains one stage by its settings into its folder; the file that it made, or None where it was stopped.
+        build: one training's configuration of its settings.
+        run: trains it into its folder; the file that it made, or None where it was stopped.
         log: called with a line for each stage.
 
     Returns:
         The last stage's file, or None where the chain was stopped.
 
     Raises:
-        SharpError: a stage names what does not exist, fails, or was finished with other settings.
+        SharpError: a stage names what does not exist, fails, or was begun with other settings or from what another
+            run of an earlier stage made.
     """
-    known = {**config.inputs, "out": str(folder)}
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise SharpError("a chain runs in one process (start it without torchrun)")
+    stages = [_prepared(config, folder, name, build) for name in config.stages]
+    made: dict[str, str] = {}
     result = None
-    for number, (name, settings) in enumerate(config.stages.items(), 1):
-        table = fill(with_base(settings), known, name)
-        known[name] = str(folder / name)
-        result = finished_result(folder / name, table)
-        log(f"{name}, stage {number} of {len(config.stages)}{': finished before' if result else ''}")
-        if result is None:
-            result = run(table, folder / name)
+    with stop_signals() as stopped:
+        for number, stage in enumerate(stages, 1):
+            place = folder / stage.name
+            note = {**stage.note, "from": {name: made[name] for name in stage.note["from"]}}
+            before = _read_note(place)
+            if before:
+                _check_same(place, note, before)
+            result = _finished(place, before)
+            log(f"{stage.name}, stage {number} of {len(stages)}{': finished before' if result else ''}")
             if result is None:
-                return None
-            note = {"settings": table, "result": result.name}
-            with atomic_write(folder / name / FINISHED) as temporary:
-                temporary.write_text(json.dumps(note, indent=1), "utf-8")
+                if stopped.is_set():
+                    return None
+                _write_note(place, note)
+                result = run(stage.config, place)
+                if result is None:
+                    return None
+                before = {**note, "result": result.name, "sha256": sha256_of(result).hexdigest()}
+                _write_note(place, before)
+            made[stage.name] = before["sha256"]
     return result
+
+
+def _prepared(config: ChainConfig, folder: Path, name: str, build: Callable[[Table], Config]) -> _Stage[Config]:
+    """A stage with what its names stand for."""
+    earlier = list(config.stages)[: list(config.stages).index(name)]
+    folders = {"out": str(folder), **{each: str(folder / each) for each in earlier}}
+    settings = with_base(config.stages[name])
+    filled = fill(settings, {**config.inputs, **folders}, name)
+    note = fill(settings, {**config.inputs, **{each: f"{{{each}}}" for each in folders}}, name)
+    texts = json.dumps(note, default=str)
+    return _Stage(name, build(filled), {"settings": note, "from": [each for each in earlier if f"{{{each}}}" in texts]})
 
 
 def with_base(settings: Table) -> Table:
@@ -97,24 +139,6 @@ def with_base(settings: Table) -> Table:
     if below.get("recipe") == "chain":
         raise SharpError("invalid chain: a stage cannot be a chain itself (list its stages instead)")
     return below
-
-
-def finished_result(folder: Path, settings: Table) -> Path | None:
-    """What a stage made that was finished with these settings; None if it is to run.
-
-    Raises:
-        SharpError: it was finished with other settings.
-    """
-    try:
-        note = json.loads((folder / FINISHED).read_text("utf-8"))
-        result, before = folder / note["result"], note["settings"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SharpError(f"cannot read {folder / FINISHED}: {error} (delete it to run the stage again)") from error
-    if before != settings:
-        raise SharpError(f"{folder} was finished with other settings (choose another --out, or delete this folder)")
-    return result if result.exists() else None
 
 
 def fill(value: Any, known: Mapping[str, str], stage: str) -> Any:
@@ -135,4 +159,45 @@ def fill(value: Any, known: Mapping[str, str], stage: str) -> Any:
             raise SharpError(f"stage {stage}: {match[0]} stands for nothing (known: {', '.join(known)})")
         return known[match[1]]
 
-    return re.sub(r"\{(.*?)\}", meaning, value)
+    return NAMED.sub(meaning, value)
+
+
+def _read_note(folder: Path) -> Table:
+    """What a stage's folder says of its run; empty if it was not begun.
+
+    Raises:
+        SharpError: it cannot be read.
+    """
+    path = folder / NOTE
+    try:
+        note: Table = json.loads(path.read_text("utf-8"))
+        if note.keys() >= {"settings", "from"} and ("result" in note) == ("sha256" in note):
+            return note
+        reason = "it holds something else"
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        reason = str(error)
+    raise SharpError(f"cannot read {path}: {reason} (delete its folder to run the stage anew)")
+
+
+def _write_note(folder: Path, note: Table) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(folder / NOTE) as temporary:
+        temporary.write_text(json.dumps(note, indent=1), "utf-8")
+
+
+def _check_same(folder: Path, note: Table, before: Table) -> None:
+    """Raise if a stage was begun with something else; as text, since two that are no numbers are never equal."""
+    old, new = (json.dumps(each["settings"], sort_keys=True) for each in (before, note))
+    if old != new:
+        raise SharpError(f"{folder} was begun with other settings (choose another --out, or delete this folder)")
+    if before["from"] != note["from"]:
+        changed = [name for name, digest in note["from"].items() if before["from"].get(name) != digest]
+        raise SharpError(f"{folder} was begun from another {', '.join(changed)} (delete this folder to make it anew)")
+
+
+def _finished(folder: Path, note: Table) -> Path | None:
+    """What a stage made; None if it is to run."""
+    result = folder / note["result"] if note.get("result") else None
+    return result if result and result.exists() else None

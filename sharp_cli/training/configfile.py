@@ -30,10 +30,15 @@ def load_config(source: str, settings: Iterable[str] = ()) -> TrainConfig:
     Raises:
         SharpError: no such file or preset, a field that does not exist, or a value that does not fit.
     """
+    return build(TrainConfig, load_table(source, settings), "")
+
+
+def load_table(source: str, settings: Iterable[str]) -> Table:
+    """A preset's or a file's table, with single settings laid over it; see :func:`load_config`."""
     table = read_table(source, Path())
     for setting in settings:
         merge(table, parse_setting(setting))
-    return build(TrainConfig, table, "")
+    return table
 
 
 def preset_names() -> list[str]:
@@ -53,6 +58,11 @@ def read_table(source: str, folder: Path, depth: int = 0) -> Table:
         raise SharpError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
         raise SharpError(f"cannot read {path}: not a TOML file: {error}") from error
+    stages = table.get("stages")
+    for stage in stages.values() if isinstance(stages, dict) else ():
+        named = stage.get("base") if isinstance(stage, dict) else None
+        if isinstance(named, str) and named.endswith(".toml"):
+            stage["base"] = str(path.parent / named)
     base = table.pop("base", None)
     if base is None:
         return table
@@ -116,7 +126,8 @@ def _value(hint: Any, value: Any, name: str) -> Any:
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
             raise SharpError(f"{INVALID}: {name} must be a list, not {value!r}")
-        return tuple(value)
+        inner = get_args(kind)[0]
+        return tuple(_value(inner, entry, name) for entry in value)
     if get_origin(kind) is dict:
         _, inner = get_args(kind)
         if not isinstance(value, Mapping):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -28,6 +24,7 @@ from sharp_cli.training.logs import Logs
 from sharp_cli.training.phases import build_phase, picture_side
 from sharp_cli.training.precision import choose_training_dtype
 from sharp_cli.training.schedule import build_optimizer
+from sharp_cli.training.signals import stop_signals
 from sharp_cli.training.state import (
     CHECKPOINTS,
     State,
@@ -38,8 +35,6 @@ from sharp_cli.training.state import (
 )
 from sharp_cli.training.step import take_step
 from sharp_cli.training.validation import validate
-
-SIGNALS = ("SIGINT", "SIGTERM")
 
 
 def train(
@@ -180,24 +175,3 @@ class _Run:
             save_checkpoint(self.folder, self.state, self.config)
             export_weights(self.folder, self.state, self.config)
         self.saved = self.state.step
-
-
-@contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set instead of ending the process; a second SIGINT ends it."""
-    stopped = threading.Event()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if stopped.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stopped.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped
-        return
-    before = {name: signal.signal(getattr(signal, name), note) for name in SIGNALS}
-    try:
-        yield stopped
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sharp_cli.errors import SharpError
 from sharp_cli.training.chain import ChainConfig
 from sharp_cli.training.config import TrainConfig
-from sharp_cli.training.configfile import Table, build, merge, parse_setting, read_table
+from sharp_cli.training.configfile import Table, build, load_table
 from sharp_cli.training.mixing import MixConfig, mix_weights
+from sharp_cli.training.signals import stop_signals
 from sharp_cli.training.teacher.config import ContextConfig, DistillConfig, LabelsConfig, SightConfig, TeacherConfig
 
 StageConfig = TeacherConfig | LabelsConfig | DistillConfig | ContextConfig | SightConfig | MixConfig
@@ -25,21 +25,9 @@ RECIPES: dict[str, type[StageConfig]] = {
 }
 
 
-@dataclass(frozen=True)
-class Finished:
-    """How a run ended."""
-
-    complete: bool
-    """Whether it took its last step."""
-    result: Path
-    """The file that it makes."""
-
-
 def load_recipe(source: str, settings: Iterable[str] = ()) -> TrainConfig | StageConfig | ChainConfig:
     """Read a configuration of any recipe; see :func:`sharp_cli.training.configfile.load_config`."""
-    table = read_table(source, Path())
-    for setting in settings:
-        merge(table, parse_setting(setting))
+    table = load_table(source, settings)
     return build(ChainConfig, table, "") if table.get("recipe") == "chain" else build_recipe(table)
 
 
@@ -52,44 +40,56 @@ def build_recipe(table: Table) -> TrainConfig | StageConfig:
     recipe = table.get("recipe")
     if recipe is None:
         return build(TrainConfig, table, "")
-    if recipe not in RECIPES:
+    if not isinstance(recipe, str) or recipe not in RECIPES:
         raise SharpError(f"unknown recipe: {recipe} (choose {', '.join(RECIPES)} or chain)")
     kind: type[Any] = RECIPES[recipe]
     config: StageConfig = build(kind, table, "")
     return config
 
 
-def run_recipe(config: StageConfig, folder: Path, log: Callable[[str], None]) -> Finished:
+def run_recipe(config: StageConfig, folder: Path, log: Callable[[str], None]) -> Path | None:
     """Run a stage to its end or to a signal; on the CPU.
 
     Args:
         log: called with lines about the progress.
 
+    Returns:
+        The file that it makes, or None where a signal stopped it before its last step.
+
     Raises:
         SharpError: what it needs cannot be used.
+        KeyboardInterrupt: a signal while it labels photos, which has no steps to go on from.
     """
-    from sharp_cli.training.loop import stop_signals
-
     folder.mkdir(parents=True, exist_ok=True)
     with stop_signals() as stopped:
         if isinstance(config, TeacherConfig):
             from sharp_cli.training.teacher.train import train_teacher
 
-            return Finished(train_teacher(config, folder, log, stopped.is_set), folder / "checkpoint.pt")
-        if isinstance(config, ContextConfig):
-            from sharp_cli.training.teacher.context import teach_context
+            return folder / "checkpoint.pt" if train_teacher(config, folder, log, stopped.is_set) else None
+        if isinstance(config, LabelsConfig):
+            from sharp_cli.training.teacher.label_folder import label_folder
 
-            return Finished(teach_context(config, folder, log, stopped.is_set), folder / "weights.safetensors")
-        if isinstance(config, SightConfig):
-            from sharp_cli.training.teacher.sight import teach_sight
-
-            return Finished(teach_sight(config, folder, log, stopped.is_set), folder / "weights.safetensors")
-        if isinstance(config, DistillConfig):
-            from sharp_cli.training.teacher.distill import distill
-
-            return Finished(distill(config, folder, log, stopped.is_set), folder / "weights.safetensors")
+            return label_folder(config, folder, log, stopped.is_set)
         if isinstance(config, MixConfig):
-            return Finished(True, mix_weights(config, folder, log))
-        from sharp_cli.training.teacher.label_folder import label_folder
+            return mix_weights(config, folder, log)
+        return folder / "weights.safetensors" if _teach(config, folder, log, stopped.is_set) else None
 
-        return Finished(True, label_folder(config, folder, log))
+
+def _teach(
+    config: ContextConfig | SightConfig | DistillConfig,
+    folder: Path,
+    log: Callable[[str], None],
+    stop: Callable[[], bool],
+) -> bool:
+    """Train some of the network; whether the last step was reached."""
+    if isinstance(config, ContextConfig):
+        from sharp_cli.training.teacher.context import teach_context
+
+        return teach_context(config, folder, log, stop)
+    if isinstance(config, SightConfig):
+        from sharp_cli.training.teacher.sight import teach_sight
+
+        return teach_sight(config, folder, log, stop)
+    from sharp_cli.training.teacher.distill import distill
+
+    return distill(config, folder, log, stop)

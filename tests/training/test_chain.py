@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import string
 from pathlib import Path
 
@@ -14,8 +17,10 @@ from typer.testing import CliRunner
 
 from sharp_cli.cli import app
 from sharp_cli.errors import SharpError
-from sharp_cli.training.chain import FINISHED, ChainConfig, fill, run_chain
+from sharp_cli.training.chain import NOTE, ChainConfig, fill, run_chain
 from sharp_cli.training.configfile import Table
+from sharp_cli.training.recipes import build_recipe, load_recipe
+from sharp_cli.training.signals import stop_signals
 from sharp_cli.weights.read import read_weights
 
 THREE = {"first": {"a": 1}, "second": {"init": "{first}/made"}, "third": {"init": ["{second}", "{photos}"]}}
@@ -24,8 +29,8 @@ THREE = {"first": {"a": 1}, "second": {"init": "{first}/made"}, "third": {"init"
 class Runs:
     """Stands for the trainings: keeps what was asked for, and is stopped at one stage."""
 
-    def __init__(self, stop_at: str = "") -> None:
-        self.stop_at = stop_at
+    def __init__(self, stop_at: str = "", content: str = "") -> None:
+        self.stop_at, self.content = stop_at, content
         self.asked: list[tuple[str, Table]] = []
 
     def __call__(self, table: Table, folder: Path) -> Path | None:
@@ -33,8 +38,13 @@ class Runs:
         folder.mkdir(exist_ok=True)
         if folder.name == self.stop_at:
             return None
-        (folder / "made").touch()
+        (folder / "made").write_text(self.content)
         return folder / "made"
+
+
+def plain(table: Table) -> Table:
+    """Stands for a training's configuration."""
+    return table
 
 
 def chain(**inputs: str) -> ChainConfig:
@@ -43,7 +53,7 @@ def chain(**inputs: str) -> ChainConfig:
 
 def test_stages_run_in_order_and_read_what_earlier_ones_made(tmp_path: Path) -> None:
     runs, lines = Runs(), []
-    assert run_chain(chain(), tmp_path, runs, lines.append) == tmp_path / "third/made"
+    assert run_chain(chain(), tmp_path, plain, runs, lines.append) == tmp_path / "third/made"
     assert runs.asked == [
         ("first", {"a": 1}),
         ("second", {"init": f"{tmp_path}/first/made"}),
@@ -54,24 +64,105 @@ def test_stages_run_in_order_and_read_what_earlier_ones_made(tmp_path: Path) -> 
 
 def test_a_stopped_chain_goes_on_where_it_stopped(tmp_path: Path) -> None:
     lines: list[str] = []
-    assert run_chain(chain(), tmp_path, Runs(stop_at="second"), lines.append) is None
+    assert run_chain(chain(), tmp_path, plain, Runs(stop_at="second"), lines.append) is None
     again = Runs()
-    assert run_chain(chain(), tmp_path, again, lines.append) == tmp_path / "third/made"
+    assert run_chain(chain(), tmp_path, plain, again, lines.append) == tmp_path / "third/made"
     assert [name for name, _ in again.asked] == ["second", "third"]
     assert "first, stage 1 of 3: finished before" in lines
     (tmp_path / "third/made").unlink()
     last = Runs()
-    run_chain(chain(), tmp_path, last, lines.append)
+    run_chain(chain(), tmp_path, plain, last, lines.append)
     assert [name for name, _ in last.asked] == ["third"], "its result is gone"
 
 
 def test_a_stage_finished_with_other_settings_is_not_taken(tmp_path: Path) -> None:
-    run_chain(chain(), tmp_path, Runs(), print)
-    with pytest.raises(SharpError, match="third was finished with other settings"):
-        run_chain(chain(photos="others"), tmp_path, Runs(), print)
-    (tmp_path / "first" / FINISHED).write_text("[]")
-    with pytest.raises(SharpError, match="cannot read"):
-        run_chain(chain(), tmp_path, Runs(), print)
+    run_chain(chain(), tmp_path, plain, Runs(), print)
+    with pytest.raises(SharpError, match="third was begun with other settings"):
+        run_chain(chain(photos="others"), tmp_path, plain, Runs(), print)
+    for damaged in ("[]", "{", '{"settings": {}, "from": {}, "result": "made"}'):
+        (tmp_path / "first" / NOTE).write_text(damaged)
+        with pytest.raises(SharpError, match="cannot read"):
+            run_chain(chain(), tmp_path, plain, Runs(), print)
+
+
+def test_a_stage_from_another_run_of_an_earlier_one_is_not_taken(tmp_path: Path) -> None:
+    run_chain(chain(), tmp_path, plain, Runs(), print)
+    shutil.rmtree(tmp_path / "first")
+    again = Runs()
+    run_chain(chain(), tmp_path, plain, again, print)
+    assert [name for name, _ in again.asked] == ["first"], "it made the same, so the others stand"
+    shutil.rmtree(tmp_path / "first")
+    for _ in range(2):
+        with pytest.raises(SharpError, match="second was begun from another first"):
+            run_chain(chain(), tmp_path, plain, Runs(content="other"), print)
+    shutil.rmtree(tmp_path / "second")
+    with pytest.raises(SharpError, match="third was begun from another second"):
+        run_chain(chain(), tmp_path, plain, Runs(content="another"), print)
+
+
+def test_a_stage_that_was_begun_from_another_run_does_not_go_on(tmp_path: Path) -> None:
+    run_chain(chain(), tmp_path, plain, Runs(stop_at="second"), print)
+    shutil.rmtree(tmp_path / "first")
+    with pytest.raises(SharpError, match="second was begun from another first"):
+        run_chain(chain(), tmp_path, plain, Runs(content="other"), print)
+
+
+def test_a_chain_goes_on_where_it_was_moved_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ChainConfig(
+        inputs={"photos": "p"}, stages={**THREE, "last": {"init": "{out}/third", "rate": float("nan")}}
+    )
+    run_chain(config, tmp_path / "runs", plain, Runs(), print)
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    runs = Runs()
+    assert run_chain(config, Path("moved"), plain, runs, print) == Path("moved/last/made")
+    assert runs.asked == []
+
+
+def test_all_stages_are_checked_before_the_first_one_runs(tmp_path: Path) -> None:
+    teacher = {"recipe": "teacher"}
+    runs = Runs()
+    for wrong, reason in (
+        ({"recipe": "teachr"}, "unknown recipe"),
+        ({"recipe": ["x"]}, "unknown recipe"),
+        ({"base": "none"}, "unknown training preset"),
+        ({"recipe": "labels", "teachers": [3]}, "teachers must have the type str"),
+        ({"recipe": "sight", "init": "{third}"}, "stands for nothing"),
+    ):
+        with pytest.raises(SharpError, match=reason):
+            run_chain(ChainConfig(stages={"first": teacher, "second": wrong}), tmp_path, build_recipe, runs, print)
+    assert runs.asked == [] and not any(tmp_path.iterdir())
+
+
+def test_a_base_lies_beside_the_file_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('base = "teacher"\nsteps = 7')
+    (tmp_path / "chain.toml").write_text('recipe = "chain"\n[stages.first]\nbase = "own.toml"')
+    config = load_recipe(str(tmp_path / "chain.toml"))
+    assert isinstance(config, ChainConfig)
+    runs = Runs()
+    run_chain(config, tmp_path / "runs", plain, runs, print)
+    assert runs.asked == [("first", {"recipe": "teacher", "kind": "resnet", "steps": 7})]
+
+
+def test_a_signal_in_a_stage_that_ends_all_the_same_stops_the_chain(tmp_path: Path) -> None:
+    class Struck(Runs):
+        def __call__(self, table: Table, folder: Path) -> Path | None:
+            with stop_signals():
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().__call__(table, folder)
+
+    struck = Struck()
+    assert run_chain(chain(), tmp_path, plain, struck, print) is None
+    assert [name for name, _ in struck.asked] == ["first"]
+    again = Runs()
+    assert run_chain(chain(), tmp_path, plain, again, print)
+    assert [name for name, _ in again.asked] == ["second", "third"]
+
+
+def test_one_process_runs_a_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SharpError, match="without torchrun"):
+        run_chain(chain(), tmp_path, plain, Runs(), print)
 
 
 @given(st.text(alphabet=string.ascii_letters + "_/. ", max_size=12), st.text(alphabet="ab{", max_size=6))
@@ -84,7 +175,7 @@ def test_only_names_in_braces_are_replaced(value: str, around: str) -> None:
 def test_names_that_stand_for_nothing_are_refused(tmp_path: Path) -> None:
     config = ChainConfig(stages={"first": {"init": "{second}/made"}, "second": {}})
     with pytest.raises(SharpError, match=r"stage first: \{second\} stands for nothing \(known: out\)"):
-        run_chain(config, tmp_path, Runs(), print)
+        run_chain(config, tmp_path, plain, Runs(), print)
 
 
 @pytest.mark.parametrize("name", ["out", "photos", "../up", "a b", ""])
@@ -96,12 +187,14 @@ def test_names_that_a_stage_cannot_have(name: str) -> None:
 @pytest.mark.parametrize(("stage", "reason"), [({"base": 3}, "not 3"), ({"recipe": "chain"}, "chain itself")])
 def test_stages_that_are_no_training_are_refused(stage: Table, reason: str, tmp_path: Path) -> None:
     with pytest.raises(SharpError, match=reason):
-        run_chain(ChainConfig(stages={"first": stage}), tmp_path, Runs(), print)
+        run_chain(ChainConfig(stages={"first": stage}), tmp_path, plain, Runs(), print)
 
 
 def test_what_a_chain_lacks_is_named() -> None:
     with pytest.raises(SharpError, match=r"no photos, depth \(add --set inputs.photos=FOLDER --set "):
         ChainConfig(inputs={"photos": "", "depth": ""}, stages={"first": {}})
+    with pytest.raises(SharpError, match="no input can have the name out"):
+        ChainConfig(inputs={"out": "a"}, stages={"first": {}})
     with pytest.raises(SharpError, match="no stages"):
         ChainConfig()
 

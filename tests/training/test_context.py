@@ -42,9 +42,9 @@ def config(tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def run(config: ContextConfig, folder: Path) -> Path:
     reported: list[str] = []
-    finished = run_recipe(config, folder, reported.append)
-    assert finished.complete and reported
-    return finished.result
+    result = run_recipe(config, folder, reported.append)
+    assert result and reported
+    return result
 
 
 def test_a_taught_context_changes_nothing_until_it_is_joined(

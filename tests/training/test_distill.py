@@ -27,6 +27,7 @@ from sharp_cli.training.teacher.config import (
     TeacherConfig,
 )
 from sharp_cli.training.teacher.distill import keep_first_blocks
+from sharp_cli.training.teacher.label_folder import label_folder
 from sharp_cli.training.teacher.labels import Labels, read_labels, write_labels
 from sharp_cli.training.teacher.reader import CELLS, Reader
 from sharp_cli.training.teacher.sight import choose_values, layer_terms, predict
@@ -36,9 +37,9 @@ from sharp_cli.weights.write import write_weights
 
 def run(config: StageConfig, folder: Path) -> Path:
     reported: list[str] = []
-    finished = run_recipe(config, folder, reported.append)
-    assert finished.complete and reported
-    return finished.result
+    result = run_recipe(config, folder, reported.append)
+    assert result and reported
+    return result
 
 
 def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +66,12 @@ def test_from_features_to_a_taught_encoder(tiny_weights: Path, tmp_path: Path, m
     assert labels.log_disparities.shape == (4, 96, 96)
     assert labels.features.shape[2:] == (12, 12)
     assert labels.features.isfinite().all()
+
+    for asked in (1, 2, 3):  # while photos are read, seen whole, and seen in part
+        answers = iter([False] * asked)
+        with pytest.raises(KeyboardInterrupt):
+            label_folder(seen, tmp_path / "stopped", print, lambda answers=answers: next(answers, True))
+    assert not (tmp_path / "stopped").exists()
 
     measured = MeasuredConfig(str(tmp_path / "measured"))
     taught = DistillConfig(

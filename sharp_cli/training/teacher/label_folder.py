@@ -14,15 +14,19 @@ from sharp_cli.training.teacher.train import load_teacher
 LABELS = "labels.safetensors"
 
 
-def label_folder(config: LabelsConfig, folder: Path, log: Callable[[str], None]) -> Path:
+def label_folder(
+    config: LabelsConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
+) -> Path:
     """Write what teachers say of a folder's photos, and return the file.
 
     Args:
         folder: gets ``labels.safetensors``.
         log: called with lines about the progress.
+        stop: asked again and again; true ends it.
 
     Raises:
         SharpError: there is no photo, or a teacher or a photo cannot be read.
+        KeyboardInterrupt: it was stopped, and nothing written.
     """
     keep_freed_memory()
     paths = find_photos(Path(config.photos), "*")
@@ -31,6 +35,6 @@ def label_folder(config: LabelsConfig, folder: Path, log: Callable[[str], None])
     def views(path: Path) -> int:
         return config.views_of_varied if path.name.startswith(config.varied) else config.views
 
-    labels = label_photos(teachers, paths, views, log)
+    labels = label_photos(teachers, paths, views, log, stop)
     write_labels(folder / LABELS, labels, {"photos": str(len(paths))})
     return folder / LABELS

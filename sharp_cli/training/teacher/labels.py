@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from sharp_cli.runtime.files import atomic_write
 from sharp_cli.training.teacher.augment import crop
 from sharp_cli.training.teacher.decoder import Teacher
 from sharp_cli.training.teacher.pictures import square
+
+T = TypeVar("T")
 
 SIDE, KEPT_SIDE = 192, 256
 """Of the views that teachers see, and of those that are kept: what learns from them may see them sharper [px]."""
@@ -74,7 +76,11 @@ class Components:
 
 
 def label_photos(
-    teachers: Sequence[Teacher], paths: Sequence[Path], views: Callable[[Path], int], log: Callable[[str], None]
+    teachers: Sequence[Teacher],
+    paths: Sequence[Path],
+    views: Callable[[Path], int],
+    log: Callable[[str], None],
+    stop: Callable[[], bool] = lambda: False,
 ) -> Labels:
     """Look at photos whole and at views of them.
 
@@ -83,14 +89,16 @@ def label_photos(
 
     Args:
         views: how many views to take of a photo; the first is the whole photo.
+        stop: asked before each look; true ends it.
 
     Raises:
         SharpError: a photo cannot be read.
+        KeyboardInterrupt: it was stopped.
     """
     torch.manual_seed(0)
-    pixels = [read_photo(path).pixels for path in paths]
+    pixels = [read_photo(path).pixels for path in _until(stop, paths)]
     whole = torch.stack([square(picture, SIDE) for picture in pixels])
-    disparities = torch.cat([_mirrored(teachers, part) for part in whole.split(AT_ONCE)])
+    disparities = torch.cat([_mirrored(teachers, part) for part in _until(stop, whole.split(AT_ONCE))])
     log(f"{len(paths)} photos seen whole")
     components = _components(teachers[0], whole[torch.randperm(len(whole))[:FITTED]])
     images, from_whole, photos = [], [], []
@@ -103,13 +111,19 @@ def label_photos(
             where = torch.tensor([[[width, 0, 2 * left + width - 1], [0, height, 2 * top + height - 1]]])
             from_whole.append(crop(disparities[photo][None, None], where, SIDE // 2)[0, 0] - np.log(width))
             photos.append(photo)
-    parts = [
-        _label(teachers, components, some, around)
-        for some, around in zip(torch.stack(images).split(AT_ONCE), torch.stack(from_whole).split(AT_ONCE), strict=True)
-    ]
+    looks = zip(torch.stack(images).split(AT_ONCE), torch.stack(from_whole).split(AT_ONCE), strict=True)
+    parts = [_label(teachers, components, some, around) for some, around in _until(stop, looks)]
     log_disparities, features = (torch.cat(values) for values in zip(*parts, strict=True))
     log(f"{len(images)} views labeled")
     return Labels(torch.stack(images), log_disparities, features, torch.tensor(photos))
+
+
+def _until(stop: Callable[[], bool], items: Iterable[T]) -> Iterator[T]:
+    """The items, as long as nothing wants to stop."""
+    for item in items:
+        if stop():
+            raise KeyboardInterrupt
+        yield item
 
 
 def write_labels(path: Path, labels: Labels, record: dict[str, str]) -> None:
