@@ -24,6 +24,8 @@ from sharp_cli.render.views import render_views
 
 HARM = 1.0
 """How much worse neighbors may look beside a photo [dB]."""
+SAME = 60.0
+"""PSNR above which pictures count as the same [dB]; it is infinite where they are."""
 NEIGHBORS = 3
 """Nearest photos that a photo is judged by."""
 
@@ -34,10 +36,14 @@ def without_disagreeing(placed: Sequence[PlacedSplat], note: Callable[[str], Non
     Args:
         note: called with one sentence for each photo that is left out.
     """
-    alone = cache(lambda own, seen: likeness(own.gaussians, own.posed, seen.posed))
+
+    @cache
+    def shown(seen: PlacedSplat, *by: PlacedSplat) -> float:
+        return likeness(join(by) if len(by) > 1 else by[0].gaussians, by[0].posed, seen.posed)
+
     kept = list(placed)
     while len(kept) > 2:
-        harms = [harm(kept, index, alone) for index in range(len(kept))]
+        harms = [harm(kept, index, shown) for index in range(len(kept))]
         worst = int(np.argmax(harms))
         if harms[worst] < HARM:
             break
@@ -46,20 +52,19 @@ def without_disagreeing(placed: Sequence[PlacedSplat], note: Callable[[str], Non
     return kept
 
 
-def harm(placed: Sequence[PlacedSplat], index: int, alone: Callable[[PlacedSplat, PlacedSplat], float]) -> float:
+def harm(placed: Sequence[PlacedSplat], index: int, shown: Callable[..., float]) -> float:
     """How much worse the views of a photo's neighbors look where it is joined to the one that shows them best [dB].
 
     Negative if they look better.
 
     Args:
-        alone: how the first photo's own splat shows the view of the second [dB].
+        shown: how the first photo's view is shown by the splats of the others, joined [dB].
     """
     lost = []
     for each in nearest(placed, index)[:NEIGHBORS]:
         others = [placed[other] for other in nearest(placed, each) if other != index][:NEIGHBORS]
-        shown = [alone(other, placed[each]) for other in others]
-        best = others[int(np.argmax(shown))]
-        lost.append(max(shown) - likeness(join([best, placed[index]]), best.posed, placed[each].posed))
+        best = max(others, key=lambda other: shown(placed[each], other))
+        lost.append(shown(placed[each], best) - shown(placed[each], best, placed[index]))
     return float(np.mean(lost))
 
 
@@ -78,4 +83,4 @@ def likeness(gaussians: Gaussians, axes: PosedPhoto, truth: PosedPhoto) -> float
     (seen,) = render_views(gaussians, views, backend="cpu")
     picture = np.array(Image.fromarray(truth.photo.pixels).resize((width, height), Image.Resampling.BOX))
     found, true = (torch.from_numpy(each).movedim(-1, 0)[None] / 255 for each in (to_srgb8(seen.color[0]), picture))
-    return float(psnr(found, true))
+    return min(float(psnr(found, true)), SAME)

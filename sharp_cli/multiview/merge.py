@@ -65,8 +65,11 @@ def merge_photos(
     placed: list[PlacedSplat] = []
     for index, (posed, measured) in enumerate(zip(photos, measure_photos(photos), strict=True)):
         splat = predict(posed.photo).to("cpu")
-        found = place(posed, splat, measured)
-        if found is None:
+        finite = bool(splat.means.isfinite().all())
+        found = place(posed, splat, measured) if finite else None
+        if not finite:
+            note(f"{posed.name} is left out: some of its Gaussians have no finite position")
+        elif found is None:
             note(f"{posed.name} is left out: it shares too little with the other photos")
         else:
             placed.append(found)

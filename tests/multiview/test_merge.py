@@ -198,6 +198,35 @@ def test_photos_that_agree_stay_and_of_two_nobody_is_judged() -> None:
     assert without_disagreeing(pair, pytest.fail) == pair
 
 
+def test_photos_of_one_color_agree() -> None:
+    """Their pictures are the same, which is infinitely many decibels."""
+    placed = [placed_at((0.2 * index, 0, 0)) for index in range(3)]
+    for each in placed:
+        each.posed.photo.pixels[:] = 0
+        each.gaussians.colors.zero_()
+    assert without_disagreeing(placed, pytest.fail) == placed
+
+
+def test_a_splat_without_finite_positions_is_left_out() -> None:
+    known, predict = network()
+    photos = []
+    for index in range(3):
+        posed, depth = seen_from((0.2 * index, 0, 0), f"photo {index}")
+        known[posed.photo.pixels.tobytes()] = depth
+        photos.append(posed)
+
+    def broken(photo: Photo) -> Gaussians:
+        splat = predict(photo)
+        if photo is photos[1].photo:
+            splat.means[7, 2] = float("nan")
+        return splat
+
+    notes: list[str] = []
+    merged = merge_photos(photos, broken, note=notes.append)
+    assert notes == ["photo 1 is left out: some of its Gaussians have no finite position"]
+    assert merged.means.isfinite().all()
+
+
 def test_stereo_files_are_split(tmp_path: Path) -> None:
     left, _ = seen_from((0, 0, 0))
     right, _ = seen_from((0.06, 0, 0))
