@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sharp_cli.model.convolution import Conv3x3
+
 
 class GroupNorm(nn.GroupNorm):
     """nn.GroupNorm that takes large channels-last maps as they are: exactly on the CPU, without copies on CUDA.
@@ -54,10 +56,10 @@ class ResidualBlock(nn.Module):
         self.residual = nn.Sequential(
             GroupNorm(groups, dim_in),
             nn.ReLU(inplace=True),
-            nn.Conv2d(dim_in, hidden, 3, padding=1),
+            Conv3x3(dim_in, hidden),
             GroupNorm(groups, hidden),
             nn.ReLU(inplace=True),
-            nn.Conv2d(hidden, dim_out, 3, padding=1),
+            Conv3x3(hidden, dim_out),
         )
         self.shortcut = nn.Conv2d(dim_in, dim_out, 1) if dim_in != dim_out else nn.Identity()
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from sharp_cli.model.convolution import Conv3x3
+
 
 class ResidualUnit(nn.Module):
     """x + conv(relu(conv(relu(x)))), 3 × 3 convolutions, no normalization."""
@@ -14,9 +16,9 @@ class ResidualUnit(nn.Module):
         super().__init__()
         self.residual = nn.Sequential(
             nn.ReLU(),
-            nn.Conv2d(dim, dim, 3, padding=1),
+            Conv3x3(dim, dim),
             nn.ReLU(inplace=True),
-            nn.Conv2d(dim, dim, 3, padding=1),
+            Conv3x3(dim, dim),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,7 +52,7 @@ class PyramidDecoder(nn.Module):
     def __init__(self, dims: Sequence[int], dim: int) -> None:
         super().__init__()
         first = nn.Identity() if dims[0] == dim else nn.Conv2d(dims[0], dim, 1, bias=False)
-        others = [nn.Conv2d(d, dim, 3, padding=1, bias=False) for d in dims[1:]]
+        others = [Conv3x3(d, dim, bias=False) for d in dims[1:]]
         self.convs = nn.ModuleList([first, *others])
         # The coarsest block's resnet1 has no skip map to work on; the released checkpoint holds it all the same.
         self.fusions = nn.ModuleList([FusionBlock(dim, upsample=level > 0) for level in range(len(dims))])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sharp_cli.model.config import LAYERS
+from sharp_cli.model.convolution import Conv3x3
 
 MIN_DISPARITY, MAX_DISPARITY = 1e-4, 1e4
 
@@ -20,9 +21,9 @@ class DisparityHead(nn.Sequential):
 
     def __init__(self, dim: int) -> None:
         super().__init__(
-            nn.Conv2d(dim, dim // 2, 3, padding=1),
+            Conv3x3(dim, dim // 2),
             nn.ConvTranspose2d(dim // 2, dim // 2, 2, stride=2),
-            nn.Conv2d(dim // 2, 32, 3, padding=1),
+            Conv3x3(dim // 2, 32),
             nn.ReLU(inplace=True),
             nn.Conv2d(32, LAYERS, 1),
             nn.ReLU(inplace=True),
