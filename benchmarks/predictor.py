@@ -91,12 +91,13 @@ def measure_plain(weights: Path, photo: Path) -> dict[str, float]:
 
         from sharp_cli.formats.ply import VERTEX
         from sharp_cli.gaussians.covariance import covariances
-        from sharp_cli.model import blocks, vit
+        from sharp_cli.model import blocks, convolution, vit
         from sharp_cli.model.checkpoint import network_name
         from sharp_cli.model.config import SharpConfig
         from sharp_cli.model.network import SharpNetwork
         from sharp_cli.model.square import to_square
         from sharp_cli.photo import read_photo
+    convolution.Conv3x3.forward = nn.Conv2d.forward  # type: ignore[method-assign]
     vit.PointwiseLinear.forward = nn.Linear.forward  # type: ignore[method-assign]
     blocks.GroupNorm.forward = nn.GroupNorm.forward  # type: ignore[method-assign]
     to_map = vit.WindowViT._to_map
