@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,10 +25,14 @@ from sharp_cli.render.views import render_views
 
 HARM = 1.0
 """How much worse neighbors may look beside a photo [dB]."""
-SAME = 60.0
-"""PSNR above which pictures count as the same [dB]; it is infinite where they are."""
 NEIGHBORS = 3
 """Nearest photos that a photo is judged by."""
+
+
+class Shown(Protocol):
+    """How a photo's view is shown by the splats of others, joined [dB]."""
+
+    def __call__(self, seen: PlacedSplat, *by: PlacedSplat) -> float: ...
 
 
 def without_disagreeing(placed: Sequence[PlacedSplat], note: Callable[[str], None]) -> list[PlacedSplat]:
@@ -52,13 +57,13 @@ def without_disagreeing(placed: Sequence[PlacedSplat], note: Callable[[str], Non
     return kept
 
 
-def harm(placed: Sequence[PlacedSplat], index: int, shown: Callable[..., float]) -> float:
+def harm(placed: Sequence[PlacedSplat], index: int, shown: Shown) -> float:
     """How much worse the views of a photo's neighbors look where it is joined to the one that shows them best [dB].
 
     Negative if they look better.
 
     Args:
-        shown: how the first photo's view is shown by the splats of the others, joined [dB].
+        shown: measures it; remembers what it measured.
     """
     lost = []
     for each in nearest(placed, index)[:NEIGHBORS]:
@@ -83,4 +88,4 @@ def likeness(gaussians: Gaussians, axes: PosedPhoto, truth: PosedPhoto) -> float
     (seen,) = render_views(gaussians, views, backend="cpu")
     picture = np.array(Image.fromarray(truth.photo.pixels).resize((width, height), Image.Resampling.BOX))
     found, true = (torch.from_numpy(each).movedim(-1, 0)[None] / 255 for each in (to_srgb8(seen.color[0]), picture))
-    return min(float(psnr(found, true)), SAME)
+    return float(psnr(found, true))

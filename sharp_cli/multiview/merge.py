@@ -64,15 +64,17 @@ def merge_photos(
     """
     placed: list[PlacedSplat] = []
     for index, (posed, measured) in enumerate(zip(photos, measure_photos(photos), strict=True)):
-        splat = predict(posed.photo).to("cpu")
-        finite = bool(splat.means.isfinite().all())
-        found = place(posed, splat, measured) if finite else None
-        if not finite:
-            note(f"{posed.name} is left out: some of its Gaussians have no finite position")
-        elif found is None:
-            note(f"{posed.name} is left out: it shares too little with the other photos")
+        try:
+            found = place(posed, predict(posed.photo).to("cpu"), measured)
+        except SharpError as error:
+            if error.code != "not_finite":
+                raise
+            note(f"{posed.name} is left out: {error}")
         else:
-            placed.append(found)
+            if found is None:
+                note(f"{posed.name} is left out: it shares too little with the other photos")
+            else:
+                placed.append(found)
         progress(index + 1, len(photos))
     if len(placed) < 2:
         raise SharpError(f"only {len(placed)} of {len(photos)} photos overlap (use photos of the same things)")

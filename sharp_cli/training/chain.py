@@ -28,8 +28,8 @@ Config = TypeVar("Config")
 class ChainConfig:
     """Stages by name, in their order: each has a recipe's or a phase's settings, over a preset or file as its ``base``.
 
-    In their texts, ``{name}`` stands for the folder of the earlier stage so named, ``{out}`` for that of the chain,
-    and ``{photos}`` and the like for what ``inputs`` has.
+    In their texts but ``base``, ``{name}`` stands for the folder of the earlier stage so named, ``{out}`` for that of
+    the chain, and ``{photos}`` and the like for what ``inputs`` has.
 
     Raises:
         SharpError: an input is missing, or a stage or an input cannot be named so.
@@ -49,7 +49,8 @@ class ChainConfig:
         if "out" in self.inputs:
             raise SharpError("invalid chain: no input can have the name out, the chain's own folder (choose another)")
         for name in self.stages:
-            if not SAFE.fullmatch(name) or name in self.inputs or name == "out":
+            alike = [each for each in self.stages if each.casefold() == name.casefold()]  # one folder on some systems
+            if not SAFE.fullmatch(name) or name in self.inputs or name == "out" or len(alike) > 1:
                 raise SharpError(f"invalid chain: no stage can have the name {name} (choose another)")
 
 
@@ -60,8 +61,8 @@ class _Stage(Generic[Config]):
     name: str
     config: Config
     note: Table
-    """What a run of it is begun with: settings with the names of folders in place of these, so that the whole can be
-    moved, and the stages that it starts from."""
+    """What a run of it is begun with: settings with the names of folders in place of these, so that a finished chain
+    can be moved, and the stages that it starts from."""
 
 
 def run_chain(
@@ -121,7 +122,8 @@ def _prepared(config: ChainConfig, folder: Path, name: str, build: Callable[[Tab
     filled = fill(settings, {**config.inputs, **folders}, name)
     note = fill(settings, {**config.inputs, **{each: f"{{{each}}}" for each in folders}}, name)
     texts = json.dumps(note, default=str)
-    return _Stage(name, build(filled), {"settings": note, "from": [each for each in earlier if f"{{{each}}}" in texts]})
+    sources = [each for each in earlier if f"{{{each}}}" in texts or "{out}" in texts]
+    return _Stage(name, build(filled), {"settings": note, "from": sources})
 
 
 def with_base(settings: Table) -> Table:
@@ -171,14 +173,23 @@ def _read_note(folder: Path) -> Table:
     path = folder / NOTE
     try:
         note: Table = json.loads(path.read_text("utf-8"))
-        if note.keys() >= {"settings", "from"} and ("result" in note) == ("sha256" in note):
+        if _is_note(note):
             return note
         reason = "it holds something else"
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         reason = str(error)
     raise SharpError(f"cannot read {path}: {reason} (delete its folder to run the stage anew)")
+
+
+def _is_note(note: Any) -> bool:
+    if not isinstance(note, dict) or not all(isinstance(note.get(key), dict) for key in ("settings", "from")):
+        return False
+    result, digest = (note.get(key) for key in ("result", "sha256"))
+    if result is None:
+        return digest is None
+    return isinstance(result, str) and isinstance(digest, str) and Path(result).name == result
 
 
 def _write_note(folder: Path, note: Table) -> None:
@@ -198,6 +209,14 @@ def _check_same(folder: Path, note: Table, before: Table) -> None:
 
 
 def _finished(folder: Path, note: Table) -> Path | None:
-    """What a stage made; None if it is to run."""
-    result = folder / note["result"] if note.get("result") else None
-    return result if result and result.exists() else None
+    """What a stage made; None if it is to run.
+
+    Raises:
+        SharpError: it is not what the stage made any more.
+    """
+    result = folder / note["result"] if "result" in note else None
+    if result is None or not result.is_file():
+        return None
+    if sha256_of(result).hexdigest() != note["sha256"]:
+        raise SharpError(f"{result} was changed since its stage finished (delete its folder to make it anew)")
+    return result

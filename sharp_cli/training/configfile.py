@@ -47,7 +47,8 @@ def preset_names() -> list[str]:
 
 
 def read_table(source: str, folder: Path, depth: int = 0) -> Table:
-    """A file's table over those it builds on; paths are relative to the folder of the file that names them."""
+    """A file's table over those it builds on, for a chain's stages, too; such paths are relative to the folder of the
+    file that names them."""
     path = folder / source if source.endswith(".toml") else PRESETS / f"{source}.toml"
     if not path.is_file():
         known = ", ".join(preset_names())

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses import FakeTensorMode
 
 from sharp_cli.model import convolution
 from sharp_cli.model.convolution import Conv3x3, _has_nnpack
@@ -28,7 +29,7 @@ def sample(dim_in: int, dim_out: int, shape: tuple[int, ...], bias: bool = True)
 @needs_nnpack
 @given(
     st.sampled_from([(64, 64), (128, 32), (70, 90)]),
-    st.tuples(st.integers(1, 2), st.integers(1, 30), st.integers(1, 30)),
+    st.tuples(st.integers(1, 2), st.integers(1, 30) | st.integers(90, 200), st.integers(1, 30)),
     st.booleans(),
     st.booleans(),
 )
@@ -56,6 +57,12 @@ def test_what_it_cannot_do_is_left_to_torch() -> None:
         assert Conv3x3(64, 64).is_faster(x)
     with torch.autocast("cpu", torch.bfloat16):
         assert not layer.is_faster(x) and layer(x).dtype == torch.bfloat16
+    assert not layer.is_faster(x[0]) and layer(x[0]).shape == (64, 9, 9)
+    assert not layer.is_faster(x[:0]) and len(layer(x[:0])) == 0
+    with FakeTensorMode() as mode:
+        assert not layer.is_faster(mode.from_tensor(x))
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), F.conv2d(x, layer.weight, layer.bias, padding=1))
     small, y = sample(32, 32, (1, 32, 9, 9))
     assert not small.is_faster(y)
 

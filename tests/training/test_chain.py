@@ -79,8 +79,11 @@ def test_a_stage_finished_with_other_settings_is_not_taken(tmp_path: Path) -> No
     run_chain(chain(), tmp_path, plain, Runs(), print)
     with pytest.raises(SharpError, match="third was begun with other settings"):
         run_chain(chain(photos="others"), tmp_path, plain, Runs(), print)
-    for damaged in ("[]", "{", '{"settings": {}, "from": {}, "result": "made"}'):
-        (tmp_path / "first" / NOTE).write_text(damaged)
+    begun = {"settings": {"a": 1}, "from": {}}
+    finished = {**begun, "result": "made", "sha256": "0"}
+    damaged = ([], {**begun, "from": []}, {**begun, "result": "made"}, {**finished, "result": "../second/made"})
+    for note in ("{", *map(json.dumps, (*damaged, {**finished, "result": 3}, {**finished, "sha256": None}))):
+        (tmp_path / "first" / NOTE).write_text(note)
         with pytest.raises(SharpError, match="cannot read"):
             run_chain(chain(), tmp_path, plain, Runs(), print)
 
@@ -100,6 +103,21 @@ def test_a_stage_from_another_run_of_an_earlier_one_is_not_taken(tmp_path: Path)
         run_chain(chain(), tmp_path, plain, Runs(content="another"), print)
 
 
+def test_a_result_that_was_changed_is_not_taken(tmp_path: Path) -> None:
+    run_chain(chain(), tmp_path, plain, Runs(), print)
+    (tmp_path / "first/made").write_text("changed")
+    with pytest.raises(SharpError, match="was changed since its stage finished"):
+        run_chain(chain(), tmp_path, plain, Runs(), print)
+
+
+def test_the_folder_of_the_chain_stands_for_all_stages(tmp_path: Path) -> None:
+    config = ChainConfig(stages={"first": {"a": 1}, "second": {"init": "{out}/first/made"}})
+    run_chain(config, tmp_path, plain, Runs(), print)
+    shutil.rmtree(tmp_path / "first")
+    with pytest.raises(SharpError, match="second was begun from another first"):
+        run_chain(config, tmp_path, plain, Runs(content="other"), print)
+
+
 def test_a_stage_that_was_begun_from_another_run_does_not_go_on(tmp_path: Path) -> None:
     run_chain(chain(), tmp_path, plain, Runs(stop_at="second"), print)
     shutil.rmtree(tmp_path / "first")
@@ -107,7 +125,7 @@ def test_a_stage_that_was_begun_from_another_run_does_not_go_on(tmp_path: Path) 
         run_chain(chain(), tmp_path, plain, Runs(content="other"), print)
 
 
-def test_a_chain_goes_on_where_it_was_moved_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_chain_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = ChainConfig(
         inputs={"photos": "p"}, stages={**THREE, "last": {"init": "{out}/third", "rate": float("nan")}}
     )
@@ -176,6 +194,11 @@ def test_names_that_stand_for_nothing_are_refused(tmp_path: Path) -> None:
     config = ChainConfig(stages={"first": {"init": "{second}/made"}, "second": {}})
     with pytest.raises(SharpError, match=r"stage first: \{second\} stands for nothing \(known: out\)"):
         run_chain(config, tmp_path, plain, Runs(), print)
+
+
+def test_names_that_are_one_folder_on_some_systems() -> None:
+    with pytest.raises(SharpError, match="no stage can have the name"):
+        ChainConfig(stages={"a": {}, "A": {}})
 
 
 @pytest.mark.parametrize("name", ["out", "photos", "../up", "a b", ""])
