@@ -64,17 +64,17 @@ def merge_photos(
     """
     placed: list[PlacedSplat] = []
     for index, (posed, measured) in enumerate(zip(photos, measure_photos(photos), strict=True)):
+        found, reason = None, "it shares too little with the other photos"
         try:
             found = place(posed, predict(posed.photo).to("cpu"), measured)
         except SharpError as error:
             if error.code != "not_finite":
                 raise
-            note(f"{posed.name} is left out: {error}")
+            reason = str(error)
+        if found is None:
+            note(f"{posed.name} is left out: {reason}")
         else:
-            if found is None:
-                note(f"{posed.name} is left out: it shares too little with the other photos")
-            else:
-                placed.append(found)
+            placed.append(found)
         progress(index + 1, len(photos))
     if len(placed) < 2:
         raise SharpError(f"only {len(placed)} of {len(photos)} photos overlap (use photos of the same things)")

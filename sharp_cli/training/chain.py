@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,13 +12,13 @@ from typing import Any, Generic, Literal, TypeVar
 from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import atomic_write, sha256_of
 from sharp_cli.training.configfile import Table, merge, read_table
+from sharp_cli.training.distributed import world_size
 from sharp_cli.training.signals import stop_signals
 
 NOTE = "stage.json"
 """In a stage's folder: what it was begun with, and what it made."""
 SAFE = re.compile(r"[A-Za-z0-9_-]+")
 """Names of stages: they are folders."""
-NAMED = re.compile(r"\{(.*?)\}")
 
 Config = TypeVar("Config")
 
@@ -60,9 +59,10 @@ class _Stage(Generic[Config]):
 
     name: str
     config: Config
-    note: Table
-    """What a run of it is begun with: settings with the names of folders in place of these, so that a finished chain
-    can be moved, and the stages that it starts from."""
+    settings: Table
+    """What a run of it is begun with, with the names of folders in place of these: a finished chain can be moved."""
+    sources: list[str]
+    """The stages that it starts from."""
 
 
 def run_chain(
@@ -87,15 +87,15 @@ def run_chain(
         SharpError: a stage names what does not exist, fails, or was begun with other settings or from what another
             run of an earlier stage made.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if world_size() > 1:
         raise SharpError("a chain runs in one process (start it without torchrun)")
-    stages = [_prepared(config, folder, name, build) for name in config.stages]
+    stages = [_prepared(config, folder, number, build) for number in range(len(config.stages))]
     made: dict[str, str] = {}
     result = None
     with stop_signals() as stopped:
         for number, stage in enumerate(stages, 1):
             place = folder / stage.name
-            note = {**stage.note, "from": {name: made[name] for name in stage.note["from"]}}
+            note = {"settings": stage.settings, "from": {name: made[name] for name in stage.sources}}
             before = _read_note(place)
             if before:
                 _check_same(place, note, before)
@@ -114,16 +114,16 @@ def run_chain(
     return result
 
 
-def _prepared(config: ChainConfig, folder: Path, name: str, build: Callable[[Table], Config]) -> _Stage[Config]:
+def _prepared(config: ChainConfig, folder: Path, number: int, build: Callable[[Table], Config]) -> _Stage[Config]:
     """A stage with what its names stand for."""
-    earlier = list(config.stages)[: list(config.stages).index(name)]
+    *earlier, name = list(config.stages)[: number + 1]
     folders = {"out": str(folder), **{each: str(folder / each) for each in earlier}}
     settings = with_base(config.stages[name])
     filled = fill(settings, {**config.inputs, **folders}, name)
-    note = fill(settings, {**config.inputs, **{each: f"{{{each}}}" for each in folders}}, name)
-    texts = json.dumps(note, default=str)
-    sources = [each for each in earlier if f"{{{each}}}" in texts or "{out}" in texts]
-    return _Stage(name, build(filled), {"settings": note, "from": sources})
+    named = fill(settings, {**config.inputs, **{each: f"{{{each}}}" for each in folders}}, name)
+    text = json.dumps(named, default=str)
+    sources = [each for each in earlier if f"{{{each}}}" in text or "{out}" in text]
+    return _Stage(name, build(filled), named, sources)
 
 
 def with_base(settings: Table) -> Table:
@@ -161,7 +161,7 @@ def fill(value: Any, known: Mapping[str, str], stage: str) -> Any:
             raise SharpError(f"stage {stage}: {match[0]} stands for nothing (known: {', '.join(known)})")
         return known[match[1]]
 
-    return NAMED.sub(meaning, value)
+    return re.sub(r"\{(.*?)\}", meaning, value)
 
 
 def _read_note(folder: Path) -> Table:

@@ -53,6 +53,11 @@ class World:
             dist.barrier()
 
 
+def world_size() -> int:
+    """How many processes ``torchrun`` started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @contextmanager
 def join_world(device: torch.device, batch: int, micro_batch: int) -> Iterator[World]:
     """Join the processes that ``torchrun`` started; without it this one is alone.
@@ -60,7 +65,7 @@ def join_world(device: torch.device, batch: int, micro_batch: int) -> Iterator[W
     Raises:
         SharpError: the batch cannot be dealt out evenly.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = world_size()
     if size == 1:
         yield World(0, 1, device)
         return

@@ -70,13 +70,16 @@ class Killer(Listener):
             self.act(result)
 
 
-def test_a_file_that_ends_its_worker_twice_is_passed_over(cluster: Any, tmp_path: Path) -> None:
+def test_a_file_that_ends_its_worker_twice_is_passed_over(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With a second job at a worker, what that had just made could be lost with its answer, and be skipped as done.
+    monkeypatch.setattr("sharp_cli.batch.ray_pool.IN_FLIGHT", 1)
     jobs = jobs_of(tmp_path, "a", "die", "b", "die once", "bad", *"cdefgh")
     seen = Killer(1, 0, None)
     summary = work(jobs, seen)
     assert summary.state == "finished" and summary.problem is None
-    # What a worker made just before it died is found where it lies, and skipped.
-    assert summary.counts["made"] + summary.counts["skipped"] == 9 and summary.counts["failed"] == 2
+    assert dict(summary.counts) == {"made": 9, "failed": 2}
     failed = {result.job.source.name: result for result in seen.results if result.status == "failed"}
     assert "worker ended 2 times" in (failed["001.jpg"].reason or "") and failed["001.jpg"].facts["attempts"] == 3
     assert "damaged" in (failed["004.jpg"].reason or "")
