@@ -20,8 +20,8 @@ import torch
 
 from sharp_cli import Gaussians, read_ply
 from sharp_cli.cameras.trajectories import trajectory
-from sharp_cli.formats.columns import to_columns
 from sharp_cli.formats.registry import FORMATS, read_splat, write_splat
+from sharp_cli.formats.stored import as_stored
 from sharp_cli.gaussians.fitting import reduce_count
 from sharp_cli.render.pictures import to_srgb8
 from sharp_cli.render.views import render_views
@@ -83,7 +83,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def nearest_error(expected: Gaussians, found: Gaussians) -> float:
     """Median distance of positions, both sorted in one way [m]."""
-    a, b = (np.sort(to_columns(g).means, axis=0) for g in (expected, found))
+    a, b = (np.sort(as_stored(g).columns.means, axis=0) for g in (expected, found))
     return float(np.median(np.abs(a - b))) if len(a) == len(b) else float("nan")
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from sharp_cli.batch.provenance import check_place, is_done, is_free, make_provenance, settings_text
 from sharp_cli.batch.splats import SPLAT_SUFFIXES, axes_settings, fit_settings, fitted, is_export, write_result
 from sharp_cli.batch.task import Job, Work
-from sharp_cli.formats.registry import read_splat, reader_of
+from sharp_cli.formats.registry import read_stored, reader_of
 from sharp_cli.runtime.timing import Stopwatch
 
 if TYPE_CHECKING:
-    from sharp_cli.formats.ply import PlyLayout
+    from sharp_cli.formats.ply_layout import PlyLayout
+    from sharp_cli.formats.stored import StoredSplat
     from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
-    from sharp_cli.gaussians.gaussians import Gaussians
 
 PAGE = ".html"
 
@@ -68,18 +68,22 @@ class ExportTask:
             return ()
         return (job.target,)
 
-    def read(self, work: Work) -> Gaussians:
+    def read(self, work: Work) -> StoredSplat:
         """The splat."""
         work.provenance = make_provenance(work.job.source, self._settings)
         with Stopwatch(work.result.seconds).stage("read"):
-            return read_splat(work.job.source, warn=work.announce)
+            return read_stored(work.job.source, warn=work.announce)
 
-    def compute(self, work: Work, item: Gaussians) -> Gaussians:
+    def compute(self, work: Work, item: StoredSplat) -> StoredSplat:
         """What is kept of it."""
-        with Stopwatch(work.result.seconds).stage("fit"):
-            return fitted(item, self.fit)
+        if self.fit is None:
+            return item
+        from sharp_cli.formats.tensors import to_gaussians, to_stored  # torch: only where something is left out
 
-    def write(self, work: Work, item: Gaussians, output: Gaussians) -> None:
+        with Stopwatch(work.result.seconds).stage("fit"):
+            return to_stored(fitted(to_gaussians(item), self.fit))
+
+    def write(self, work: Work, item: StoredSplat, output: StoredSplat) -> None:
         """The file."""
         target, result = work.job.target, work.result
         assert work.provenance is not None

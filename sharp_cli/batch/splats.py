@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sharp_cli.formats.ply import PlyLayout
+    from sharp_cli.formats.stored import StoredSplat
     from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.fit import Fit
     from sharp_cli.gaussians.gaussians import Gaussians
@@ -55,7 +56,7 @@ def start_rows_of(path: Path, gaussians: Gaussians, layout: PlyLayout) -> Callab
 
 def write_result(
     path: Path,
-    gaussians: Gaussians,
+    gaussians: Gaussians | StoredSplat,
     layout: PlyLayout,
     provenance: Mapping[str, str],
     axes: Axes,

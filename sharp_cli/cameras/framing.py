@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.gaussians.axes import Up
+from sharp_cli.gaussians.axes import UPRIGHT, Up
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
 Array = npt.NDArray[np.float64]
@@ -18,19 +18,8 @@ Array = npt.NDArray[np.float64]
 DEFAULT_CAMERA = Camera(640, 480, 512.0)
 """For splats without a camera (docs/network.md §9): 64° wide."""
 
-UPRIGHT: dict[str, tuple[tuple[float, ...], ...]] = {
-    "-y": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    "y": ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
-    "z": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
-    "-z": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
-    "x": ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
-    "-x": ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
-}
-"""For each up axis, where x, y and z of the camera point in the world."""
-
 SOLID = 0.1
 """Fainter Gaussians do not count when a scene is framed: floaters are mostly fainter."""
-
 
 LEAST_DEPTH, LARGEST_DEPTH = 1e-9, 1e12
 

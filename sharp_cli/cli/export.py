@@ -47,7 +47,8 @@ def export(
     check_axes(axes, suffix, ply_layout.value)
     fit = choose_fit(max_gaussians, min_opacity, crop, max_depth)
     words = read_words(scenes)
-    import_torch()
+    if fit:
+        import_torch()
     from sharp_cli.batch.export import ExportTask
 
     batch = BatchOptions(json_file, timings, fail_fast, quiet, is_debug(context), choose_shard(shard))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sharp_cli.cli.display.plain import plain
-from sharp_cli.cli.interrupts import import_torch
 
 if TYPE_CHECKING:
     from sharp_cli.formats.summary import Spread, Summary
@@ -31,7 +30,6 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Describe a splat file: size, camera, ranges, provenance, and what may trouble a viewer."""
-    import_torch()
     from sharp_cli.formats.summary import summarize
 
     summary = summarize(file)
@@ -49,9 +47,9 @@ def compare(file: Path, reference: Path) -> dict[str, Any]:
         SharpError: one of the files cannot be read, or there is nothing to compare.
     """
     from sharp_cli.formats.compare import compare_splats
-    from sharp_cli.formats.registry import read_splat
+    from sharp_cli.formats.registry import read_stored
 
-    found = compare_splats(read_splat(file), read_splat(reference))
+    found = compare_splats(read_stored(file), read_stored(reference))
     errors = {name: spread for name, spread in found._asdict().items() if name != "compared"}
     ratio = reference.stat().st_size / file.stat().st_size
     return {"reference": str(reference), "ratio": ratio, "compared": found.compared, "errors": errors}

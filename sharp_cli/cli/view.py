@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from sharp_cli.cli.display.plain import plain
-from sharp_cli.cli.interrupts import import_torch
 
 
 def view(
@@ -27,11 +26,10 @@ def show(scene: Path, port: int = 0, *, open_browser: bool = True) -> None:
     Raises:
         SharpError: the splat cannot be read or shown, or the port cannot be used.
     """
-    import_torch()
-    from sharp_cli.formats.registry import read_splat
+    from sharp_cli.formats.registry import read_stored
     from sharp_cli.viewer.server import viewer_server
 
-    with viewer_server(read_splat(scene), plain(scene.stem), port) as server:
+    with viewer_server(read_stored(scene), plain(scene.stem), port) as server:
         typer.echo(server.url)
         typer.echo("Press Ctrl-C to stop.", err=True)
         if open_browser:

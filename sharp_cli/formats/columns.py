@@ -6,15 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-
-from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
-from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.spherical_harmonics import SH_C0
 
 SMALLEST_SCALE = 1e-12
 """Meters; far below anything visible, with a finite logarithm."""
+
+SMALLEST_LOG = np.float32(np.log(SMALLEST_SCALE))
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -25,9 +21,9 @@ class SplatColumns(NamedTuple):
     means: Floats
     """(N, 3) [m]."""
     log_scales: Floats
-    """(N, 3) natural logarithms of the standard deviations [m]."""
+    """(N, 3) natural logarithms of the standard deviations [m]; −∞ for a scale of zero, until they are written."""
     quats: Floats
-    """(N, 4) unit quaternions w, x, y, z."""
+    """(N, 4) quaternions w, x, y, z, of any length until they are written."""
     opacities: Floats
     """(N,) in [0, 1]."""
     dc: Floats
@@ -39,47 +35,20 @@ class SplatColumns(NamedTuple):
         """The rows of ``order``."""
         return SplatColumns(*(None if values is None else values[order] for values in self))  # type: ignore[arg-type]
 
+    def to_write(self, *, max_degree: int = 3) -> SplatColumns:
+        """What formats can store: finite logarithms, unit quaternions, harmonics up to a degree.
 
-@torch.inference_mode()
-def to_columns(gaussians: Gaussians, *, max_degree: int = 3) -> SplatColumns:
-    """Convert for a writer. A Gaussian whose quaternion is zero is not rendered, so it becomes fully transparent.
-
-    Args:
-        max_degree: the highest degree of spherical harmonics that the format holds; higher ones are dropped.
-    """
-    quats = gaussians.quats.cpu().float().numpy()
-    norms = np.linalg.norm(quats.astype(np.float64), axis=1, keepdims=True)
-    empty = norms[:, 0] == 0
-    units = np.where(empty[:, None], np.array([1.0, 0.0, 0.0, 0.0]), quats / np.where(norms == 0, 1, norms))
-    sh = None
-    if gaussians.sh is not None and max_degree > 0:
-        sh = gaussians.sh[:, : (max_degree + 1) ** 2 - 1].cpu().float().numpy()
-    return SplatColumns(
-        means=gaussians.means.cpu().float().numpy(),
-        log_scales=gaussians.scales.cpu().float().clamp(min=SMALLEST_SCALE).log().numpy(),
-        quats=units.astype(np.float32),
-        opacities=np.where(empty, np.float32(0), gaussians.opacities.cpu().float().numpy()),
-        dc=((linear_to_srgb(gaussians.colors.cpu().float()) - 0.5) / SH_C0).numpy(),
-        sh=sh,
-    )
-
-
-@torch.inference_mode()
-def from_columns(columns: SplatColumns) -> Gaussians:
-    """Convert what a reader found; the camera is unknown, and colors are blended as other tools do."""
-
-    def tensor(values: npt.NDArray[Any]) -> Tensor:
-        return torch.from_numpy(np.array(values, np.float32))
-
-    return Gaussians(
-        means=tensor(columns.means),
-        scales=tensor(columns.log_scales).exp_(),
-        quats=tensor(columns.quats),
-        opacities=tensor(columns.opacities),
-        colors=srgb_to_linear(tensor(columns.dc).mul_(SH_C0).add_(0.5)),
-        sh=None if columns.sh is None else tensor(columns.sh),
-        blending="srgb",
-    )
+        A Gaussian whose quaternion is zero is not rendered, so it becomes fully transparent.
+        """
+        norms = np.linalg.norm(self.quats.astype(np.float64), axis=1, keepdims=True)
+        empty = norms[:, 0] == 0
+        units = np.where(empty[:, None], np.array([1.0, 0.0, 0.0, 0.0]), self.quats / np.where(norms == 0, 1, norms))
+        return self._replace(
+            log_scales=np.maximum(self.log_scales, SMALLEST_LOG),
+            quats=units.astype(np.float32),
+            opacities=np.where(empty, np.float32(0), self.opacities),
+            sh=None if self.sh is None or max_degree == 0 else self.sh[:, : (max_degree + 1) ** 2 - 1],
+        )
 
 
 def morton_order(means: Floats) -> npt.NDArray[np.int64]:

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import Floats, SplatColumns, to_columns
-from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.spherical_harmonics import SH_C0
+from sharp_cli.formats.columns import Floats, SplatColumns
+from sharp_cli.formats.stored import StoredSplat
+from sharp_cli.gaussians.sh import SH_C0
 
 VISIBLE = 1 / 255
 """Gaussians with less opacity are not compared: they are not rendered, and formats pad with them."""
@@ -43,7 +43,7 @@ class Comparison(NamedTuple):
     """Largest of the three sRGB channels, on a scale from 0 to 1."""
 
 
-def compare_splats(found: Gaussians, reference: Gaussians) -> Comparison:
+def compare_splats(found: StoredSplat, reference: StoredSplat) -> Comparison:
     """Compare each visible Gaussian of ``reference`` with the one of ``found`` that is nearest to it.
 
     Formats may change the order and add or drop what cannot be seen.
@@ -51,7 +51,7 @@ def compare_splats(found: Gaussians, reference: Gaussians) -> Comparison:
     Raises:
         SharpError: one of them has no visible Gaussian, they hold different numbers of them, or SciPy is missing.
     """
-    a, b = _visible(to_columns(reference)), _visible(to_columns(found))
+    a, b = _visible(reference), _visible(found)
     if not len(a.means) or not len(b.means):
         raise SharpError("there is nothing to compare: a splat has no visible Gaussians")
     if abs(len(a.means) - len(b.means)) > MOST_LOST * max(len(a.means), len(b.means)):
@@ -74,7 +74,8 @@ def compare_splats(found: Gaussians, reference: Gaussians) -> Comparison:
     )
 
 
-def _visible(columns: SplatColumns) -> SplatColumns:
+def _visible(splat: StoredSplat) -> SplatColumns:
+    columns = splat.columns.to_write()
     return columns.take(np.flatnonzero(columns.opacities >= VISIBLE))
 
 

@@ -14,17 +14,16 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.chunks import CHUNK, in_chunks
-from sharp_cli.formats.columns import SMALLEST_SCALE
+from sharp_cli.formats.columns import Floats, SplatColumns
 from sharp_cli.formats.ply_header import Element, Header, check_size
 from sharp_cli.formats.ply_rows import read_blocks
 from sharp_cli.formats.ply_write import fact_comments
 from sharp_cli.formats.quaternions import largest_first, with_largest
-from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
-from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.formats.stored import StoredSplat
+from sharp_cli.gaussians.sh import SH_C0
 from sharp_cli.runtime.files import atomic_write
 
 AXES, CHANNELS = ("x", "y", "z"), ("r", "g", "b")
@@ -36,54 +35,49 @@ RANGES = [
 ]
 WORDS = ("packed_position", "packed_rotation", "packed_scale", "packed_color")
 
-MOST_HARMONICS = 15
 HARMONICS = (3, 8, 15)
 """Coefficients per channel of degrees 1, 2 and 3."""
 HARMONICS_LIMIT = 4.0
 """Coefficients lie within ± this."""
 
-Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.uint32]
 
 
 def write_compressed_ply(
-    path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None
+    path: str | PathLike[str], splat: StoredSplat, provenance: Mapping[str, str] | None = None
 ) -> None:
     """Write Gaussians in SuperSplat's compressed form. The file appears only when it is complete.
 
     Raises:
         OSError: the file cannot be written.
     """
-    content = compressed_ply(gaussians, provenance)
+    content = compressed_ply(splat, provenance)
     with atomic_write(Path(path)) as temporary:
         temporary.write_bytes(content)
 
 
-def compressed_ply(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> bytes:
-    """The bytes of the file. The order of ``gaussians`` is lost.
+def compressed_ply(splat: StoredSplat, provenance: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of the file. The order of the Gaussians is lost.
 
     Gaussians with a zero quaternion, which are never rendered, are left out. If far outliers need chunks of their own,
     the chunk before them is filled up with Gaussians of opacity 0.
     """
-    shown = np.flatnonzero((gaussians.quats != 0).any(dim=1).cpu().numpy())
-    means = gaussians.means.detach().cpu().numpy()[shown]
-    padded = in_chunks(means, photo=gaussians.camera is not None)
-    order = shown[padded.order]
-    means = means[padded.order]
-    scales = gaussians.scales.detach().cpu().clamp(min=SMALLEST_SCALE).log().numpy()[order]
-    colors = linear_to_srgb(gaussians.colors.detach().cpu()).numpy()[order]
-    opacities = np.where(padded.real, gaussians.opacities.detach().cpu().numpy()[order], np.float32(0))
+    shown = splat.columns.take(np.flatnonzero((splat.columns.quats != 0).any(axis=1)))
+    padded = in_chunks(shown.means, photo=splat.camera is not None)
+    columns = shown.to_write().take(padded.order)
+    colors = np.float32(0.5) + np.float32(SH_C0) * columns.dc
+    opacities = np.where(padded.real, columns.opacities, np.float32(0))
 
-    in_chunk, ranges = zip(*map(_within_chunks, (means, scales, colors)), strict=True)
+    in_chunk, ranges = zip(*map(_within_chunks, (columns.means, columns.log_scales, colors)), strict=True)
     words = [
         _pack(in_chunk[0], (11, 10, 11)),
-        _pack_rotations(gaussians.quats.detach().cpu().numpy()[order]),
+        _pack_rotations(columns.quats),
         _pack(in_chunk[1], (11, 10, 11)),
         _pack(np.concatenate([in_chunk[2], opacities[:, None]], axis=1), (8, 8, 8, 8)),
     ]
-    sh = _pack_harmonics(gaussians, order)
-    comments = fact_comments(gaussians, provenance=provenance)
-    header = _header(comments, len(order), 0 if sh is None else sh.shape[1])
+    sh = None if columns.sh is None else _pack_harmonics(columns.sh)
+    comments = fact_comments(splat, provenance=provenance)
+    header = _header(comments, len(columns.means), 0 if sh is None else sh.shape[1])
     body = [np.concatenate(ranges, axis=1).astype("<f4"), np.stack(words, axis=1).astype("<u4")]
     return b"".join([header, *(part.tobytes() for part in body), b"" if sh is None else sh.tobytes()])
 
@@ -93,8 +87,8 @@ def is_compressed(vertex: Element) -> bool:
     return "packed_position" in vertex.names
 
 
-def unpack(file: BinaryIO, header: Header, vertex: Element) -> Gaussians:
-    """Read the Gaussians of an open compressed file, without camera and facts.
+def unpack(file: BinaryIO, header: Header, vertex: Element) -> SplatColumns:
+    """Read the Gaussians of an open compressed file.
 
     Raises:
         SharpError: truncated, or not all of the format is there; the reason only, without the file's name.
@@ -122,14 +116,12 @@ def unpack(file: BinaryIO, header: Header, vertex: Element) -> Gaussians:
         return np.where(fractions == 1, high[which], np.where(fractions == 0, low[which], mixed))
 
     color = _unpack(words["packed_color"], (8, 8, 8, 8))
-    with np.errstate(over="ignore"):
-        scales = np.exp(spread(_unpack(words["packed_scale"], (11, 10, 11)), "scale_", AXES))
-    return Gaussians(
-        means=torch.from_numpy(spread(_unpack(words["packed_position"], (11, 10, 11)), "", AXES)),
-        scales=torch.from_numpy(scales),
-        quats=torch.from_numpy(_unpack_rotations(words["packed_rotation"])),
-        opacities=torch.from_numpy(np.ascontiguousarray(color[:, 3])),
-        colors=srgb_to_linear(torch.from_numpy(spread(np.ascontiguousarray(color[:, :3]), "", CHANNELS))),
+    return SplatColumns(
+        means=spread(_unpack(words["packed_position"], (11, 10, 11)), "", AXES),
+        log_scales=spread(_unpack(words["packed_scale"], (11, 10, 11)), "scale_", AXES),
+        quats=_unpack_rotations(words["packed_rotation"]),
+        opacities=color[:, 3],
+        dc=(spread(color[:, :3], "", CHANNELS) - np.float32(0.5)) / np.float32(SH_C0),
         sh=_unpack_harmonics(file, header, vertex.count),
     )
 
@@ -194,15 +186,13 @@ def _unpack_rotations(words: Integers) -> Floats:
     return with_largest((words >> np.uint32(30)).astype(np.int64), others)
 
 
-def _pack_harmonics(gaussians: Gaussians, order: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | None:
-    """(N, 3 K) direction-dependent color in [−4, 4] as bytes, channel by channel; the format ends at degree 3."""
-    if gaussians.sh is None:
-        return None
-    values = gaussians.sh[:, :MOST_HARMONICS].cpu().numpy()[order].transpose(0, 2, 1).reshape(len(order), -1)
+def _pack_harmonics(sh: Floats) -> npt.NDArray[np.uint8]:
+    """(N, 3 K) direction-dependent color in [−4, 4] as bytes, channel by channel."""
+    values = sh.transpose(0, 2, 1).reshape(len(sh), -1)
     return ((values + HARMONICS_LIMIT) * (255 / (2 * HARMONICS_LIMIT)) + 0.5).clip(0, 255).astype(np.uint8)
 
 
-def _unpack_harmonics(file: BinaryIO, header: Header, count: int) -> torch.Tensor | None:
+def _unpack_harmonics(file: BinaryIO, header: Header, count: int) -> Floats | None:
     """(N, K, 3) coefficients from the ``sh`` element; None if there is none."""
     element = header.find("sh")
     if element is None or not element.properties:
@@ -213,7 +203,7 @@ def _unpack_harmonics(file: BinaryIO, header: Header, count: int) -> torch.Tenso
     columns = _integers(file, header, element, names)
     step = np.float32(2 * HARMONICS_LIMIT / 255)
     values = np.stack([columns[name] * step - np.float32(HARMONICS_LIMIT) for name in names], axis=1)
-    return torch.from_numpy(np.ascontiguousarray(values.reshape(count, 3, -1).transpose(0, 2, 1), dtype=np.float32))
+    return values.reshape(count, 3, -1).transpose(0, 2, 1).astype(np.float32)
 
 
 def _header(comments: list[str], count: int, harmonics: int) -> bytes:

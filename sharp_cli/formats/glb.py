@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SplatColumns, to_columns
+from sharp_cli.formats.columns import SplatColumns
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata
 from sharp_cli.formats.reading import reading
-from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.half_turn import half_turned
+from sharp_cli.formats.stored import StoredSplat, half_turned
+from sharp_cli.gaussians.sh import SH_C0
 from sharp_cli.runtime.files import atomic_write
+from sharp_cli.runtime.srgb import srgb_to_linear
 from sharp_cli.version import __version__
 
 EXTENSION = "KHR_gaussian_splatting"
@@ -31,14 +32,13 @@ TYPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}
 JSON_CHUNK, BINARY_CHUNK = b"JSON", b"BIN\0"
 
 
-def write_glb(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
+def write_glb(path: str | PathLike[str], splat: StoredSplat, provenance: Mapping[str, str] | None = None) -> None:
     """Write a ``.glb`` file; spherical harmonics up to degree 3 go along.
 
     Raises:
         OSError: the file cannot be written.
     """
-    columns = to_columns(half_turned(gaussians))
-    attributes = _attributes(columns, gaussians.colors.cpu().float().numpy())
+    attributes = _attributes(half_turned(splat).columns.to_write())
     views: list[dict[str, Any]] = []
     accessors: list[dict[str, Any]] = []
     parts: list[bytes] = []
@@ -56,7 +56,7 @@ def write_glb(path: str | PathLike[str], gaussians: Gaussians, provenance: Mappi
         "max": attributes["POSITION"].max(axis=0, initial=-np.inf).tolist(),
     }
     document = _document(list(attributes), views, accessors, len(binary))
-    document["asset"]["extras"] = to_metadata(gaussians, provenance)
+    document["asset"]["extras"] = to_metadata(splat, provenance)
     text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     head = struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(binary))
@@ -82,7 +82,8 @@ def read_glb_metadata(path: Path) -> dict[str, str]:
             raise SharpError(f"damaged .glb file: {type(error).__name__} {error}") from error
 
 
-def _attributes(columns: SplatColumns, linear: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
+def _attributes(columns: SplatColumns) -> dict[str, npt.NDArray[Any]]:
+    linear = srgb_to_linear(0.5 + SH_C0 * columns.dc)
     colors = np.column_stack([linear.clip(0, 1), columns.opacities])
     values: dict[str, npt.NDArray[Any]] = {
         "POSITION": columns.means,

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SMALLEST_SCALE, Floats, SplatColumns, from_columns
+from sharp_cli.formats.columns import SMALLEST_SCALE, Floats, SplatColumns
 from sharp_cli.formats.reading import drop_bad_rows, reading
-from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.spherical_harmonics import SH_C0
+from sharp_cli.formats.stored import StoredSplat
+from sharp_cli.gaussians.sh import SH_C0
 
 HEADER_BYTES, SECTION_BYTES = 4096, 1024
 HEADER = struct.Struct("<BBxxIIIIHxxfffff")
@@ -51,7 +51,7 @@ class Section(NamedTuple):
     degree: int
 
 
-def read_ksplat(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
+def read_ksplat(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> StoredSplat:
     """Read a ``.ksplat`` file of version 0.1.
 
     Raises:
@@ -73,7 +73,7 @@ def read_ksplat(path: str | PathLike[str], warn: Callable[[str], None] = lambda 
             section = _section(content, HEADER_BYTES + index * SECTION_BYTES)
             columns, start = _columns(content, start, section, level, limits)
             parts.append(columns)
-        return from_columns(drop_bad_rows(_together(parts), path, warn))
+        return StoredSplat(drop_bad_rows(_together(parts), path, warn))
 
 
 def _section(content: bytes, at: int) -> Section:

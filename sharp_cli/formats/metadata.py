@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.columns import SplatColumns
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, PROVENANCE
 from sharp_cli.formats.registry import record_path
+from sharp_cli.formats.stored import StoredSplat, half_turned
 from sharp_cli.gaussians.axes import Axes, Up
 from sharp_cli.gaussians.facts import current_key
 from sharp_cli.gaussians.gaussians import Blending, Camera, Gaussians
-from sharp_cli.gaussians.half_turn import half_turned
 from sharp_cli.runtime.files import atomic_write
 
 MAX_SIDE = 10**6
@@ -30,49 +30,49 @@ FOCAL_LENGTHS = (1e-3, 1e9)
 """Pixels, likewise: nothing else can be rendered."""
 
 
-def to_metadata(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> dict[str, str]:
+def to_metadata(splat: StoredSplat, provenance: Mapping[str, str] | None = None) -> dict[str, str]:
     """The camera and the up axis, if known, the blending, the facts, and how the file is made.
 
     Raises:
         SharpError: more than readers accept.
     """
-    facts = {"_".join(key.split()): value for key, value in gaussians.facts.items() if key not in CAMERA_FACTS}
-    if camera := gaussians.camera:
+    facts = {"_".join(key.split()): value for key, value in splat.facts.items() if key not in CAMERA_FACTS}
+    if camera := splat.camera:
         facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
-    if gaussians.up:
-        facts["up"] = gaussians.up
-    metadata = {**facts, "blending": gaussians.blending, **(provenance or {})}
+    if splat.up:
+        facts["up"] = splat.up
+    metadata = {**facts, "blending": splat.blending, **(provenance or {})}
     if len(json.dumps(metadata)) > MOST_BYTES // 2:  # the rest is for the format's own entries, and for indents
         raise SharpError(f"cannot write the splat: its facts fill more than {MOST_BYTES >> 21} MB (shorten them)")
     return metadata
 
 
-def with_metadata(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussians:
-    """Gaussians with what :func:`to_metadata` stored; what is damaged is left out."""
+def with_metadata(columns: SplatColumns, metadata: Mapping[str, str]) -> StoredSplat:
+    """A splat with what :func:`to_metadata` stored; what is damaged is left out."""
     facts = {key: value for key, value in metadata.items() if key not in CAMERA_FACTS + PROVENANCE}
     blending = parse_blending(metadata, ours=bool(metadata))
     camera, up = parse_camera(metadata), parse_up(metadata)
-    return from_axes(replace(gaussians, camera=camera, facts=facts, blending=blending, up=up), metadata)
+    return from_axes(StoredSplat(columns, camera, facts, blending, up), metadata)
+
+
+def check_axes(axes: Axes) -> None:
+    """Raise SharpError for unknown axes."""
+    if axes not in get_args(Axes):
+        raise SharpError(f"unknown axes '{axes}' (choose {', '.join(get_args(Axes))})")
 
 
 def to_axes(
-    gaussians: Gaussians, provenance: Mapping[str, str] | None, axes: Axes
-) -> tuple[Gaussians, Mapping[str, str] | None]:
-    """Gaussians and provenance as writers need them for a file with these axes.
-
-    Raises:
-        SharpError: unknown axes.
-    """
-    if axes not in get_args(Axes):
-        raise SharpError(f"unknown axes '{axes}' (choose {', '.join(get_args(Axes))})")
+    splat: StoredSplat, provenance: Mapping[str, str] | None, axes: Axes
+) -> tuple[StoredSplat, Mapping[str, str] | None]:
+    """A splat and its provenance as writers need them for a file with these axes."""
     if axes == "opencv":
-        return gaussians, provenance
-    return half_turned(gaussians), {**(provenance or {}), "axes": axes}
+        return splat, provenance
+    return half_turned(splat), {**(provenance or {}), "axes": axes}
 
 
-def from_axes(gaussians: Gaussians, metadata: Mapping[str, str]) -> Gaussians:
-    """Gaussians of a file in OpenCV's axes, whichever its metadata names."""
-    return half_turned(gaussians) if metadata.get("axes") == "opengl" else gaussians
+def from_axes(splat: StoredSplat, metadata: Mapping[str, str]) -> StoredSplat:
+    """The splat of a file in OpenCV's axes, whichever its metadata names."""
+    return half_turned(splat) if metadata.get("axes") == "opengl" else splat
 
 
 def parse_metadata(value: Any) -> dict[str, str]:
@@ -103,9 +103,9 @@ def read_record(path: Path) -> dict[str, str]:
     return {}
 
 
-def blending_fact(gaussians: Gaussians) -> dict[str, str]:
+def blending_fact(splat: Gaussians | StoredSplat) -> dict[str, str]:
     """The blending as a fact; none for linear light, the rule in files that this program writes."""
-    return {} if gaussians.blending == "linear" else {"blending": gaussians.blending}
+    return {} if splat.blending == "linear" else {"blending": splat.blending}
 
 
 def parse_blending(metadata: Mapping[str, str], ours: bool) -> Blending:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from sharp_cli.gaussians.sh import Shaped, sh_degree
+
 PlyLayout = Literal["standard", "full", "sharp"]
 """``standard``: the ``vertex`` element alone, with ``f_rest`` only if colors depend on the direction; opens everywhere.
 ``full``: every property of the original 3D Gaussian Splatting, with normals and harmonics of degree 3 or more, zero
@@ -29,6 +31,9 @@ RGB = ("red", "green", "blue")
 
 NORMALS = ("nx", "ny", "nz")
 
+SMALLEST_OPACITY, LARGEST_OPACITY = 1e-7, 1 - 2**-24
+"""That files hold: those of 0 and 1 have no finite logit."""
+
 FULL_COEFFICIENTS = 15
 """Per color channel: degrees 1 to 3."""
 
@@ -45,6 +50,12 @@ PUBLISHED_ELEMENTS = ("extrinsic", "intrinsic", "image_size", "frame", "disparit
 def rest_names(coefficients: int) -> tuple[str, ...]:
     """The harmonics' properties, ordered as the last two axes of (N, K, 3); files number them channel by channel."""
     return tuple(f"f_rest_{c * coefficients + k}" for k in range(coefficients) for c in range(3))
+
+
+def rest_coefficients(sh: Shaped | None, layout: PlyLayout) -> int:
+    """How many harmonics each color channel gets beside the constant one, of a splat with these coefficients."""
+    kept = 0 if sh is None or layout == "sharp" else (sh_degree(sh) + 1) ** 2 - 1
+    return max(kept, FULL_COEFFICIENTS) if layout == "full" else kept
 
 
 def vertex_names(layout: PlyLayout, coefficients: int) -> tuple[str, ...]:

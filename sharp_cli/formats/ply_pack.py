@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sharp_cli.gaussians.spherical_harmonics import SH_C0
+from sharp_cli.gaussians.sh import SH_C0
 from sharp_cli.runtime.kernels import exact_kernel
 
 Floats = NDArray[np.float32]

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from os import PathLike
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.columns import SplatColumns
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
 from sharp_cli.formats.metadata import from_axes, is_sound, parse_blending, parse_camera, parse_up
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, PROVENANCE, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
+from sharp_cli.formats.reading import Dropped, drop_bad_rows
+from sharp_cli.formats.stored import StoredSplat
 from sharp_cli.gaussians.axes import Up
-from sharp_cli.gaussians.color import srgb_to_linear
-from sharp_cli.gaussians.gaussians import Camera, Gaussians
-from sharp_cli.gaussians.spherical_harmonics import MAX_DEGREE, SH_C0
+from sharp_cli.gaussians.gaussians import Camera
+from sharp_cli.gaussians.sh import MAX_DEGREE, SH_C0
 from sharp_cli.runtime.files import user_path
+from sharp_cli.runtime.srgb import linear_to_srgb
 
-LOG = logging.getLogger(__name__)
+Floats = npt.NDArray[np.float32]
 
 UP_COMMENT = "Vertical Axis:"
 """Of nerfstudio's exports, followed by x, y or z."""
@@ -38,7 +37,7 @@ MAX_ELEMENT_ROWS = 64
 class PlyContent(NamedTuple):
     """What a splat file holds, and which of its rows are odd."""
 
-    gaussians: Gaussians
+    splat: StoredSplat
     rows: int
     """In the file, with those that were dropped."""
     dropped: dict[str, int]
@@ -47,7 +46,7 @@ class PlyContent(NamedTuple):
     """Rows with an infinite logit (``opacities``) or a scale of zero (``scales``), which have a meaning."""
 
 
-def read_ply(path: str | PathLike[str], *, warn: Callable[[str], None] = LOG.warning) -> Gaussians:
+def read_stored_ply(path: str | PathLike[str], *, warn: Callable[[str], None] = lambda text: None) -> StoredSplat:
     """Read a 3DGS file of any layout, binary or ASCII, ours or another tool's, compressed or not.
 
     Colors are sRGB unless the file says linear. In a linear file the harmonics, if any, are linear too; they are
@@ -64,56 +63,51 @@ def read_ply(path: str | PathLike[str], *, warn: Callable[[str], None] = LOG.war
     """
     path = user_path(path)
     with open_ply(path) as (file, header):
-        content = read_content(file, header)
-    if dropped := content.rows - len(content.gaussians):
-        warn(f"{path}: dropped {dropped:,} of {content.rows:,} Gaussians, whose values are not finite")
-    return content.gaussians
+        return read_content(file, header, path, warn).splat
 
 
-def read_content(file: BinaryIO, header: Header) -> PlyContent:
-    """Read the splat of an open file.
+def read_content(
+    file: BinaryIO, header: Header, path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None
+) -> PlyContent:
+    """Read the splat of an open file; ``path`` is its name in a warning.
 
     Raises:
-        SharpError: as :func:`read_ply`; the reason only, without the file's name.
+        SharpError: as :func:`read_stored_ply`; the reason only, without the file's name.
     """
     element = splat_element(header)
     infinite: dict[str, int] = {}
     packed = is_compressed(element)
-    gaussians = unpack(file, header, element) if packed else _gaussians(file, header, element, infinite)
+    columns = unpack(file, header, element) if packed else _columns(file, header, element, infinite)
+    sentences: list[str] = []
+    kept = drop_bad_rows(columns, path, sentences.append)
+    dropped = sentences[0].parts if sentences and isinstance(sentences[0], Dropped) else {}
+    for sentence in sentences:
+        warn(sentence)
     facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS + PROVENANCE}
     ours = bool(header.facts) or any(header.find(name) for name in ("color_space", "intrinsic"))
     blending = parse_blending(header.facts, ours)
-    camera, up = read_camera(file, header), _up(header)
-    gaussians = from_axes(replace(gaussians, camera=camera, facts=facts, blending=blending, up=up), header.facts)
-    kept, dropped = _drop_bad_rows(gaussians)
-    if len(gaussians) and not len(kept):
-        parts = ", ".join(dropped)
-        raise SharpError(f"none of its {len(gaussians):,} Gaussians has finite values (NaN or infinite in {parts})")
-    return PlyContent(kept, len(gaussians), dropped, infinite)
+    splat = StoredSplat(kept, read_camera(file, header), facts, blending, _up(header))
+    return PlyContent(from_axes(splat, header.facts), len(columns.means), dropped, infinite)
 
 
-def _gaussians(file: BinaryIO, header: Header, element: Element, infinite: dict[str, int]) -> Gaussians:
+def _columns(file: BinaryIO, header: Header, element: Element, infinite: dict[str, int]) -> SplatColumns:
     coefficients = rest_coefficients(element)
     names = {**GROUPS, "colors": color_names(element), "sh": rest_names(coefficients)}
-    columns = read_columns(file, header, element, names)
-    values = {group: torch.from_numpy(column) for group, column in columns.items()}
+    values = read_columns(file, header, element, names)
     for group in ("opacities", "scales"):
         if any(map(math.isinf, _extremes(values[group]))):
-            infinite[group] = int(values[group].isinf().any(dim=1).sum())
-    colors = values["colors"].mul_(SH_C0).add_(0.5) if names["colors"] != RGB else _plain_colors(element, values)
-    sh = values["sh"].view(-1, coefficients, 3) if _extremes(values["sh"]) != (0, 0) else None
-    if is_linear(file, header):
-        sh = None if sh is None else sh.mul_(_slope_to_srgb(colors)[:, None])
-    else:
-        colors = srgb_to_linear(colors)
-    return Gaussians(
-        means=values["means"],
-        scales=values["scales"].exp_(),
-        quats=values["quats"],
-        opacities=values["opacities"][:, 0].sigmoid_(),
-        colors=colors,
-        sh=sh,
-    )
+            infinite[group] = int(np.isinf(values[group]).any(axis=1).sum())
+    dc = values["colors"]
+    if names["colors"] == RGB:
+        dc = (_plain_colors(element, dc) - np.float32(0.5)) / np.float32(SH_C0)
+    sh = values["sh"].reshape(-1, coefficients, 3) if _extremes(values["sh"]) != (0, 0) else None
+    with np.errstate(over="ignore", invalid="ignore"):  # such rows are dropped later
+        if is_linear(file, header):
+            linear = dc * np.float32(SH_C0) + np.float32(0.5)
+            sh = None if sh is None else sh * _slope_to_srgb(linear)[:, None]
+            dc = (linear_to_srgb(linear) - np.float32(0.5)) / np.float32(SH_C0)
+        opacities = 1 / (1 + np.exp(-values["opacities"][:, 0]))
+    return SplatColumns(values["means"], values["scales"], values["quats"], opacities, dc, sh)
 
 
 def splat_element(header: Header) -> Element:
@@ -201,36 +195,19 @@ def _numbers(file: BinaryIO, header: Header, name: str) -> npt.NDArray[np.float3
     return read_columns(file, header, element, {name: element.names[:1]})[name][:, 0]
 
 
-def _plain_colors(element: Element, values: dict[str, Tensor]) -> Tensor:
+def _plain_colors(element: Element, colors: Floats) -> Floats:
     """Red, green and blue as sRGB in [0, 1]: whole numbers fill the range of their type."""
     kinds = {p.name: p.type for p in element.properties}
     full = [1 if kinds[name][0] == "f" else 2 ** (8 * int(kinds[name][1])) - 1 for name in RGB]
-    return values["colors"].div_(torch.tensor(full, dtype=torch.float32))
+    return np.divide(colors, np.array(full, np.float32), dtype=np.float32)
 
 
-def _slope_to_srgb(linear: Tensor) -> Tensor:
+def _slope_to_srgb(linear: Floats) -> Floats:
     """The derivative of the sRGB curve, encoded by linear."""
-    return torch.where(linear <= 0.0031308, 12.92, 1.055 / 2.4 * linear.clamp(min=0.0031308) ** (1 / 2.4 - 1))
+    curved = 1.055 / 2.4 * np.power(np.maximum(linear, 0.0031308), 1 / 2.4 - 1)
+    return np.where(linear <= 0.0031308, 12.92, curved).astype(np.float32)
 
 
-def _drop_bad_rows(gaussians: Gaussians) -> tuple[Gaussians, dict[str, int]]:
-    """Without rows that have values that are not finite, and the number of such rows by part."""
-    parts = {group: values for group in (*GROUPS, "sh") if (values := getattr(gaussians, group)) is not None}
-    bad = {
-        group: ~values.isfinite().view(len(values), -1).all(dim=1)
-        for group, values in parts.items()
-        if not all(map(math.isfinite, _extremes(values)))
-    }
-    if not bad:
-        return gaussians, {}
-    good = ~torch.stack([*bad.values()]).any(dim=0)
-    kept = {group: values[good] for group, values in parts.items()}
-    return replace(gaussians, **kept), {group: int(rows.sum()) for group, rows in bad.items()}
-
-
-def _extremes(values: Tensor) -> tuple[float, float]:
+def _extremes(values: Floats) -> tuple[float, float]:
     """Least and largest value, NaN if there is one: without the copies that other ways make of everything."""
-    if not values.numel():
-        return 0.0, 0.0
-    low, high = values.aminmax()
-    return float(low), float(high)
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)

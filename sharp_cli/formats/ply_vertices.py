@@ -9,27 +9,17 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SMALLEST_SCALE
-from sharp_cli.formats.ply_layout import FULL_COEFFICIENTS, PlyLayout, vertex_names
+from sharp_cli.formats.ply_layout import LARGEST_OPACITY, SMALLEST_OPACITY, PlyLayout, rest_coefficients, vertex_names
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.covariance import suits_kernels
 from sharp_cli.gaussians.finite import all_finite
 from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.spherical_harmonics import SH_C0, sh_degree
+from sharp_cli.gaussians.sh import SH_C0
 from sharp_cli.runtime.transfers import start_copy
-
-SMALLEST_OPACITY, LARGEST_OPACITY = 1e-7, 1 - 2**-24
 
 CHUNK = 1 << 13
 """Gaussians at a time on a CPU: each is held several times over while it is converted, and this few stay in the
 cache."""
-
-
-def rest_coefficients(gaussians: Gaussians, layout: PlyLayout) -> int:
-    """How many harmonics each color channel gets beside the constant one."""
-    kept = 0
-    if gaussians.sh is not None and layout != "sharp":
-        kept = (sh_degree(gaussians.sh) + 1) ** 2 - 1
-    return max(kept, FULL_COEFFICIENTS) if layout == "full" else kept
 
 
 @torch.inference_mode()
@@ -40,7 +30,7 @@ def start_rows(gaussians: Gaussians, layout: PlyLayout) -> Callable[[], Tensor]:
         A function that gives (N, properties) float32 on the CPU, the values in the order of
         :func:`~sharp_cli.formats.ply_layout.vertex_names`. It raises SharpError if one of them is not finite.
     """
-    rest = rest_coefficients(gaussians, layout)
+    rest = rest_coefficients(gaussians.sh, layout)
     if _on_cpu(gaussians):
         return lambda: _in_blocks(gaussians, layout, rest)
     rows = _rows(gaussians, slice(None), layout, rest)

@@ -4,46 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from os import PathLike
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from plyfile import PlyData, PlyElement
-from torch import Tensor
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.metadata import blending_fact, to_axes
+from sharp_cli.formats.metadata import blending_fact, check_axes, to_axes
+from sharp_cli.formats.ply_columns import rows_of
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
-from sharp_cli.formats.ply_layout import CAMERA_FACTS, PlyLayout, vertex_names
-from sharp_cli.formats.ply_vertices import rest_coefficients, start_rows
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, PlyLayout, rest_coefficients, vertex_names
 from sharp_cli.formats.registry import format_of
+from sharp_cli.formats.stored import StoredSplat, as_stored
 from sharp_cli.gaussians.axes import Axes
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 from sharp_cli.runtime.files import atomic_write, user_path
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-@torch.inference_mode()
+
 def write_ply(
     path: str | PathLike[str],
-    gaussians: Gaussians,
+    gaussians: Gaussians | StoredSplat,
     layout: PlyLayout = "standard",
     provenance: Mapping[str, str] | None = None,
     *,
     axes: Axes = "opencv",
     rows: Callable[[], Tensor] | None = None,
 ) -> None:
-    """Write Gaussians as a binary little-endian 3DGS file; colors are stored as sRGB.
+    """Write a splat as a binary little-endian 3DGS file; colors are stored as sRGB.
 
     Zero scales and opacities of 0 or 1 move to the nearest value with a finite logarithm or logit.
     The file appears under its name only when it is complete.
 
     Args:
-        layout: see :data:`PlyLayout`; ``sharp`` needs ``gaussians.camera`` and drops ``gaussians.sh``.
+        layout: see :data:`PlyLayout`; ``sharp`` needs the photo's camera and drops harmonics.
         provenance: how this file is made, kept as comments. Reading the file does not make them facts of the Gaussians.
         axes: of the file; a comment names them, so that reading the file gives OpenCV's again.
-        rows: what :func:`~sharp_cli.formats.ply_vertices.start_rows` gave for these Gaussians, layout and axes, if it
-            was called ahead.
+        rows: what :func:`~sharp_cli.formats.ply_vertices.start_rows` gave for these Gaussians and this layout, if it
+            was called ahead; for OpenCV's axes.
 
     Raises:
         SharpError: an unknown layout, the suffix of another format, ``sharp`` without a camera or with other axes,
@@ -57,41 +58,54 @@ def write_ply(
         raise SharpError(f"cannot write a .ply file as {path}: the name is that of a {meant.suffix} (use write_splat)")
     if layout == "sharp" and axes != "opencv":
         raise SharpError(f"the .ply layout 'sharp' has OpenCV axes, not {axes} (choose another layout)")
-    gaussians, provenance = to_axes(gaussians, provenance, axes)
+    check_axes(axes)
     if layout == "sharp" and gaussians.camera is None:
         raise SharpError("the .ply layout 'sharp' stores the photo's camera, which this splat does not have")
-    names = vertex_names(layout, rest_coefficients(gaussians, layout))
+    if isinstance(gaussians, StoredSplat) or axes != "opencv":
+        gaussians, provenance = to_axes(as_stored(gaussians), provenance, axes)
+        rest = rest_coefficients(gaussians.columns.sh, layout)
+        values = rows_of(gaussians.columns, layout)
+    else:
+        rest = rest_coefficients(gaussians.sh, layout)
+        values = (rows or _rows_ahead(gaussians, layout))().numpy()
+    names = vertex_names(layout, rest)
     comments = fact_comments(gaussians, with_camera=layout != "sharp", provenance=provenance)
-    values = (rows or start_rows(gaussians, layout))().numpy().astype("<f4", copy=False)
+    values = values.astype("<f4", copy=False)
     elements = _published_elements(gaussians.camera, values[:, 2]) if layout == "sharp" and gaussians.camera else []
     vertices = PlyElement.describe(values.view([(name, "<f4") for name in names])[:, 0], "vertex")
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         PlyData([vertices, *elements], byte_order="<", comments=comments).write(file)
 
 
+def _rows_ahead(gaussians: Gaussians, layout: PlyLayout) -> Callable[[], Tensor]:
+    from sharp_cli.formats.ply_vertices import start_rows  # imports torch
+
+    return start_rows(gaussians, layout)
+
+
 def write_ply_file(
-    path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None
+    path: str | PathLike[str], splat: Gaussians | StoredSplat, provenance: Mapping[str, str] | None = None
 ) -> None:
     """:func:`write_ply` in the standard layout, as the registry calls writers."""
-    write_ply(path, gaussians, provenance=provenance)
+    write_ply(path, splat, provenance=provenance)
 
 
 def fact_comments(
-    gaussians: Gaussians, with_camera: bool = True, provenance: Mapping[str, str] | None = None
+    splat: Gaussians | StoredSplat, with_camera: bool = True, provenance: Mapping[str, str] | None = None
 ) -> list[str]:
     """Facts, provenance, and if asked for camera and color space, as ``sharp KEY VALUE`` comments of a header.
 
     Raises:
         SharpError: more than readers accept.
     """
-    facts = {"_".join(escape(key).split()): value for key, value in gaussians.facts.items() if key not in CAMERA_FACTS}
+    facts = {"_".join(escape(key).split()): value for key, value in splat.facts.items() if key not in CAMERA_FACTS}
     if with_camera:
-        if camera := gaussians.camera:
+        if camera := splat.camera:
             facts = {"image_size": f"{camera.width} {camera.height}", "focal_px": f"{camera.focal_px:.9g}", **facts}
         facts["color_space"] = "srgb"
-        if gaussians.up:
-            facts["up"] = gaussians.up
-    facts |= blending_fact(gaussians)
+        if splat.up:
+            facts["up"] = splat.up
+    facts |= blending_fact(splat)
     facts |= provenance or {}
     comments = [f"{COMMENT} {key} {escape(value)}" for key, value in facts.items()]
     if sum(map(len, comments)) > MAX_HEADER_BYTES // 2:

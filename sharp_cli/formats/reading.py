@@ -9,12 +9,19 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SplatColumns
+from sharp_cli.formats.columns import Floats, SplatColumns
 
 NAMES = {"log_scales": "scales", "dc": "colors"}
 """Of columns, as :class:`~sharp_cli.gaussians.gaussians.Gaussians` calls them."""
+
+LARGEST = float(np.finfo(np.float32).max)
+ALL = (-LARGEST, LARGEST)
+RANGES = {"log_scales": (-np.inf, float(np.log(LARGEST)) - 0.01), "dc": (-LARGEST, LARGEST ** (1 / 2.4))}
+"""Of columns whose Gaussians are finite for other values than finite ones: a scale may be zero, but neither it nor the
+linear color may be infinite."""
 
 
 @contextmanager
@@ -56,7 +63,7 @@ class Dropped(str):
 def drop_bad_rows(
     columns: SplatColumns, path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None
 ) -> SplatColumns:
-    """Without the rows that hold NaN or infinite values.
+    """Without the rows whose Gaussians would have NaN or infinite values.
 
     Args:
         warn: gets one sentence (:class:`Dropped`) if rows were dropped.
@@ -64,16 +71,27 @@ def drop_bad_rows(
     Raises:
         SharpError: no row is left of one or more.
     """
-    good, parts = np.ones(len(columns.means), bool), {}
-    for name, values in columns._asdict().items():
-        if values is not None:
-            finite = np.isfinite(values).reshape(len(values), -1).all(axis=1) if len(values) else good
-            parts[NAMES.get(name, name)] = len(finite) - int(finite.sum())
-            good = good & finite
-    if good.all():
+    bad = {NAMES.get(name, name): ~_sound(values, *RANGES.get(name, ALL)) for name, values in _suspects(columns)}
+    if not bad:
         return columns
+    good = ~np.logical_or.reduce(np.stack([*bad.values()]), axis=0)
+    parts = {name: int(rows.sum()) for name, rows in bad.items()}
     if not good.any():
-        raise SharpError(f"none of its {len(good):,} Gaussians has finite values")
-    parts = {name: rows for name, rows in parts.items() if rows}
+        raise SharpError(f"none of its {len(good):,} Gaussians has finite values (NaN or infinite in {', '.join(bad)})")
     warn(Dropped(path, len(good) - int(good.sum()), len(good), parts))
     return columns.take(np.flatnonzero(good))
+
+
+def _suspects(columns: SplatColumns) -> Iterator[tuple[str, Floats]]:
+    """The columns with values that are not finite, found without the copies that other ways make of everything."""
+    for name, values in columns._asdict().items():
+        if values is not None and values.size:
+            low, high = RANGES.get(name, ALL)
+            if not (values.min() >= low and values.max() <= high):  # both are NaN if a value is
+                yield name, values
+
+
+def _sound(values: Floats, low: float, high: float) -> npt.NDArray[np.bool_]:
+    """(N,) rows whose values all lie in a range."""
+    inside = (values >= low) & (values <= high)
+    return np.logical_and.reduce(inside.reshape(len(values), -1), axis=1)

@@ -15,6 +15,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.runtime.files import user_path
 
 if TYPE_CHECKING:
+    from sharp_cli.formats.stored import StoredSplat
     from sharp_cli.gaussians.axes import Axes
     from sharp_cli.gaussians.gaussians import Gaussians
 
@@ -27,9 +28,9 @@ class SplatFormat(NamedTuple):
     loses: str
     """What a splat loses in this format, in a few words; empty if nothing."""
     reader: str | None
-    """``module.function`` in this package: (path, warn) → Gaussians. None: the format cannot be read."""
+    """``module.function`` in this package: (path, warn) → StoredSplat. None: the format cannot be read."""
     writer: str | None
-    """``module.function`` in this package: (path, Gaussians, provenance) → None. None: it cannot be written."""
+    """``module.function`` in this package: (path, StoredSplat, provenance) → None. None: it cannot be written."""
     metadata: str | None = None
     """``module.function``: (path) → words to text, of a complete file, without reading its Gaussians. None: a record
     beside the file."""
@@ -41,11 +42,11 @@ FORMATS = (
     SplatFormat(
         ".compressed.ply",
         "position, scale and rotation to about 11 bits, color and opacity to 8 bits, harmonics beyond degree 3, order",
-        "ply_read.read_ply",
+        "ply_read.read_stored_ply",
         "compressed_ply.write_compressed_ply",
         "ply_header.read_facts",
     ),
-    SplatFormat(".ply", "", "ply_read.read_ply", "ply_write.write_ply_file", "ply_header.read_facts"),
+    SplatFormat(".ply", "", "ply_read.read_stored_ply", "ply_write.write_ply_file", "ply_header.read_facts"),
     SplatFormat(
         ".sog",
         "position to 16 bits, scale and color to 256 values, rotation and opacity to 8 bits, harmonics to a palette",
@@ -91,9 +92,16 @@ def read_splat(path: str | PathLike[str], warn: Callable[[str], None] = lambda t
     Raises:
         SharpError: an unknown suffix (``photo`` if it is a picture's), or whatever the format's reader refuses.
     """
+    from sharp_cli.formats.tensors import to_gaussians
+
+    return to_gaussians(read_stored(path, warn))
+
+
+def read_stored(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> StoredSplat:
+    """Read a splat file as :func:`read_splat` does, into arrays: without torch."""
     path = user_path(path)
-    gaussians: Gaussians = _load(reader_of(path))(path, warn=warn)
-    return gaussians
+    splat: StoredSplat = _load(reader_of(path))(path, warn=warn)
+    return splat
 
 
 def reader_of(path: str | PathLike[str]) -> str:
@@ -119,7 +127,7 @@ def is_picture(path: str | PathLike[str]) -> bool:
 
 def write_splat(
     path: str | PathLike[str],
-    gaussians: Gaussians,
+    gaussians: Gaussians | StoredSplat,
     provenance: Mapping[str, str] | None = None,
     *,
     axes: Axes = "opencv",
@@ -139,9 +147,14 @@ def write_splat(
     found = format_of(path)
     if found is None or found.writer is None:
         raise SharpError(f"cannot write {fspath(path)}: {_unknown(path)} (sharp writes {known_suffixes('writer')})")
+    if found.suffix == ".ply":
+        _load("ply_write.write_ply")(path, gaussians, provenance=provenance, axes=axes)
+        return
+    _load("metadata.check_axes")(axes)
+    splat = _load("stored.as_stored")(gaussians)
     if not found.fixed_axes:
-        gaussians, provenance = _load("metadata.to_axes")(gaussians, provenance, axes)
-    _load(found.writer)(path, gaussians, provenance)
+        splat, provenance = _load("metadata.to_axes")(splat, provenance, axes)
+    _load(found.writer)(path, splat, provenance)
 
 
 def read_metadata(path: str | PathLike[str]) -> Mapping[str, str]:

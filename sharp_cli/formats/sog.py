@@ -24,12 +24,12 @@ from PIL import Image
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.codebook import fit_codebook, fit_palette, quantize
-from sharp_cli.formats.columns import Floats, SplatColumns, from_columns, morton_order, to_columns
+from sharp_cli.formats.columns import Floats, SplatColumns, morton_order
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import largest_first, with_largest
 from sharp_cli.formats.reading import drop_bad_rows, reading
-from sharp_cli.gaussians.fitting import grid_side
-from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.formats.stored import StoredSplat
+from sharp_cli.gaussians.grid import find_grid
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.version import __version__
 
@@ -48,22 +48,22 @@ GAUSSIANS_PER_BYTE, FEW = 4, 1 << 20
 Pixels = npt.NDArray[np.uint8]
 
 
-def write_sog(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
+def write_sog(path: str | PathLike[str], splat: StoredSplat, provenance: Mapping[str, str] | None = None) -> None:
     """Write a ``.sog`` file.
 
     Raises:
         SharpError: too many Gaussians for WebP's size limit (268 million).
         OSError: the file cannot be written.
     """
-    content = sog_bytes(gaussians, provenance)
+    content = sog_bytes(splat, provenance)
     with atomic_write(Path(path)) as temporary:
         temporary.write_bytes(content)
 
 
-def sog_bytes(gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> bytes:
+def sog_bytes(splat: StoredSplat, provenance: Mapping[str, str] | None = None) -> bytes:
     """The content of a ``.sog`` file; raises as :func:`write_sog`."""
-    columns = to_columns(gaussians)
-    width = grid_side(gaussians)
+    columns = splat.columns.to_write()
+    width = find_grid(columns.means, splat.camera)
     if width is None or width % 4:
         columns = columns.take(morton_order(columns.means))
         width = 4 * math.ceil(math.sqrt(len(columns.means)) / 4)
@@ -72,7 +72,7 @@ def sog_bytes(gaussians: Gaussians, provenance: Mapping[str, str] | None = None)
     if max(width, height) > LARGEST_SIDE:
         raise SharpError(f"{len(columns.means):,} Gaussians are too many for .sog (write .ply or .spz)")
     meta, images = _encode(columns)
-    meta["asset"]["sharp"] = to_metadata(gaussians, provenance)
+    meta["asset"]["sharp"] = to_metadata(splat, provenance)
     with ThreadPoolExecutor(2) as pool:
         encoded = dict(zip(images, pool.map(lambda name: _to_webp(images[name], width, height), images), strict=True))
     buffer = io.BytesIO()
@@ -82,7 +82,7 @@ def sog_bytes(gaussians: Gaussians, provenance: Mapping[str, str] | None = None)
     return buffer.getvalue()
 
 
-def read_sog(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
+def read_sog(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> StoredSplat:
     """Read a ``.sog`` file of version 2.
 
     Raises:
@@ -94,7 +94,7 @@ def read_sog(path: str | PathLike[str], warn: Callable[[str], None] = lambda tex
             found = meta.get("version", 1) if isinstance(meta, dict) else "unknown"
             raise SharpError(f"a .sog file of version {found}, and only version 2 is read (save it again)")
         columns = _decode(archive, meta, file.stat().st_size)
-        return with_metadata(from_columns(drop_bad_rows(columns, path, warn)), _metadata(meta))
+        return with_metadata(drop_bad_rows(columns, path, warn), _metadata(meta))
 
 
 def read_sog_metadata(path: Path) -> dict[str, str]:

@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SMALLEST_SCALE, SplatColumns, from_columns, to_columns
+from sharp_cli.formats.columns import SMALLEST_SCALE, SplatColumns
 from sharp_cli.formats.metadata import read_record, to_metadata, with_metadata, write_with_record
 from sharp_cli.formats.reading import drop_bad_rows, reading
-from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.spherical_harmonics import SH_C0
+from sharp_cli.formats.stored import StoredSplat
+from sharp_cli.gaussians.sh import SH_C0
 
 ROW = np.dtype([("means", "<f4", 3), ("scales", "<f4", 3), ("rgba", "u1", 4), ("quats", "u1", 4)])
 """Scales are linear [m], colors sRGB, quaternions w, x, y, z as 128 + 128 · q."""
 
 
 def write_splat_file(
-    path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None
+    path: str | PathLike[str], splat: StoredSplat, provenance: Mapping[str, str] | None = None
 ) -> None:
     """Write a ``.splat`` file, most visible Gaussians first, as viewers that load progressively expect.
 
@@ -30,7 +30,7 @@ def write_splat_file(
     Raises:
         OSError: the file cannot be written.
     """
-    columns = to_columns(gaussians, max_degree=0)
+    columns = splat.columns.to_write(max_degree=0)
     rows = np.empty(len(columns.means), ROW)
     rows["means"], rows["scales"] = columns.means, np.exp(columns.log_scales)
     colors = np.column_stack([0.5 + SH_C0 * columns.dc, columns.opacities])
@@ -38,10 +38,10 @@ def write_splat_file(
     rows["quats"] = np.rint(128 + 128 * columns.quats).clip(0, 255)
     visible = columns.opacities * np.exp(columns.log_scales.sum(axis=1, dtype=np.float64))
     content = rows[np.argsort(-visible, kind="stable")].tobytes()
-    write_with_record(Path(path), content, to_metadata(gaussians, provenance))
+    write_with_record(Path(path), content, to_metadata(splat, provenance))
 
 
-def read_splat_file(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
+def read_splat_file(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> StoredSplat:
     """Read a ``.splat`` file.
 
     Raises:
@@ -51,8 +51,7 @@ def read_splat_file(path: str | PathLike[str], warn: Callable[[str], None] = lam
         content = file.read_bytes()
         if len(content) % ROW.itemsize:
             raise SharpError(f"its {len(content):,} bytes are not a multiple of {ROW.itemsize}, so it is not complete")
-        gaussians = from_columns(drop_bad_rows(_decode(np.frombuffer(content, ROW)), path, warn))
-        return with_metadata(gaussians, read_record(file))
+        return with_metadata(drop_bad_rows(_decode(np.frombuffer(content, ROW)), path, warn), read_record(file))
 
 
 def _decode(rows: npt.NDArray[np.void]) -> SplatColumns:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SplatColumns, from_columns, to_columns
+from sharp_cli.formats.columns import SplatColumns
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_three
 from sharp_cli.formats.reading import drop_bad_rows, reading
@@ -42,7 +42,7 @@ from sharp_cli.formats.spz_container import (
     unpack_streams,
     unzip,
 )
-from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.formats.stored import StoredSplat
 from sharp_cli.runtime.files import atomic_write
 
 FRACTIONAL_BITS, FEWEST_BITS = 12, 8
@@ -57,7 +57,7 @@ WINDOW = 1 << 16
 
 def write_spz(
     path: str | PathLike[str],
-    gaussians: Gaussians,
+    splat: StoredSplat,
     provenance: Mapping[str, str] | None = None,
     *,
     version: int = 3,
@@ -74,18 +74,18 @@ def write_spz(
     """
     if version not in (3, 4):
         raise SharpError(f"cannot write .spz version {version} (choose 3 or 4)")
-    columns = to_columns(gaussians, max_degree=MAX_DEGREE[version])
+    columns = splat.columns.to_write(max_degree=MAX_DEGREE[version])
     columns, bits = _fit_positions(columns)
     degree = 0 if columns.sh is None else math.isqrt(columns.sh.shape[1] + 1) - 1
     arrays = [array.tobytes() for array in _encode(columns, bits)]
     if version == 3:
         header = HEADER.pack(MAGIC, 3, len(columns.means), degree, bits, 0, 0)
-        content = _zip(b"".join([header, *arrays]), to_metadata(gaussians, provenance))
+        content = _zip(b"".join([header, *arrays]), to_metadata(splat, provenance))
     else:
         zstd = load_zstd()
         streams = [array for array in arrays if array]
         packed = [zstd.compress(stream) for stream in streams]
-        record = pack_record(json.dumps(to_metadata(gaussians, provenance)).encode())
+        record = pack_record(json.dumps(to_metadata(splat, provenance)).encode())
         header = HEADER.pack(MAGIC, 4, len(columns.means), degree, bits, HAS_RECORDS, len(streams))
         header += struct.pack("<I", HEADER_4_BYTES + len(record)) + bytes(12) + record
         sizes = [STREAM.pack(len(small), len(plain)) for small, plain in zip(packed, streams, strict=True)]
@@ -94,7 +94,7 @@ def write_spz(
         temporary.write_bytes(content)
 
 
-def read_spz(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> Gaussians:
+def read_spz(path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None) -> StoredSplat:
     """Read an ``.spz`` file of version 1, 2, 3 or 4.
 
     Raises:
@@ -108,7 +108,7 @@ def read_spz(path: str | PathLike[str], warn: Callable[[str], None] = lambda tex
             arrays, metadata = unpack_streams(content), _parse(find_record(content))
         else:
             raise SharpError("it does not start as an .spz file")
-        return with_metadata(from_columns(drop_bad_rows(_decode(arrays), path, warn)), metadata)
+        return with_metadata(drop_bad_rows(_decode(arrays), path, warn), metadata)
 
 
 def read_spz_metadata(path: Path) -> dict[str, str]:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from sharp_cli.formats.columns import Floats
 from sharp_cli.formats.compressed_ply import WORDS, is_compressed
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, NORMALS, PUBLISHED_ELEMENTS, RGB, vertex_names
@@ -25,10 +24,10 @@ from sharp_cli.formats.ply_read import (
     splat_element,
 )
 from sharp_cli.formats.reading import Dropped
-from sharp_cli.formats.registry import format_of, is_picture, read_metadata, read_splat, reader_of
-from sharp_cli.gaussians.color import linear_to_srgb
-from sharp_cli.gaussians.gaussians import Camera, Gaussians
-from sharp_cli.gaussians.spherical_harmonics import sh_degree
+from sharp_cli.formats.registry import format_of, is_picture, read_metadata, read_stored, reader_of
+from sharp_cli.formats.stored import StoredSplat
+from sharp_cli.gaussians.gaussians import Camera
+from sharp_cli.gaussians.sh import SH_C0, sh_degree
 
 INVISIBLE = 1 / 255
 """Renderers skip Gaussians with a lower opacity."""
@@ -103,23 +102,23 @@ def summarize(path: str | PathLike[str]) -> Summary:
     if known is None and is_picture(path):
         reader_of(path)  # which says so
     with open_ply(path) as (file, header):
-        content = read_content(file, header)
+        content = read_content(file, header, path)
         vertex = splat_element(header)
         linear = is_linear(file, header)
-    gaussians = content.gaussians
+    splat = content.splat
     layout, rest = _layout(header, vertex)
     size = Path(path).stat().st_size
     needed = {*(WORDS if layout == "compressed" else vertex_names("standard", rest)), *color_names(vertex)}
     return Summary(
         path=str(path),
         bytes=size,
-        dropped=content.rows - len(gaussians),
+        dropped=content.rows - len(splat),
         layout=layout,
         encoding=header.format,
         sh_degree=math.isqrt(rest + 1) - 1,
         color_space="linear" if linear else "srgb",
         axes=_axes(header.facts),
-        **_figures(gaussians),
+        **_figures(splat),
         extra_properties=[name for name in vertex.names if name not in needed],
         extra_elements=[element.name for element in header.elements if element is not vertex],
         facts={key: value for key, value in header.facts.items() if key not in CAMERA_FACTS},
@@ -131,7 +130,7 @@ def summarize(path: str | PathLike[str]) -> Summary:
 def _summarize_other(path: str | PathLike[str], name: str) -> Summary:
     """A file of another format than .ply, whose Gaussians and metadata are all there is to it."""
     sentences: list[str] = []
-    gaussians = read_splat(path, warn=sentences.append)
+    splat = read_stored(path, warn=sentences.append)
     dropped = next((sentence for sentence in sentences if isinstance(sentence, Dropped)), None)
     rows, parts = (dropped.rows, dropped.parts) if dropped else (0, {})
     return Summary(
@@ -140,15 +139,15 @@ def _summarize_other(path: str | PathLike[str], name: str) -> Summary:
         dropped=rows,
         layout=name,
         encoding="binary_little_endian",
-        sh_degree=0 if gaussians.sh is None else sh_degree(gaussians.sh),
+        sh_degree=0 if splat.columns.sh is None else sh_degree(splat.columns.sh),
         color_space="srgb",
         axes=_axes(read_metadata(path)),
-        **_figures(gaussians),
+        **_figures(splat),
         extra_properties=[],
         extra_elements=[],
-        facts=dict(gaussians.facts),
+        facts=dict(splat.facts),
         comments=[],
-        problems=[*_splat_problems(PlyContent(gaussians, len(gaussians) + rows, parts, {}))],
+        problems=[*_splat_problems(PlyContent(splat, len(splat) + rows, parts, {}))],
     )
 
 
@@ -156,16 +155,16 @@ def _axes(metadata: Mapping[str, str]) -> str:
     return "opengl" if metadata.get("axes") == "opengl" else "opencv"
 
 
-def _figures(gaussians: Gaussians) -> dict[str, Any]:
+def _figures(splat: StoredSplat) -> dict[str, Any]:
     """What the Gaussians themselves show."""
-    some = len(gaussians) > 0
+    some, columns = len(splat) > 0, splat.columns
     return {
-        "gaussians": len(gaussians),
-        "camera": gaussians.camera,
-        "bounds": {axis: _spread(gaussians.means[:, i]) for i, axis in enumerate("xyz")} if some else {},
-        "opacity": _spread(gaussians.opacities) if some else None,
-        "scale": _spread(gaussians.scales) if some else None,
-        "invisible": int((gaussians.opacities < INVISIBLE).sum()),
+        "gaussians": len(splat),
+        "camera": splat.camera,
+        "bounds": {axis: _spread(columns.means[:, i]) for i, axis in enumerate("xyz")} if some else {},
+        "opacity": _spread(columns.opacities) if some else None,
+        "scale": _spread(np.exp(columns.log_scales)) if some else None,
+        "invisible": int((columns.opacities < INVISIBLE).sum()),
     }
 
 
@@ -191,8 +190,8 @@ def _layout(header: Header, vertex: Element) -> tuple[str, int]:
     return "other", rest
 
 
-def _spread(values: Tensor) -> Spread:
-    found = np.quantile(values.double().numpy(), [0.0, 0.01, 0.5, 0.99, 1.0])
+def _spread(values: Floats) -> Spread:
+    found = np.quantile(values.astype(np.float64), [0.0, 0.01, 0.5, 0.99, 1.0])
     return Spread(*(float(value) for value in found))
 
 
@@ -218,12 +217,12 @@ def _file_problems(header: Header, vertex: Element, linear: bool, size: int) -> 
 
 def _splat_problems(content: PlyContent) -> Iterator[str]:
     """What is odd about the Gaussians themselves."""
-    gaussians, total = content.gaussians, len(content.gaussians)
+    columns, total = content.splat.columns, len(content.splat)
     if not total:
         yield "It holds no Gaussians."
         return
 
-    def found(count: Tensor | int, what: str, from_share: float = 0.0, of: int = total) -> Iterator[str]:
+    def found(count: np.integer[Any] | int, what: str, from_share: float = 0.0, of: int = total) -> Iterator[str]:
         if int(count) > from_share * of:
             yield f"{int(count):,} Gaussians ({_percent(int(count), of)}) {what}."
 
@@ -231,19 +230,19 @@ def _splat_problems(content: PlyContent) -> Iterator[str]:
     yield from found(content.rows - total, f"have NaN or infinite {parts} and are dropped", of=content.rows)
     yield from found(content.infinite.get("opacities", 0), "have an infinite opacity logit, which many viewers skip")
     yield from found(content.infinite.get("scales", 0), "have a scale of zero, an infinite logarithm in the file")
-    yield from found((gaussians.quats == 0).all(dim=1).sum(), "have a zero quaternion and are not rendered")
-    yield from found((gaussians.opacities < INVISIBLE).sum(), "are too transparent to be rendered", 0.1)
-    longest, second = gaussians.scales.topk(2, dim=1).values.unbind(1)
+    yield from found((columns.quats == 0).all(axis=1).sum(), "have a zero quaternion and are not rendered")
+    yield from found((columns.opacities < INVISIBLE).sum(), "are too transparent to be rendered", 0.1)
+    _, second, longest = np.sort(np.exp(columns.log_scales), axis=1).T
     yield from found((longest > NEEDLE * second).sum(), f"are needles, over {NEEDLE:g} times longer than wide", 0.01)
-    low, high = np.quantile(gaussians.means.double().numpy(), [0.01, 0.99], axis=0)
+    low, high = np.quantile(columns.means.astype(np.float64), [0.01, 0.99], axis=0)
     diagonal = float(np.linalg.norm(high - low))
     if diagonal > 0:
         yield from found((longest > HUGE * diagonal).sum(), "are wider than a quarter of the scene")
-    if gaussians.camera is not None:
-        yield from found((gaussians.means[:, 2] <= 0).sum(), "lie behind the photo's camera")
-    colors = linear_to_srgb(gaussians.colors)
-    outside = ((colors < -COLOR_SLACK) | (colors > 1 + COLOR_SLACK)).any(dim=1)
-    yield from found(torch.count_nonzero(outside), "have a color outside 0..1, before any spherical harmonics")
+    if content.splat.camera is not None:
+        yield from found((columns.means[:, 2] <= 0).sum(), "lie behind the photo's camera")
+    colors = 0.5 + SH_C0 * columns.dc
+    outside = ((colors < -COLOR_SLACK) | (colors > 1 + COLOR_SLACK)).any(axis=1)
+    yield from found(outside.sum(), "have a color outside 0..1, before any spherical harmonics")
 
 
 def _percent(part: int, whole: int) -> str:

@@ -13,13 +13,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from sharp_cli.errors import SharpError, install_extra
-from sharp_cli.formats.columns import to_columns
 from sharp_cli.formats.metadata import to_metadata, write_with_record
-from sharp_cli.gaussians.gaussians import Gaussians
-from sharp_cli.gaussians.half_turn import half_turned
+from sharp_cli.formats.stored import StoredSplat, half_turned
 
 
-def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapping[str, str] | None = None) -> None:
+def write_usdz(path: str | PathLike[str], splat: StoredSplat, provenance: Mapping[str, str] | None = None) -> None:
     """Write a ``.usdz`` file; drops spherical harmonics. ``provenance`` goes into a record beside it.
 
     Raises:
@@ -30,7 +28,7 @@ def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapp
         from pxr import Gf, Sdf, Usd, UsdGeom, UsdUtils, UsdVol, Vt
     except ImportError as error:
         raise SharpError(f"writing .usdz needs usd-core ({install_extra('usd')})") from error
-    columns = to_columns(half_turned(gaussians), max_degree=0)
+    columns = half_turned(splat).columns.to_write(max_degree=0)
     with TemporaryDirectory() as folder:
         layer = Path(folder) / "splat.usdc"
         stage = Usd.Stage.CreateNew(str(layer))
@@ -57,4 +55,4 @@ def write_usdz(path: str | PathLike[str], gaussians: Gaussians, provenance: Mapp
         package = Path(folder) / "splat.usdz"
         if not UsdUtils.CreateNewUsdzPackage(str(layer), str(package)):
             raise SharpError(f"cannot write {path}: OpenUSD could not pack it")
-        write_with_record(Path(path), package.read_bytes(), to_metadata(gaussians, provenance))
+        write_with_record(Path(path), package.read_bytes(), to_metadata(splat, provenance))

@@ -10,3 +10,13 @@ z backward."""
 
 Up = Literal["x", "-x", "y", "-y", "z", "-z"]
 """The world axis that points up."""
+
+UPRIGHT: dict[Up, tuple[tuple[float, ...], ...]] = {
+    "-y": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "y": ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    "z": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    "-z": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    "x": ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
+    "-x": ((0, -1, 0), (1, 0, 0), (0, 0, 1)),
+}
+"""For each up axis, where x, y and z of the camera point in the world."""

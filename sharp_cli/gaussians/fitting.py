@@ -17,6 +17,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.gaussians.covariance import covariances, decompose
 from sharp_cli.gaussians.fit import Fit
 from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.gaussians.grid import find_grid
 
 TENSORS = ("means", "scales", "quats", "opacities", "colors", "sh")
 APART = 0.15
@@ -152,18 +153,8 @@ def reduce_count(gaussians: Gaussians, most: int) -> Gaussians:
 
 
 def grid_side(gaussians: Gaussians) -> int | None:
-    """The side of the predictor's grid if these can be its Gaussians: two layers of a square grid, row by row.
-
-    Neighbors in a row must then look in neighboring directions.
-    """
-    side = math.isqrt(len(gaussians) // 2)
-    if gaussians.camera is None or side < 2 or 2 * side * side != len(gaussians):
-        return None
-    means = gaussians.means.view(2, side, side, 3)
-    across = means[..., 0] / means[..., 2].clamp(min=1e-9)
-    down = means[..., 1] / means[..., 2].clamp(min=1e-9)
-    ordered = ((across.diff(dim=2) > 0).float().mean() + (down.diff(dim=1) > 0).float().mean()) / 2
-    return side if float(ordered) > 0.9 else None
+    """The side of the predictor's grids, as :func:`~sharp_cli.gaussians.grid.find_grid` finds it."""
+    return find_grid(gaussians.means.cpu().numpy(), gaussians.camera)
 
 
 def importance(gaussians: Gaussians) -> Tensor:

@@ -10,12 +10,7 @@ from torch import Tensor
 
 from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
 from sharp_cli.gaussians.gaussians import Gaussians
-
-SH_C0 = math.sqrt(1 / (4 * math.pi))
-"""The constant spherical harmonic, of degree 0."""
-
-MAX_DEGREE = 8
-"""Files use 4 at most; far higher ones would lose their precision in fp32."""
+from sharp_cli.gaussians.sh import sh_degree
 
 CHUNK = 1 << 16
 """Gaussians at a time: the basis of all of them would be a third as large as their coefficients."""
@@ -45,18 +40,6 @@ def view_colors(gaussians: Gaussians, eye: Tensor, encoded: bool = False) -> Ten
         part = (linear_to_srgb(colors) + (basis[:, None] @ sh)[:, 0]).clamp(min=0)
         parts.append(part if encoded else srgb_to_linear(part))
     return torch.cat(parts) if parts else gaussians.colors
-
-
-def sh_degree(sh: Tensor) -> int:
-    """The degree d of coefficients of shape (N, (d + 1)² − 1, 3).
-
-    Raises:
-        ValueError: any other shape.
-    """
-    degree = math.isqrt(sh.shape[1] + 1) - 1 if sh.ndim == 3 else 0
-    if degree < 1 or tuple(sh.shape[1:]) != ((degree + 1) ** 2 - 1, 3):
-        raise ValueError(f"sh must have shape (N, 3, 8, 15, … or (d + 1)² − 1, 3), not {tuple(sh.shape)}")
-    return degree
 
 
 def sh_basis(directions: Tensor, degree: int) -> Tensor:

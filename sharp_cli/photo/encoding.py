@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sharp_cli.runtime.srgb import srgb_to_linear
+
 Floats = NDArray[np.float32]
 Chromaticity = tuple[float, float]
 
@@ -173,7 +175,7 @@ def to_light(values: NDArray[np.float64], encoding: ColorEncoding) -> NDArray[np
         values = ((values * 255.0 - 16.0) / 219.0).clip(0.0, 1.0)
     match encoding.transfer:
         case "srgb":
-            return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+            return srgb_to_linear(values)
         case "pq":
             root = values ** (32.0 / 2523.0)
             linear = np.maximum(root - 0.8359375, 0.0) / (18.8515625 - 18.6875 * root)
@@ -204,8 +206,7 @@ def _to_srgb_primaries(encoding: ColorEncoding) -> NDArray[np.float64]:
 def _srgb_table() -> NDArray[np.uint8]:
     """sRGB values of light in steps of 1/65535, found exactly: a level begins where its lower neighbor's half ends."""
     halves = (np.arange(255) + 0.5) / 255.0
-    edges = np.where(halves <= 0.04045, halves / 12.92, ((halves + 0.055) / 1.055) ** 2.4)
-    return np.searchsorted(edges, np.arange(65536) / 65535.0).astype(np.uint8)
+    return np.searchsorted(srgb_to_linear(halves), np.arange(65536) / 65535.0).astype(np.uint8)
 
 
 def _encode(light: Floats) -> NDArray[np.uint8]:

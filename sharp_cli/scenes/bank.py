@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sharp_cli.errors import SharpError
+from sharp_cli.runtime.srgb import srgb_to_linear
 from sharp_cli.scenes import procedural
 from sharp_cli.scenes.layout import LEVELS, TEXTURE_SIDE, Bytes, Floats, Textures
 
@@ -47,10 +48,9 @@ class Bank:
         return choices[int(rng.integers(len(choices)))]
 
 
-def srgb_to_linear() -> Floats:
-    """(256,) linear light of each sRGB byte (IEC 61966-2-1)."""
-    s = np.arange(256) / 255
-    return np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4).astype(np.float32)
+def light_of_bytes() -> Floats:
+    """(256,) linear light of each sRGB byte."""
+    return srgb_to_linear(np.arange(256) / 255).astype(np.float32)
 
 
 def load_bank(folder: Path | None = None) -> Bank:
@@ -92,7 +92,7 @@ def _load(folder: Path | None) -> Bank:
     for crop in own:
         keep("photo", crop)
 
-    linear = srgb_to_linear()
+    linear = light_of_bytes()
     stacked = np.stack(pictures)
     large = [np.asarray(Image.fromarray(p).resize((2 * PANORAMA_HEIGHT, PANORAMA_HEIGHT))) for p in panoramas.values()]
     views = np.stack(large)

@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from sharp_cli.runtime.srgb import linear_to_srgb
 from sharp_cli.scenes.compiling import inlined, kernel
 from sharp_cli.scenes.layout import Bytes, Doubles, Floats
 
@@ -80,7 +81,7 @@ CURVE_STEPS = 1 << 14
 def _tone_curve(contrast: float) -> Bytes:
     """(CURVE_STEPS,) sRGB bytes of linear light from 0 to 1, bent into an S by a ``contrast`` over 1."""
     linear = np.linspace(0.0, 1.0, CURVE_STEPS)
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    srgb = linear_to_srgb(linear)
     bent = srgb + (contrast - 1.0) * (srgb - 0.5) * 4.0 * srgb * (1.0 - srgb)
     return np.rint(np.clip(bent, 0.0, 1.0) * 255.0).astype(np.uint8)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from sharp_cli.formats.sog import sog_bytes
+from sharp_cli.formats.stored import as_stored
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.viewer.page import page_with
 
@@ -34,5 +35,6 @@ def splat_frame(gaussians: Gaussians, height: int = 480) -> SplatFrame:
     Raises:
         SharpError: there is no Gaussian to show.
     """
-    pieces = page_with(gaussians, "splat", sog_bytes(gaussians))
+    splat = as_stored(gaussians)
+    pieces = page_with(splat, "splat", sog_bytes(splat))
     return SplatFrame(b"".join(pieces).decode(), height)

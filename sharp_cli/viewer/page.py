@@ -10,8 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from sharp_cli.formats.stored import StoredSplat
 from sharp_cli.gaussians.facts import LICENSE
-from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.version import __version__
 from sharp_cli.viewer.metadata import provenance_element
 from sharp_cli.viewer.scene import describe
@@ -29,28 +29,28 @@ POLICY = (
 """The browser blocks every other request of the page."""
 
 
-def page_around(gaussians: Gaussians, name: str, url: str) -> bytes:
+def page_around(splat: StoredSplat, name: str, url: str) -> bytes:
     """The page of a splat that is served beside it under ``url``; ``name`` is the title."""
-    head = _head(gaussians, name, {"name": url, "inline": False}, connect="'self'")
-    return b"".join([head, _note(gaussians), _tail()])
+    head = _head(splat, name, {"name": url, "inline": False}, connect="'self'")
+    return b"".join([head, _note(splat), _tail()])
 
 
 def page_with(
-    gaussians: Gaussians, name: str, splat: bytes, provenance: Mapping[str, str] | None = None
+    splat: StoredSplat, name: str, content: bytes, provenance: Mapping[str, str] | None = None
 ) -> Iterator[bytes]:
-    """The page that holds these Gaussians' ``splat`` file, piece by piece; ``name`` is the title."""
-    facts = {"name": "splat.sog", "inline": True, "bytes": len(splat)}
-    yield _head(gaussians, name, facts, connect="'none'")
+    """The page that holds this splat's ``.sog`` file as ``content``, piece by piece; ``name`` is the title."""
+    facts = {"name": "splat.sog", "inline": True, "bytes": len(content)}
+    yield _head(splat, name, facts, connect="'none'")
     yield provenance_element(provenance or {}).encode()  # within the reach of those who look for it
-    yield _note(gaussians)
-    for start in range(0, len(splat), PART):
-        part = base64.b64encode(splat[start : start + PART])
+    yield _note(splat)
+    for start in range(0, len(content), PART):
+        part = base64.b64encode(content[start : start + PART])
         yield b'<script type="text/plain" class="splat">' + part + b"</script>\n"
     yield _tail()
 
 
-def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) -> bytes:
-    scene = json.dumps({**describe(gaussians), **facts}).replace("<", "\\u003c")
+def _head(splat: StoredSplat, name: str, facts: dict[str, Any], connect: str) -> bytes:
+    scene = json.dumps({**describe(splat), **facts}).replace("<", "\\u003c")
     page = Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(name),
         generator=f"sharp-cli {__version__}",
@@ -62,9 +62,9 @@ def _head(gaussians: Gaussians, name: str, facts: dict[str, Any], connect: str) 
     return page.encode()
 
 
-def _note(gaussians: Gaussians) -> bytes:
+def _note(splat: StoredSplat) -> bytes:
     """The splat's license, if it has one."""
-    text = gaussians.facts.get(LICENSE)
+    text = splat.facts.get(LICENSE)
     if not text:
         return b""
     return f'<details class="note"><summary>License</summary>{html.escape(text)}</details>\n'.encode()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
+import numpy as np
 
-from sharp_cli.cameras.framing import turn_upright
 from sharp_cli.errors import SharpError
-from sharp_cli.gaussians.axes import Up
-from sharp_cli.gaussians.gaussians import Camera, Gaussians
+from sharp_cli.formats.stored import StoredSplat
+from sharp_cli.gaussians.axes import UPRIGHT, Up
+from sharp_cli.gaussians.gaussians import Camera
 
 SWAY = 0.1
 """Half width of the play button's path, in distances between the camera and what it looks at."""
 SECONDS, KEYS = 12, 24
 
 
-def describe(gaussians: Gaussians) -> dict[str, Any]:
+def describe(splat: StoredSplat) -> dict[str, Any]:
     """The viewer's ``settings``, the ``photo`` whose view it starts with, and the ``turn``, as values for JSON.
 
     ``photo`` has the photo's shape and its fields of view [°]. It is None for a splat without a camera; the viewer then
@@ -30,9 +30,9 @@ def describe(gaussians: Gaussians) -> dict[str, Any]:
     Raises:
         SharpError: there is no Gaussian to show.
     """
-    if not len(gaussians):
+    if not len(splat):
         raise SharpError("the splat holds no Gaussian, so there is nothing to show")
-    camera = gaussians.camera
+    camera = splat.camera
     settings = {
         "version": 2,
         "tonemapping": "none",
@@ -45,7 +45,7 @@ def describe(gaussians: Gaussians) -> dict[str, Any]:
         "startMode": "default",
     }
     if camera is None:
-        return {"settings": settings, "photo": None, "turn": _turn(gaussians.up)}
+        return {"settings": settings, "photo": None, "turn": _turn(splat.up)}
     photo = {
         "width": camera.width,
         "height": camera.height,
@@ -53,7 +53,7 @@ def describe(gaussians: Gaussians) -> dict[str, Any]:
         "vertical_fov": _field_of_view(camera.height, camera),
     }
     fov = max(photo["horizontal_fov"], photo["vertical_fov"])
-    distance = _distance(gaussians)
+    distance = _distance(splat)
     pose = {"position": [0, 0, 0], "target": [0, 0, distance], "fov": fov}
     settings |= {"cameras": [{"initial": pose}], "animTracks": [_sway(distance, fov)], "startMode": "animTrack"}
     return {"settings": settings, "photo": photo, "turn": None}
@@ -61,10 +61,11 @@ def describe(gaussians: Gaussians) -> dict[str, Any]:
 
 def _turn(up: Up | None) -> list[float] | None:
     """The rotation by which ``up`` becomes the viewer's y; None for the viewer's own, which is right for −y."""
-    if up in (None, "-y"):
+    if up is None or up == "-y":
         return None
-    turned = torch.diag(torch.tensor([-1.0, -1, 1, 1], dtype=torch.float64)) @ turn_upright(up)
-    values: list[float] = turned.T.flatten().tolist()
+    turned = np.diag([-1.0, -1, 1, 1])
+    turned[:3, :3] @= np.array(UPRIGHT[up])
+    values: list[float] = turned.T.ravel().tolist()
     return values
 
 
@@ -73,11 +74,11 @@ def _field_of_view(extent: int, camera: Camera) -> float:
     return math.degrees(2 * math.atan(extent / (2 * camera.focal_px)))
 
 
-def _distance(gaussians: Gaussians) -> float:
+def _distance(splat: StoredSplat) -> float:
     """The distance to the point that the camera turns around: the median depth of what is in front [m]."""
-    depths = gaussians.means[:, 2]
+    depths = splat.columns.means[:, 2]
     ahead = depths[depths > 0]
-    return float(ahead.median()) if len(ahead) else 1.0
+    return float(np.median(ahead)) if len(ahead) else 1.0
 
 
 def _sway(distance: float, fov: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.sog import sog_bytes
+from sharp_cli.formats.stored import StoredSplat, as_stored
 from sharp_cli.gaussians.gaussians import Gaussians
 from sharp_cli.viewer.page import page_around
 
@@ -47,7 +48,7 @@ class ViewerServer(socketserver.ThreadingTCPServer):
         return f"http://{ADDRESS}:{self.server_address[1]}/"
 
 
-def viewer_server(gaussians: Gaussians, title: str, port: int = 0) -> ViewerServer:
+def viewer_server(gaussians: Gaussians | StoredSplat, title: str, port: int = 0) -> ViewerServer:
     """A server of the viewer's page for these Gaussians, which already listens; port 0 takes a free one.
 
     The browser gets the same bytes as in an exported page.
@@ -55,9 +56,10 @@ def viewer_server(gaussians: Gaussians, title: str, port: int = 0) -> ViewerServ
     Raises:
         SharpError: the port is in use or not allowed, or there is no Gaussian to show.
     """
+    splat = as_stored(gaussians)
     files = {
-        "/": ("text/html; charset=utf-8", page_around(gaussians, title, SPLAT)),
-        f"/{SPLAT}": ("application/octet-stream", sog_bytes(gaussians)),
+        "/": ("text/html; charset=utf-8", page_around(splat, title, SPLAT)),
+        f"/{SPLAT}": ("application/octet-stream", sog_bytes(splat)),
     }
     try:
         return ViewerServer(port, files)

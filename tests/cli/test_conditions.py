@@ -29,7 +29,7 @@ def run(words: list[str], cwd: Path, limit: Callable[[], None] | None = None) ->
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of address space")
 @pytest.mark.parametrize("megabytes", [200, 400, 1000])
-@pytest.mark.parametrize("words", [["inspect", "a.ply"], ["convert", "a.jpg", "--weights", "preview"]])
+@pytest.mark.parametrize("words", [["render", "a.ply"], ["convert", "a.jpg", "--weights", "preview"]])
 def test_exhausted_memory_is_one_sentence(words: list[str], megabytes: int, data: Path, tmp_path: Path) -> None:
     import resource
 

@@ -32,7 +32,7 @@ main(sys.argv[2:])
         ("torch._C", "convert DATA/china.jpg -o OUT --weights WEIGHTS"),
         ("torch.nn", "convert DATA/china.jpg -o OUT --weights WEIGHTS"),
         ("torch.autograd", "render DATA/none.ply -o OUT"),
-        ("torch.nn", "inspect DATA/none.ply"),
+        ("torch.nn", "export DATA/none.ply OUT/none.spz --min-opacity 0.1"),
         ("torch.nn", "evaluate synthetic --weights WEIGHTS --limit 1 --sheets OUT/sheets"),
         ("torch.nn", "train preview --out OUT/run"),
     ],

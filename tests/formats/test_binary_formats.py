@@ -16,24 +16,25 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from splats import grid_splat, hostile_splat, random_splat
+from splats import columns_of, grid_splat, hostile_splat, random_splat
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.codebook import fit_codebook, fit_palette, quantize
-from sharp_cli.formats.columns import SplatColumns, morton_order, to_columns
+from sharp_cli.formats.columns import SplatColumns, morton_order
 from sharp_cli.formats.glb import write_glb
 from sharp_cli.formats.quaternions import pack_smallest_three, unpack_smallest_three
 from sharp_cli.formats.registry import read_splat, write_splat
-from sharp_cli.formats.sog import read_sog, write_sog
-from sharp_cli.formats.splat import read_splat_file, write_splat_file
-from sharp_cli.formats.spz import read_spz, read_spz_metadata, write_spz
+from sharp_cli.formats.sog import write_sog
+from sharp_cli.formats.splat import write_splat_file
+from sharp_cli.formats.spz import read_spz_metadata, write_spz
+from sharp_cli.formats.stored import as_stored
 from sharp_cli.gaussians.gaussians import Gaussians
 
 Writer = Callable[[Path, Gaussians], None]
 
 
 def write_spz4(path: Path, gaussians: Gaussians) -> None:
-    write_spz(path, gaussians, version=4)
+    write_spz(path, as_stored(gaussians), version=4)
 
 
 def angles(a: SplatColumns, b: SplatColumns) -> np.ndarray:
@@ -42,12 +43,12 @@ def angles(a: SplatColumns, b: SplatColumns) -> np.ndarray:
     return np.degrees(2 * np.arccos(products.clip(0, 1)))
 
 
-@pytest.mark.parametrize("write", [write_spz, write_spz4])
+@pytest.mark.parametrize("write", [write_splat, write_spz4])
 @pytest.mark.parametrize("degree", [0, 1, 3])
 def test_spz_keeps_values_to_its_steps(write: Writer, degree: int, tmp_path: Path) -> None:
     gaussians = random_splat(500, degree)
     write(tmp_path / "a.spz", gaussians)
-    before, after = to_columns(gaussians), to_columns(read_spz(tmp_path / "a.spz"))
+    before, after = columns_of(gaussians), columns_of(read_splat(tmp_path / "a.spz"))
     np.testing.assert_allclose(after.means, before.means, atol=0.5001 / 4096)
     np.testing.assert_allclose(after.log_scales, before.log_scales.clip(-10, 5.94), atol=0.5001 / 16)
     np.testing.assert_allclose(after.opacities, before.opacities, atol=0.5001 / 255)
@@ -63,16 +64,16 @@ def test_spz_keeps_values_to_its_steps(write: Writer, degree: int, tmp_path: Pat
 def test_spz_far_away_gives_up_fraction_instead_of_clamping(tmp_path: Path) -> None:
     gaussians = random_splat(10)
     gaussians.means[0, 2] = 20_000.0
-    write_spz(tmp_path / "a.spz", gaussians)
-    assert float(read_spz(tmp_path / "a.spz").means[0, 2]) == pytest.approx(20_000, abs=0.01)
+    write_spz(tmp_path / "a.spz", as_stored(gaussians))
+    assert float(read_splat(tmp_path / "a.spz").means[0, 2]) == pytest.approx(20_000, abs=0.01)
 
 
 def test_spz_moves_gaussians_beyond_its_range_nearer_along_the_ray(tmp_path: Path) -> None:
     gaussians = random_splat(10)
     gaussians.means[0] = torch.tensor([1e5, 2e5, 1e6])
     gaussians.scales[0] = 100.0
-    write_spz(tmp_path / "a.spz", gaussians)
-    found = read_spz(tmp_path / "a.spz")
+    write_spz(tmp_path / "a.spz", as_stored(gaussians))
+    found = read_splat(tmp_path / "a.spz")
     torch.testing.assert_close(found.means[0] / found.means[0, 2], torch.tensor([0.1, 0.2, 1.0]))
     torch.testing.assert_close(found.scales[0] / found.means[0, 2], torch.full((3,), 1e-4), rtol=0.04, atol=0)
     torch.testing.assert_close(found.means[1:], gaussians.means[1:], atol=0.5 / 256, rtol=0)
@@ -80,8 +81,8 @@ def test_spz_moves_gaussians_beyond_its_range_nearer_along_the_ray(tmp_path: Pat
 
 def test_splat_keeps_values_and_puts_the_most_visible_first(tmp_path: Path) -> None:
     gaussians = random_splat(200)
-    write_splat_file(tmp_path / "a.splat", gaussians)
-    before, after = to_columns(gaussians), to_columns(read_splat_file(tmp_path / "a.splat"))
+    write_splat_file(tmp_path / "a.splat", as_stored(gaussians))
+    before, after = columns_of(gaussians), columns_of(read_splat(tmp_path / "a.splat"))
     order = np.argsort(-(before.opacities * np.exp(before.log_scales.sum(axis=1, dtype=np.float64))), kind="stable")
     before = before.take(order)
     np.testing.assert_array_equal(after.means, before.means)
@@ -93,10 +94,10 @@ def test_splat_keeps_values_and_puts_the_most_visible_first(tmp_path: Path) -> N
 @pytest.mark.parametrize("degree", [0, 2])
 def test_sog_keeps_values_to_its_steps(degree: int, tmp_path: Path) -> None:
     gaussians = random_splat(900, degree)
-    write_sog(tmp_path / "a.sog", gaussians)
-    before = to_columns(gaussians)
+    write_sog(tmp_path / "a.sog", as_stored(gaussians))
+    before = columns_of(gaussians)
     before = before.take(morton_order(before.means))
-    after = to_columns(read_sog(tmp_path / "a.sog"))
+    after = columns_of(read_splat(tmp_path / "a.sog"))
     np.testing.assert_allclose(after.means, before.means, atol=1e-3)
     np.testing.assert_allclose(after.log_scales, before.log_scales, atol=0.1)
     np.testing.assert_allclose(after.opacities, before.opacities, atol=0.5001 / 255)
@@ -109,23 +110,22 @@ def test_sog_keeps_values_to_its_steps(degree: int, tmp_path: Path) -> None:
 
 def test_sog_keeps_the_predictors_grid(tmp_path: Path) -> None:
     gaussians = grid_splat(16)
-    write_sog(tmp_path / "a.sog", gaussians)
-    np.testing.assert_allclose(read_sog(tmp_path / "a.sog").means, gaussians.means, atol=1e-3)
+    write_sog(tmp_path / "a.sog", as_stored(gaussians))
+    np.testing.assert_allclose(read_splat(tmp_path / "a.sog").means, gaussians.means, atol=1e-3)
     with zipfile.ZipFile(tmp_path / "a.sog") as archive:
         assert sorted(archive.namelist()) == sorted(
             ["meta.json", "means_l.webp", "means_u.webp", "quats.webp", "scales.webp", "sh0.webp"]
         )
 
 
-WRITERS = {"splat": write_splat_file, "spz": write_spz, "sog": write_sog, "glb": write_glb}
-READERS = {"splat": read_splat_file, "spz": read_spz, "sog": read_sog}
+READ = ["splat", "spz", "sog"]
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", READ)
 def test_extreme_values_come_back_finite(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{suffix}"
-    WRITERS[suffix](path, hostile_splat())
-    found = READERS[suffix](path)
+    write_splat(path, hostile_splat())
+    found = read_splat(path)
     assert len(found) == 64
     for values in (found.means, found.scales, found.quats, found.opacities, found.colors):
         assert bool(values.isfinite().all())
@@ -133,25 +133,25 @@ def test_extreme_values_come_back_finite(suffix: str, tmp_path: Path) -> None:
     assert int((found.opacities == 0).sum()) >= 2
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", READ)
 def test_a_splat_of_one_gaussian(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{suffix}"
-    WRITERS[suffix](path, random_splat(1))
-    np.testing.assert_allclose(READERS[suffix](path).means, random_splat(1).means, atol=1e-3)
+    write_splat(path, random_splat(1))
+    np.testing.assert_allclose(read_splat(path).means, random_splat(1).means, atol=1e-3)
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", READ)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(data=st.data())
 def test_damaged_files_are_refused_or_read(suffix: str, data: st.DataObject, tmp_path: Path) -> None:
     path = tmp_path / f"a.{suffix}"
-    WRITERS[suffix](path, random_splat(40, degree=1 if suffix != "splat" else 0))
+    write_splat(path, random_splat(40, degree=1 if suffix != "splat" else 0))
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     with suppress(SharpError):
-        READERS[suffix](path)
+        read_splat(path)
 
 
 def test_spz_refuses_more_gaussians_than_its_size_allows(tmp_path: Path) -> None:
@@ -159,19 +159,19 @@ def test_spz_refuses_more_gaussians_than_its_size_allows(tmp_path: Path) -> None
     packer = zlib.compressobj(wbits=31)
     (tmp_path / "a.spz").write_bytes(packer.compress(header) + packer.flush())
     with pytest.raises(SharpError, match="cannot be in"):
-        read_spz(tmp_path / "a.spz")
+        read_splat(tmp_path / "a.spz")
 
 
 def test_sog_refuses_more_gaussians_than_its_size_allows(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.sog", "w") as archive:
         archive.writestr("meta.json", json.dumps({"version": 2, "count": 10**9}))
     with pytest.raises(SharpError, match="cannot be in"):
-        read_sog(tmp_path / "a.sog")
+        read_splat(tmp_path / "a.sog")
 
 
 def test_glb_is_a_point_primitive_with_the_extension(tmp_path: Path) -> None:
     gaussians = random_splat(20, degree=1)
-    write_glb(tmp_path / "a.glb", gaussians)
+    write_glb(tmp_path / "a.glb", as_stored(gaussians))
     content = (tmp_path / "a.glb").read_bytes()
     magic, version, length, text_bytes, kind = struct.unpack_from("<4sIII4s", content)
     assert (magic, version, length, kind) == (b"glTF", 2, len(content), b"JSON")
@@ -220,7 +220,7 @@ def test_camera_and_provenance_go_along(suffix: str, tmp_path: Path) -> None:
     assert found.facts == gaussians.facts
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", READ)
 def test_what_is_not_a_file_of_the_format_says_so(suffix: str, tmp_path: Path) -> None:
     (tmp_path / f"a.{suffix}").write_bytes(b"not a splat")
     (tmp_path / f"b.{suffix}").mkdir()
@@ -230,26 +230,26 @@ def test_what_is_not_a_file_of_the_format_says_so(suffix: str, tmp_path: Path) -
 
 
 def test_rows_that_are_not_finite_are_dropped(tmp_path: Path) -> None:
-    write_splat_file(tmp_path / "a.splat", random_splat(5))
+    write_splat_file(tmp_path / "a.splat", as_stored(random_splat(5)))
     content = bytearray((tmp_path / "a.splat").read_bytes())
     content[:4] = b"\xff" * 4
     (tmp_path / "a.splat").write_bytes(content)
-    assert len(read_splat_file(tmp_path / "a.splat")) == 4
+    assert len(read_splat(tmp_path / "a.splat")) == 4
     (tmp_path / "a.splat").write_bytes(content[:32])
     with pytest.raises(SharpError, match="finite"):
-        read_splat_file(tmp_path / "a.splat")
+        read_splat(tmp_path / "a.splat")
 
 
 def test_spz_version_4_keeps_metadata_where_readers_pass_over_it(tmp_path: Path) -> None:
     path = tmp_path / "a.spz"
-    write_spz(path, replace(grid_splat(), facts={"license": "MIT"}), {"source": "a.jpg"}, version=4)
-    assert read_spz(path).facts == {"license": "MIT"} and read_spz(path).camera == grid_splat().camera
+    write_spz(path, as_stored(replace(grid_splat(), facts={"license": "MIT"})), {"source": "a.jpg"}, version=4)
+    assert read_splat(path).facts == {"license": "MIT"} and read_splat(path).camera == grid_splat().camera
     assert read_spz_metadata(path)["source"] == "a.jpg"
     content = path.read_bytes()
     start = int.from_bytes(content[16:20], "little")
     foreign = struct.pack("<II", 0xADBE0002, 4) + b"\1\2\3\4"
     path.write_bytes(content[:16] + struct.pack("<I", start + 12) + content[20:32] + foreign + content[32:])
-    assert read_spz(path).facts == {"license": "MIT"}
+    assert read_splat(path).facts == {"license": "MIT"}
     assert read_spz_metadata(path)["source"] == "a.jpg"
     path.write_bytes(content[:-1])
     with pytest.raises(SharpError, match="size does not fit"):
@@ -260,18 +260,18 @@ def test_spz_version_4_keeps_metadata_where_readers_pass_over_it(tmp_path: Path)
 
 
 def test_a_sog_whose_folder_was_zipped_is_read_and_other_versions_are_named(tmp_path: Path) -> None:
-    write_sog(tmp_path / "a.sog", random_splat(40))
+    write_sog(tmp_path / "a.sog", as_stored(random_splat(40)))
     with zipfile.ZipFile(tmp_path / "a.sog") as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(tmp_path / "b.sog", "w") as archive:
         for name, content in members.items():
             archive.writestr(f"scene/{name}", content)
-    assert read_sog(tmp_path / "b.sog") == read_sog(tmp_path / "a.sog")
+    assert read_splat(tmp_path / "b.sog") == read_splat(tmp_path / "a.sog")
     with zipfile.ZipFile(tmp_path / "c.sog", "w") as archive:
         archive.writestr("meta.json", json.dumps({"means": {}}))
     with pytest.raises(SharpError, match=r"version 1, and only version 2"):
-        read_sog(tmp_path / "c.sog")
+        read_splat(tmp_path / "c.sog")
     with zipfile.ZipFile(tmp_path / "d.sog", "w") as archive:
         archive.writestr("readme.txt", "")
     with pytest.raises(SharpError, match=r"holds no meta\.json"):
-        read_sog(tmp_path / "d.sog")
+        read_splat(tmp_path / "d.sog")

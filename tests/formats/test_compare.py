@@ -10,6 +10,7 @@ from splats import random_splat
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.compare import compare_splats
+from sharp_cli.formats.stored import as_stored
 from sharp_cli.gaussians.fitting import keep
 
 
@@ -26,7 +27,7 @@ def test_errors_are_those_that_were_made(shuffled: bool) -> None:
     )
     if shuffled:
         worse = keep(worse, torch.randperm(500, generator=torch.Generator().manual_seed(1)))
-    found = compare_splats(worse, splat)
+    found = compare_splats(as_stored(worse), as_stored(splat))
     assert found.position.median == pytest.approx(0.0005, rel=0.01)
     assert found.log_scale.largest == pytest.approx(0.02, abs=1e-4)
     assert found.opacity.median == pytest.approx(0.01, abs=1e-5)
@@ -36,19 +37,19 @@ def test_errors_are_those_that_were_made(shuffled: bool) -> None:
 def test_splats_of_different_numbers_are_refused() -> None:
     splat = random_splat(500)
     with pytest.raises(SharpError, match=r"cannot compare 3.. with 4.. visible Gaussians: .* exported from"):
-        compare_splats(keep(splat, torch.arange(400)), splat)
+        compare_splats(as_stored(keep(splat, torch.arange(400))), as_stored(splat))
 
 
 def test_a_few_gaussians_at_the_edge_of_what_is_seen_may_differ() -> None:
     pytest.importorskip("scipy")
     splat = replace(random_splat(500), opacities=torch.full((500,), 0.5))
-    assert compare_splats(keep(splat, torch.arange(495)), splat).compared == 500
+    assert compare_splats(as_stored(keep(splat, torch.arange(495))), as_stored(splat)).compared == 500
 
 
 def test_what_cannot_be_seen_is_not_compared() -> None:
     splat = random_splat(50)
     splat.opacities[:10] = 0
-    assert compare_splats(splat, splat).compared == int((splat.opacities >= 1 / 255).sum())
+    assert compare_splats(as_stored(splat), as_stored(splat)).compared == int((splat.opacities >= 1 / 255).sum())
     splat.opacities[:] = 0
     with pytest.raises(SharpError, match="nothing to compare"):
-        compare_splats(splat, splat)
+        compare_splats(as_stored(splat), as_stored(splat))

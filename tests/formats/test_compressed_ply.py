@@ -16,6 +16,7 @@ from plyfile import PlyData
 
 from sharp_cli import Camera, Gaussians, SharpError, read_ply
 from sharp_cli.formats.compressed_ply import RANGES, compressed_ply, write_compressed_ply
+from sharp_cli.formats.stored import as_stored
 from sharp_cli.gaussians.color import linear_to_srgb
 
 
@@ -74,7 +75,7 @@ def random_splat(count: int, seed: int, degree: int = 0) -> Gaussians:
 @given(count=st.integers(1, 700), seed=st.integers(0, 1000), degree=st.integers(0, 3))
 def test_everything_reads_back_within_its_steps(tmp_path_factory, count: int, seed: int, degree: int) -> None:
     gaussians = random_splat(count, seed, degree)
-    found = read_back(compressed_ply(gaussians), tmp_path_factory.mktemp("c") / "splat.ply")
+    found = read_back(compressed_ply(as_stored(gaussians)), tmp_path_factory.mktemp("c") / "splat.ply")
     # Splats are in another order: opacities and places together say which is which.
     order = torch.cdist(found["means"], gaussians.means.double()).argmin(1)
     extent = gaussians.means.double().amax(0) - gaussians.means.double().amin(0)
@@ -96,7 +97,7 @@ def test_everything_reads_back_within_its_steps(tmp_path_factory, count: int, se
 
 
 def test_neighbors_share_a_chunk_so_that_splats_stay_where_the_photo_shows_them(relief, tmp_path) -> None:
-    means = read_back(compressed_ply(relief), tmp_path / "splat.ply")["means"]
+    means = read_back(compressed_ply(as_stored(relief)), tmp_path / "splat.ply")["means"]
     assert relief.camera
     pixels = means[:, :2] / means[:, 2:] * relief.camera.focal_px  # the picture's center is a corner of four pixels
     assert (pixels - (pixels.floor() + 0.5)).abs().max() < 0.1
@@ -110,7 +111,7 @@ def test_extreme_values_stay_finite(tmp_path) -> None:
         opacities=torch.tensor([0.0, 1.0, 1.0]),
         colors=torch.tensor([[-0.5, 0.0, 7.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]),
     )
-    found = read_back(compressed_ply(gaussians), tmp_path / "splat.ply")
+    found = read_back(compressed_ply(as_stored(gaussians)), tmp_path / "splat.ply")
     assert all(torch.isfinite(values).all() for values in found.values())
     assert len(found["means"]) == 2  # a zero quaternion is never rendered
     order = found["means"][:, 2].argsort(descending=True)
@@ -128,7 +129,7 @@ def test_far_floaters_do_not_displace_the_others(tmp_path, camera: Camera | None
     means = torch.rand(1000, 3, generator=generator) * 5
     floaters = torch.randn(count, 3, generator=generator) * torch.logspace(2, 9, count)[:, None]
     gaussians = replace(gaussians, means=torch.cat([floaters, means[count:]]))
-    write_compressed_ply(tmp_path / "splat.ply", gaussians)
+    write_compressed_ply(tmp_path / "splat.ply", as_stored(gaussians))
     found = read_ply(tmp_path / "splat.ply")
     seen = found.means[found.opacities > 0]  # without what fills up chunks
     distances = torch.cdist(means[count:], seen, compute_mode="donot_use_mm_for_euclid_dist").min(dim=1).values
@@ -139,8 +140,11 @@ def test_far_floaters_do_not_displace_the_others(tmp_path, camera: Camera | None
 @pytest.mark.parametrize("degree", [0, 3])
 def test_our_reader_agrees_with_the_formats_rules(tmp_path, degree: int) -> None:
     gaussians = replace(random_splat(700, 7, degree), facts={"photo": "Größe.jpg"})
-    write_compressed_ply(tmp_path / "splat.ply", gaussians)
-    ours, rules = read_ply(tmp_path / "splat.ply"), read_back(compressed_ply(gaussians), tmp_path / "again.ply")
+    write_compressed_ply(tmp_path / "splat.ply", as_stored(gaussians))
+    ours, rules = (
+        read_ply(tmp_path / "splat.ply"),
+        read_back(compressed_ply(as_stored(gaussians)), tmp_path / "again.ply"),
+    )
     assert ours.camera == gaussians.camera and ours.facts == gaussians.facts
     for part in ("means", "scales", "quats", "opacities"):
         torch.testing.assert_close(getattr(ours, part).double(), rules[part], rtol=1e-4, atol=1e-5)
@@ -161,7 +165,7 @@ def test_our_reader_agrees_with_the_formats_rules(tmp_path, degree: int) -> None
     ],
 )
 def test_a_damaged_compressed_file_is_refused(tmp_path, damage: tuple[bytes, bytes]) -> None:
-    content = compressed_ply(random_splat(700, 7, 1))
+    content = compressed_ply(as_stored(random_splat(700, 7, 1)))
     assert damage[0] in content
     (tmp_path / "splat.ply").write_bytes(content.replace(*damage))
     with pytest.raises(SharpError, match=r"cannot read .*damaged"):
@@ -172,7 +176,7 @@ def test_ranges_that_end_at_minus_infinity_cost_no_row(tmp_path: Path) -> None:
     """SuperSplat writes such ranges for scales of zero; the largest of the chunk is finite all the same."""
     path = tmp_path / "a.compressed.ply"
     splat = random_splat(200, 0)
-    write_compressed_ply(path, splat)
+    write_compressed_ply(path, as_stored(splat))
     content = bytearray(path.read_bytes())
     start = content.index(b"end_header\n") + 11
     for name in ("min_scale_x", "min_scale_y", "min_scale_z"):

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from splats import random_splat
+from splats import columns_of, random_splat
 
 from sharp_cli import SharpError, write_ply
-from sharp_cli.formats.columns import to_columns
 from sharp_cli.formats.registry import read_splat
 from sharp_cli.gaussians.color import linear_to_srgb
 
@@ -71,7 +70,7 @@ def test_files_of_gaussforge(degree: int, tmp_path: Path) -> None:
     gaussians = random_splat(200, degree)
     write_ply(tmp_path / "a.ply", gaussians)
     (tmp_path / "a.ksplat").write_bytes(tool.convert((tmp_path / "a.ply").read_bytes(), "ply", "ksplat")["data"])
-    found, expected = to_columns(read_splat(tmp_path / "a.ksplat")), to_columns(gaussians)
+    found, expected = columns_of(read_splat(tmp_path / "a.ksplat")), columns_of(gaussians)
     np.testing.assert_allclose(found.means, expected.means)
     np.testing.assert_allclose(found.log_scales, expected.log_scales, atol=1e-6)
     np.testing.assert_allclose(found.opacities, expected.opacities, atol=0.004)

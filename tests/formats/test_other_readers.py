@@ -18,16 +18,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from splats import grid_splat, hostile_splat, random_splat
+from splats import columns_of, grid_splat, hostile_splat, random_splat
 
-from sharp_cli import read_ply, write_ply
-from sharp_cli.formats.columns import SplatColumns, to_columns
-from sharp_cli.formats.compressed_ply import write_compressed_ply
+from sharp_cli import read_ply, read_splat, write_ply, write_splat
+from sharp_cli.formats.columns import SplatColumns
 from sharp_cli.formats.glb import write_glb
-from sharp_cli.formats.sog import read_sog, write_sog
-from sharp_cli.formats.splat import read_splat_file, write_splat_file
-from sharp_cli.formats.spz import read_spz, write_spz
-from sharp_cli.gaussians.gaussians import Gaussians
+from sharp_cli.formats.stored import as_stored
 
 pytestmark = pytest.mark.slow
 
@@ -35,16 +31,6 @@ NODE = Path(__file__).parents[2] / "build" / "node" / "node_modules"
 TOOL = shutil.which("splat-transform") or shutil.which("splat-transform", path=str(NODE / ".bin"))
 VALIDATOR = NODE / "gltf-validator"
 
-Read = Callable[[Path], Gaussians]
-Write = Callable[[Path, Gaussians], None]
-
-WRITERS: dict[str, Write] = {
-    "splat": write_splat_file,
-    "spz": write_spz,
-    "sog": write_sog,
-    "compressed.ply": write_compressed_ply,
-}
-READERS: dict[str, Read] = {"splat": read_splat_file, "spz": read_spz, "sog": read_sog, "compressed.ply": read_ply}
 STEPS = {
     "splat": {"means": 1e-6, "log_scales": 1e-4, "opacities": 0.004, "dc": 0.015, "degrees": 2.0},
     "spz": {"means": 2e-4, "log_scales": 0.035, "opacities": 0.003, "dc": 0.02, "degrees": 0.3},
@@ -97,27 +83,27 @@ def check_same(found: SplatColumns, expected: SplatColumns, steps: dict[str, flo
 
 @pytest.mark.parametrize("convert", [transform, forge])
 @pytest.mark.parametrize("kind", SPLATS)
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", STEPS)
 def test_others_read_what_we_write(suffix: str, kind: str, convert: Callable[..., None], tmp_path: Path) -> None:
     gaussians = SPLATS[kind]()
-    WRITERS[suffix](tmp_path / f"a.{suffix}", gaussians)
+    write_splat(tmp_path / f"a.{suffix}", gaussians)
     convert(tmp_path / f"a.{suffix}", tmp_path / "back.ply")
     steps = STEPS[suffix]
     if kind == "hostile":
         # The formats spread their bits over the whole range: 1,000 km of positions, e^47 of scales.
         steps = steps | {"means": max(4e-3, steps["means"]), "log_scales": max(0.025, steps["log_scales"])}
-    check_same(to_columns(read_ply(tmp_path / "back.ply")), to_columns(gaussians), steps)
+    check_same(columns_of(read_ply(tmp_path / "back.ply")), columns_of(gaussians), steps)
 
 
 @pytest.mark.parametrize("convert", [transform, forge])
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", STEPS)
 def test_we_read_what_others_write(suffix: str, convert: Callable[..., None], tmp_path: Path) -> None:
     gaussians = random_splat(400)
     # gaussforge packs quaternions as they are.
     gaussians = replace(gaussians, quats=torch.nn.functional.normalize(gaussians.quats))
     write_ply(tmp_path / "a.ply", gaussians)
     convert(tmp_path / "a.ply", tmp_path / f"b.{suffix}")
-    check_same(to_columns(READERS[suffix](tmp_path / f"b.{suffix}")), to_columns(gaussians), STEPS[suffix])
+    check_same(columns_of(read_splat(tmp_path / f"b.{suffix}")), columns_of(gaussians), STEPS[suffix])
 
 
 @pytest.mark.parametrize("degree", [0, 3])
@@ -125,7 +111,7 @@ def test_the_gltf_validator_objects_to_the_new_extension_alone(degree: int, tmp_
     node = shutil.which("node")
     if node is None or not VALIDATOR.is_dir():
         pytest.skip("needs gltf-validator from npm")
-    write_glb(tmp_path / "a.glb", random_splat(50, degree))
+    write_glb(tmp_path / "a.glb", as_stored(random_splat(50, degree)))
     script = (
         "const v = require(process.argv[1]), fs = require('fs');"
         "v.validateBytes(new Uint8Array(fs.readFileSync(process.argv[2])))"

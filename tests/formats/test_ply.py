@@ -24,7 +24,7 @@ from sharp_cli.formats.ply_pack import pack
 from sharp_cli.formats.ply_vertices import CHUNK
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.covariance import covariances
-from sharp_cli.gaussians.spherical_harmonics import SH_C0
+from sharp_cli.gaussians.sh import SH_C0
 
 
 @pytest.fixture(scope="module")

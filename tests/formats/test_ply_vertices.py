@@ -10,8 +10,8 @@ from fake_devices import FakeEvents, answer_without_values
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from sharp_cli import Gaussians, SharpError
-from sharp_cli.formats.ply_layout import PlyLayout, vertex_names
-from sharp_cli.formats.ply_vertices import _in_blocks, _rows, rest_coefficients, start_rows
+from sharp_cli.formats.ply_layout import PlyLayout, rest_coefficients, vertex_names
+from sharp_cli.formats.ply_vertices import _in_blocks, _rows, start_rows
 from sharp_cli.gaussians.leave import start_leaving
 
 
@@ -35,7 +35,7 @@ def scene(count: int = 20_000, sh: bool = False) -> Gaussians:
 @pytest.mark.parametrize("layout", get_args(PlyLayout))
 def test_rows_packed_at_once_are_those_packed_in_blocks(layout: PlyLayout, sh: bool) -> None:
     gaussians = scene(sh=sh)
-    rest = rest_coefficients(gaussians, layout)
+    rest = rest_coefficients(gaussians.sh, layout)
     at_once, blocks = _rows(gaussians, slice(None), layout, rest), _in_blocks(gaussians, layout, rest)
     torch.testing.assert_close(at_once, blocks, rtol=3e-6, atol=1e-6)
     assert at_once.shape == (len(gaussians), len(vertex_names(layout, rest)))

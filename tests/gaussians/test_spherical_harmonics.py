@@ -12,7 +12,8 @@ import torch
 from sharp_cli import Gaussians
 from sharp_cli.gaussians import spherical_harmonics
 from sharp_cli.gaussians.color import linear_to_srgb, srgb_to_linear
-from sharp_cli.gaussians.spherical_harmonics import SH_C0, sh_basis, sh_degree, view_colors
+from sharp_cli.gaussians.sh import SH_C0, sh_degree
+from sharp_cli.gaussians.spherical_harmonics import sh_basis, view_colors
 
 
 def random_gaussians(count: int, coefficients: int, dtype: torch.dtype = torch.float64) -> Gaussians:

@@ -31,6 +31,7 @@ def splat_files() -> dict[str, bytes]:
     from sharp_cli.formats.ply_layout import PlyLayout
     from sharp_cli.formats.registry import FORMATS
     from sharp_cli.formats.spz import write_spz
+    from sharp_cli.formats.stored import as_stored
 
     draw = torch.Generator().manual_seed(0)
     means, colors, quats = (torch.rand(7, k, generator=draw) for k in (3, 3, 4))
@@ -47,7 +48,7 @@ def splat_files() -> dict[str, bytes]:
                 other = Path(folder) / f"splat{form.suffix}"
                 write_splat(other, splat if form.suffix == ".splat" else curved)
                 files[other.name] = other.read_bytes()
-        write_spz(Path(folder) / "four.spz", curved, version=4)
+        write_spz(Path(folder) / "four.spz", as_stored(curved), version=4)
         files["four.spz"] = (Path(folder) / "four.spz").read_bytes()
         write_ply(path, curved)
         files["harmonics.ply"] = path.read_bytes()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from sharp_cli.formats.columns import SplatColumns
+from sharp_cli.formats.stored import StoredSplat, as_stored
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
 
 
@@ -19,6 +21,11 @@ def random_splat(count: int = 300, degree: int = 0, seed: int = 0) -> Gaussians:
         colors=torch.rand(count, 3, generator=rng),
         sh=sh,
     )
+
+
+def columns_of(splat: Gaussians | StoredSplat) -> SplatColumns:
+    """What a writer stores of a splat."""
+    return as_stored(splat).columns.to_write()
 
 
 def grid_splat(side: int = 16, size: int = 64) -> Gaussians:

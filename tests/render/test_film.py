@@ -15,11 +15,11 @@ from PIL import Image
 
 from sharp_cli.cameras.trajectories import trajectory
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.ply_read import read_ply
+from sharp_cli.formats.ply import read_ply
 from sharp_cli.formats.ply_write import write_ply
 from sharp_cli.formats.registry import read_splat, write_splat
 from sharp_cli.gaussians.gaussians import Camera, Gaussians
-from sharp_cli.gaussians.spherical_harmonics import SH_C0
+from sharp_cli.gaussians.sh import SH_C0
 from sharp_cli.render.film import choose_views, shoot
 from sharp_cli.render.settings import FilmSettings
 

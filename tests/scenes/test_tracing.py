@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sharp_cli.scenes import layout as at
-from sharp_cli.scenes.bank import Bank, srgb_to_linear
+from sharp_cli.scenes.bank import Bank, light_of_bytes
 from sharp_cli.scenes.builder import SceneBuilder
 from sharp_cli.scenes.framing import rotation
 from sharp_cli.scenes.layout import Textures
@@ -25,7 +25,7 @@ FAR = 500.0
 TEXELS = sum((at.TEXTURE_SIDE >> level) ** 2 for level in range(at.LEVELS))
 TEXTURES = Textures(
     np.full((1, TEXELS, 3), 128, np.uint8), np.full((1, 3), 0.2158, np.float32),
-    np.full((1, 2, 4, 3), 90, np.uint8), srgb_to_linear(),
+    np.full((1, 2, 4, 3), 90, np.uint8), light_of_bytes(),
 )  # fmt: skip
 POSE = Pose(
     np.array([0.2, 1.1, -0.3]),
