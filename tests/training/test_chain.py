@@ -10,9 +10,11 @@ import string
 from pathlib import Path
 
 import pytest
+from features import write_resnet
 from hypothesis import given
 from hypothesis import strategies as st
-from training_runs import CPU_RUN, posed_folder
+from measured import write_measured
+from training_runs import CPU_RUN, SIZES, posed_folder
 from typer.testing import CliRunner
 
 from sharp_cli.cli import app
@@ -255,3 +257,40 @@ def inline(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {inline(entry)}" for key, entry in value.items()) + "}"
     return json.dumps(value)
+
+
+def test_the_stages_of_the_preview_fit_together(tmp_path: Path) -> None:
+    config = load_recipe("preview-chain", [f"inputs.{name}=x" for name in ("photos", "features", "measured")])
+    assert isinstance(config, ChainConfig)
+    names: list[str] = []
+
+    def run(stage: object, folder: Path) -> Path:
+        names.append(folder.name)
+        (folder / "made").touch()
+        return folder / "made"
+
+    assert run_chain(config, tmp_path, build_recipe, run, print) == tmp_path / "full" / "made"
+    assert names == ["coarsest", "coarse", "teacher", "labels", "distill", "sight", "depth", "full"]
+
+
+@pytest.mark.slow
+def test_the_whole_training_of_a_preview_in_small(tmp_path: Path) -> None:
+    write_resnet(tmp_path / "features")
+    write_measured(tmp_path / "measured", {f"hall-{i}": "train" for i in range(7)})
+    (tmp_path / "photos").mkdir()
+    for name in ("a", "b", "c"):
+        shutil.copy(Path(__file__).parents[1] / "data" / "china.jpg", tmp_path / "photos" / f"{name}.jpg")
+    settings = [f"inputs.{name}={tmp_path / name}" for name in ("photos", "features", "measured")]
+    small = {"steps": 1, "batch": 1, "micro_batch": 1, "data.workers": 0, "log.validate": 0, "network": SIZES.to_dict()}
+    taught = {"steps": 1, "batch": 2, "drawn.pairs": 4, "drawn.workers": 1}
+    student = {**taught, "synthetic_batch": 1, "measured_batch": 1}
+    stages: dict[str, dict[str, object]] = dict.fromkeys(("coarsest", "coarse", "depth", "full"), small)
+    stages |= {"teacher": taught, "labels": {"views": 1, "views_of_varied": 1}, "distill": student, "sight": student}
+    settings += [
+        f"stages.{name}.{key}={inline(value)}" for name, table in stages.items() for key, value in table.items()
+    ]
+    words = ["train", "preview-chain", "--out", str(tmp_path / "runs"), "--device", "cpu"]
+    run = CliRunner().invoke(app, [*words, *(word for setting in settings for word in ("--set", setting))])
+    assert run.exit_code == 0, run.exception
+    record = read_weights(tmp_path / "runs" / "full" / "weights.safetensors").record
+    assert [entry["steps"] for entry in record["training"]] == [1] * 6  # all stages but the teacher and its labels
