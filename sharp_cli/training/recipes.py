@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sharp_cli.errors import SharpError
 from sharp_cli.training.chain import ChainConfig
@@ -13,6 +14,11 @@ from sharp_cli.training.configfile import Table, build, load_table
 from sharp_cli.training.mixing import MixConfig, mix_weights
 from sharp_cli.training.signals import stop_signals
 from sharp_cli.training.teacher.config import ContextConfig, DistillConfig, LabelsConfig, SightConfig, TeacherConfig
+
+if TYPE_CHECKING:
+    from sharp_cli.model.network import SharpNetwork
+    from sharp_cli.training.teacher.lesson import Lesson
+    from sharp_cli.training.teacher.material import Material
 
 StageConfig = TeacherConfig | LabelsConfig | DistillConfig | ContextConfig | SightConfig | MixConfig
 RECIPES: dict[str, type[StageConfig]] = {
@@ -28,7 +34,11 @@ RECIPES: dict[str, type[StageConfig]] = {
 def load_recipe(source: str, settings: Iterable[str] = ()) -> TrainConfig | StageConfig | ChainConfig:
     """Read a configuration of any recipe; see :func:`sharp_cli.training.configfile.load_config`."""
     table = load_table(source, settings)
-    return build(ChainConfig, table, "") if table.get("recipe") == "chain" else build_recipe(table)
+    if table.get("recipe") != "chain":
+        return build_recipe(table)
+    if stray := [key for key in table if key not in ("recipe", "inputs", "stages")]:
+        raise SharpError(f"a chain has no {', '.join(stray)} of its own (use --set stages.NAME.{stray[0]}=VALUE)")
+    return build(ChainConfig, table, "")
 
 
 def build_recipe(table: Table) -> TrainConfig | StageConfig:
@@ -82,14 +92,19 @@ def _teach(
     stop: Callable[[], bool],
 ) -> bool:
     """Train some of the network; whether the last step was reached."""
+    from sharp_cli.training.teacher.lesson import teach
+
+    begin: Callable[[SharpNetwork, Material], Lesson]
     if isinstance(config, ContextConfig):
-        from sharp_cli.training.teacher.context import teach_context
+        from sharp_cli.training.teacher.context import context_lesson
 
-        return teach_context(config, folder, log, stop)
-    if isinstance(config, SightConfig):
-        from sharp_cli.training.teacher.sight import teach_sight
+        begin = partial(context_lesson, config)
+    elif isinstance(config, SightConfig):
+        from sharp_cli.training.teacher.sight import sight_lesson
 
-        return teach_sight(config, folder, log, stop)
-    from sharp_cli.training.teacher.distill import distill
+        begin = partial(sight_lesson, config)
+    else:
+        from sharp_cli.training.teacher.distill import distill_lesson
 
-    return distill(config, folder, log, stop)
+        begin = partial(distill_lesson, config)
+    return teach(config, begin, folder, log, stop)

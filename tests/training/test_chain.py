@@ -224,6 +224,11 @@ def test_what_a_chain_lacks_is_named() -> None:
         ChainConfig()
 
 
+def test_settings_of_a_stage_are_not_taken_for_the_chains() -> None:
+    with pytest.raises(SharpError, match=r"a chain has no steps of its own \(use --set stages.NAME.steps=VALUE\)"):
+        load_recipe("preview-chain", ["steps=3"])
+
+
 def test_a_chain_of_trainings_by_the_command(tmp_path: Path) -> None:
     run = {**CPU_RUN, "steps": 1, "data": {"kind": "posed", "path": "{views}", "workers": 0}}
     stages = {

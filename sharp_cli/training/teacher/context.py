@@ -7,10 +7,7 @@ written predict what those they start from do, until ``sight`` or a phase with p
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,18 +16,15 @@ from torch import Tensor, nn
 from sharp_cli.errors import SharpError
 from sharp_cli.model.convnet import DepthContext
 from sharp_cli.model.network import SharpNetwork
-from sharp_cli.runtime.memory import keep_freed_memory
-from sharp_cli.training.config import OptimizerConfig, TrainConfig
-from sharp_cli.training.initial import start_network
+from sharp_cli.training.config import OptimizerConfig
 from sharp_cli.training.precision import training_autocast
-from sharp_cli.training.schedule import build_optimizer, learning_rate
-from sharp_cli.training.state import WEIGHTS, write_trained
+from sharp_cli.training.schedule import build_optimizer
 from sharp_cli.training.teacher.augment import degrade, recolor
 from sharp_cli.training.teacher.config import ContextConfig
 from sharp_cli.training.teacher.decoder import DisparityReader
-from sharp_cli.training.teacher.distill import COLORS, stage_settings, training_entry
-from sharp_cli.training.teacher.material import Material, load_material, validate_disparity
-from sharp_cli.training.teacher.stage import Stage, run_stage
+from sharp_cli.training.teacher.distill import COLORS
+from sharp_cli.training.teacher.lesson import Lesson
+from sharp_cli.training.teacher.material import Material, validate_disparity
 from sharp_cli.training.teacher.train import weighted_losses
 
 CELL, FEATURE_CELL = 4, 16
@@ -59,59 +53,40 @@ class ContextReader(nn.Module):
             return self.disparity(maps), None if features is None else features.float()
 
 
-def teach_context(
-    config: ContextConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
-) -> bool:
-    """Teach, or go on from the folder's checkpoint; runs on the CPU.
-
-    Args:
-        folder: gets ``checkpoint.pt``, and at the end, or where it is stopped, ``weights.safetensors``: the start's
-            weights with the context beside them.
-        log: called with lines about the progress.
-        stop: asked after each step; true ends the run with a checkpoint.
-
-    Returns:
-        Whether the last step was reached.
+def context_lesson(config: ContextConfig, start: SharpNetwork, material: Material) -> Lesson:
+    """A new context, with what reads it; the start's weights keep all else.
 
     Raises:
-        SharpError: weights, labels, pictures or a checkpoint cannot be used.
+        SharpError: the weights have a context.
     """
-    keep_freed_memory()
-    torch.manual_seed(config.seed)
-    network, context, origin = with_context(config)
-    material = load_material(config)
-    torch.manual_seed(config.seed)  # again: drawing takes random numbers, reading what was generated does not
+    network, context = with_context(config, start)
     reader = ContextReader(context, 0 if material.labels is None else material.labels.features.shape[1])
     reader.context.joins.requires_grad_(False)
+
+    def finish(model: nn.Module) -> SharpNetwork:
+        assert isinstance(model, ContextReader)
+        context.load_state_dict(model.context.state_dict())
+        return network
+
     beta1, beta2 = BETAS
     rates = OptimizerConfig(config.lr, 0.02 * config.lr, config.warmup, beta1, beta2, config.weight_decay)
-    stage = Stage.of(reader, build_optimizer(reader, rates), stage_settings(config))
-    finished = run_stage(
-        stage,
-        folder,
-        config.steps,
-        lambda model: context_losses(model, config, material),
-        lambda step: learning_rate(step, config.steps, rates),
-        ema=config.ema,
+    return Lesson(
+        model=reader,
+        optimizer=build_optimizer(reader, rates),
+        rates=rates,
         clip=CLIP,
-        save_every=config.save_every,
+        losses=lambda model: context_losses(model, config, material),
         validate=lambda model: validate_disparity(lambda images: model(images)[0], material.held_out, context.side),
-        log=log,
-        stop=stop,
+        finish=finish,
     )
-    assert isinstance(stage.mean, ContextReader)
-    context.load_state_dict(stage.mean.context.state_dict())
-    write_trained(folder / WEIGHTS, network, origin, folder.resolve().name, training_entry(config, stage))
-    return finished
 
 
-def with_context(config: ContextConfig) -> tuple[SharpNetwork, DepthContext, dict[str, Any]]:
-    """The network that ``config.init`` names with a context that changes nothing yet, that context, and the record.
+def with_context(config: ContextConfig, before: SharpNetwork) -> tuple[SharpNetwork, DepthContext]:
+    """A network with a context that changes nothing yet, and that context.
 
     Raises:
-        SharpError: weights that cannot be found, or that have a context.
+        SharpError: it has a context.
     """
-    before, origin = start_network(TrainConfig(init=config.init))
     if before.context is not None:
         raise SharpError(f"{config.init} has a convolutional network already (train it with the recipe sight)")
     sizes = replace(before.config, convnet_dims=tuple(config.convnet_dims), context_dims=tuple(config.context_dims))
@@ -121,7 +96,7 @@ def with_context(config: ContextConfig) -> tuple[SharpNetwork, DepthContext, dic
         nn.init.zeros_(kernel)
     missing, unexpected = network.load_state_dict(before.state_dict(), strict=False)
     assert not unexpected and all(name.startswith("context.") for name in missing)
-    return network, network.context, origin
+    return network, network.context
 
 
 def context_losses(model: nn.Module, config: ContextConfig, material: Material) -> dict[str, Tensor]:

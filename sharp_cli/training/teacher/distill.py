@@ -6,95 +6,50 @@ remains has to give the teacher's features as well as disparity. The decoders ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sharp_cli.model.network import SharpNetwork
-from sharp_cli.runtime.memory import keep_freed_memory
-from sharp_cli.training.config import OptimizerConfig, TrainConfig
-from sharp_cli.training.initial import start_network
+from sharp_cli.training.config import OptimizerConfig
 from sharp_cli.training.precision import training_autocast
-from sharp_cli.training.schedule import build_optimizer, learning_rate
-from sharp_cli.training.state import WEIGHTS, without_folders, write_trained
+from sharp_cli.training.schedule import build_optimizer
 from sharp_cli.training.teacher.augment import degrade, recolor
-from sharp_cli.training.teacher.config import DistillConfig, StudentConfig
+from sharp_cli.training.teacher.config import DistillConfig
+from sharp_cli.training.teacher.lesson import Lesson
 from sharp_cli.training.teacher.losses import WEIGHTS as TERM_WEIGHTS
 from sharp_cli.training.teacher.losses import disparity_losses, floored
-from sharp_cli.training.teacher.material import Material, load_material, validate_disparity
+from sharp_cli.training.teacher.material import Material, validate_disparity
 from sharp_cli.training.teacher.pictures import Pictures
 from sharp_cli.training.teacher.reader import CELLS, Reader
-from sharp_cli.training.teacher.stage import Stage, run_stage
 
 COLORS = 1.4
 """Colors change more than a teacher's do: its labels are of the unchanged picture."""
 CLIP = 5.0
 
 
-def distill(
-    config: DistillConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
-) -> bool:
-    """Teach, or go on from the folder's checkpoint; runs on the CPU.
-
-    Args:
-        folder: gets ``checkpoint.pt``, and at the end or where it is stopped ``weights.safetensors``, the start's
-            weights with the taught encoder.
-        log: called with lines about the progress.
-        stop: asked after each step; true ends the run with a checkpoint.
-
-    Returns:
-        Whether the last step was reached.
-
-    Raises:
-        SharpError: weights, labels, pictures or a checkpoint cannot be used.
-    """
-    keep_freed_memory()
-    material = load_material(config)
-    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was generated does not
-    network, origin = start_network(TrainConfig(init=config.init))
+def distill_lesson(config: DistillConfig, network: SharpNetwork, material: Material) -> Lesson:
+    """One encoder of the network, with what reads it; the start's weights keep all else."""
     encoder = getattr(network.encoder, f"{config.encoder}_encoder")
     reader = Reader(encoder, 0 if material.labels is None else material.labels.features.shape[1])
     if config.encoder == "patch":
         keep_first_blocks(reader, network)
+
+    def finish(model: nn.Module) -> SharpNetwork:
+        assert isinstance(model, Reader)
+        encoder.load_state_dict(model.encoder.state_dict())
+        return network
+
     rates = OptimizerConfig(config.lr, 0.02 * config.lr, config.warmup, muon=config.muon)
-    stage = Stage.of(reader, build_optimizer(reader, rates), stage_settings(config))
-    finished = run_stage(
-        stage,
-        folder,
-        config.steps,
-        lambda model: distill_losses(model, config, material),
-        lambda step: learning_rate(step, config.steps, rates),
-        ema=config.ema,
+    return Lesson(
+        model=reader,
+        optimizer=build_optimizer(reader, rates),
+        rates=rates,
         clip=CLIP,
-        save_every=config.save_every,
+        losses=lambda model: distill_losses(model, config, material),
         validate=lambda model: validate(model, material.held_out),
-        log=log,
-        stop=stop,
+        finish=finish,
     )
-    assert isinstance(stage.mean, Reader)
-    encoder.load_state_dict(stage.mean.encoder.state_dict())
-    write_trained(folder / WEIGHTS, network, origin, folder.resolve().name, training_entry(config, stage))
-    return finished
-
-
-def stage_settings(config: StudentConfig) -> dict[str, Any]:
-    """What a checkpoint must agree on: everything but where the material comes from."""
-    settings = {key: value for key, value in asdict(config).items() if key not in ("drawn", "measured", "labels")}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
-
-
-def training_entry(config: StudentConfig, stage: Stage) -> dict[str, Any]:
-    """The stage as the record of the weights it ends in has it."""
-    photos = config.batch if config.labels else 0
-    measured = config.measured_batch if config.measured.folder else 0
-    samples = stage.step * (photos + config.synthetic_batch + measured)
-    entry = {"steps": stage.step, "samples": samples, "seconds": round(stage.seconds)}
-    return {**entry, "config": without_folders(stage.settings)}
 
 
 def keep_first_blocks(reader: Reader, network: SharpNetwork) -> None:

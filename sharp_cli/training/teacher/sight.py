@@ -6,29 +6,22 @@ learns to read what an encoder has learned from photos.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sharp_cli.model.network import SharpNetwork
-from sharp_cli.runtime.memory import keep_freed_memory
-from sharp_cli.training.config import OptimizerConfig, Phase, TrainConfig
+from sharp_cli.training.config import OptimizerConfig, Phase
 from sharp_cli.training.freezing import UNUSED, VITS, is_trainable
-from sharp_cli.training.initial import start_network
 from sharp_cli.training.losses.layers import surface_behind
 from sharp_cli.training.precision import choose_training_dtype
-from sharp_cli.training.schedule import Optimizers, learning_rate, muon
-from sharp_cli.training.state import WEIGHTS, write_trained
+from sharp_cli.training.schedule import Optimizers, muon
 from sharp_cli.training.teacher.augment import degrade, recolor
 from sharp_cli.training.teacher.config import SightConfig
-from sharp_cli.training.teacher.distill import stage_settings, training_entry
+from sharp_cli.training.teacher.lesson import Lesson
 from sharp_cli.training.teacher.losses import WEIGHTS as TERM_WEIGHTS
 from sharp_cli.training.teacher.losses import disparity_losses, floored
-from sharp_cli.training.teacher.material import Material, load_material, validate_disparity
-from sharp_cli.training.teacher.stage import Stage, run_stage
+from sharp_cli.training.teacher.material import Material, validate_disparity
 
 PHASES: dict[int, Phase] = {1: "coarsest", 2: "coarse", 4: "depth"}
 """By windows along a picture's side: which phase trains the same values."""
@@ -42,50 +35,27 @@ CLIP = 2.0
 BETAS = (0.9, 0.99)
 
 
-def teach_sight(
-    config: SightConfig, folder: Path, log: Callable[[str], None], stop: Callable[[], bool] = lambda: False
-) -> bool:
-    """Teach, or go on from the folder's checkpoint; runs on the CPU.
-
-    Args:
-        folder: gets ``checkpoint.pt``, and at the end, or where it is stopped, ``weights.safetensors``.
-        log: called with lines about the progress.
-        stop: asked after each step; true ends the run with a checkpoint.
-
-    Returns:
-        Whether the last step was reached.
-
-    Raises:
-        SharpError: weights, labels, pictures or a checkpoint cannot be used.
-    """
-    keep_freed_memory()
-    material = load_material(config)
-    torch.manual_seed(config.seed)  # only now: drawing takes random numbers, reading what was generated does not
-    network, origin = start_network(TrainConfig(init=config.init))
+def sight_lesson(config: SightConfig, network: SharpNetwork, material: Material) -> Lesson:
+    """The whole network, of which only the way to disparity is trained."""
     network.backbone_dtype = choose_training_dtype("auto", torch.device("cpu"))
-    rates = OptimizerConfig(config.lr, 0.03 * config.lr, config.warmup)
-    optimizer = choose_values(network.train(), config)
-    stage = Stage.of(network, optimizer, stage_settings(config))
-    finished = run_stage(
-        stage,
-        folder,
-        config.steps,
-        lambda model: sight_losses(model, config, material),
-        lambda step: learning_rate(step, config.steps, rates),
-        ema=config.ema,
+
+    def finish(model: nn.Module) -> SharpNetwork:
+        assert isinstance(model, SharpNetwork)
+        return model
+
+    return Lesson(
+        model=network,
+        optimizer=choose_values(network.train(), config),
+        rates=OptimizerConfig(config.lr, 0.03 * config.lr, config.warmup),
         clip=CLIP,
-        save_every=config.save_every,
+        losses=lambda model: sight_losses(model, config, material),
         validate=lambda model: validate_disparity(
             lambda images: predict(model, images)[:, 0].clamp(min=1e-4).log(),
             material.held_out,
             config.side * network.config.window,
         ),
-        log=log,
-        stop=stop,
+        finish=finish,
     )
-    assert isinstance(stage.mean, SharpNetwork)
-    write_trained(folder / WEIGHTS, stage.mean, origin, folder.resolve().name, training_entry(config, stage))
-    return finished
 
 
 def choose_values(network: SharpNetwork, config: SightConfig) -> Optimizers:
