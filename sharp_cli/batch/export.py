@@ -76,11 +76,11 @@ class ExportTask:
 
     def compute(self, work: Work, item: StoredSplat) -> StoredSplat:
         """What is kept of it."""
-        if self.fit is None:
-            return item
-        from sharp_cli.formats.tensors import to_gaussians, to_stored  # torch: only where something is left out
-
         with Stopwatch(work.result.seconds).stage("fit"):
+            if self.fit is None:
+                return item
+            from sharp_cli.formats.tensors import to_gaussians, to_stored  # torch: only where something is left out
+
             return to_stored(fitted(to_gaussians(item), self.fit))
 
     def write(self, work: Work, item: StoredSplat, output: StoredSplat) -> None:

@@ -1,4 +1,4 @@
-"""Gaussians in the units that splat files store: log scales, unit quaternions, degree-0 coefficients."""
+"""Gaussians in the units that splat files store: log scales, quaternions, degree-0 coefficients."""
 
 from __future__ import annotations
 

@@ -62,9 +62,9 @@ def compressed_ply(splat: StoredSplat, provenance: Mapping[str, str] | None = No
     Gaussians with a zero quaternion, which are never rendered, are left out. If far outliers need chunks of their own,
     the chunk before them is filled up with Gaussians of opacity 0.
     """
-    shown = splat.columns.take(np.flatnonzero((splat.columns.quats != 0).any(axis=1)))
-    padded = in_chunks(shown.means, photo=splat.camera is not None)
-    columns = shown.to_write().take(padded.order)
+    shown = np.flatnonzero((splat.columns.quats != 0).any(axis=1))
+    padded = in_chunks(splat.columns.means[shown], photo=splat.camera is not None)
+    columns = splat.columns.take(shown[padded.order]).to_write()
     colors = np.float32(0.5) + np.float32(SH_C0) * columns.dc
     opacities = np.where(padded.real, columns.opacities, np.float32(0))
 
@@ -110,18 +110,21 @@ def unpack(file: BinaryIO, header: Header, vertex: Element) -> SplatColumns:
         if f"min_{kind}{names[0]}" not in ranges:  # the first files have no ranges of color: 0 to 1
             return fractions
         low, high = (np.stack([ranges[f"{end}_{kind}{name}"] for name in names], 1) for end in ("min", "max"))
-        with np.errstate(over="ignore", invalid="ignore"):  # such rows are dropped later
-            mixed: Floats = low[which] * (1 - fractions) + high[which] * fractions
+        mixed: Floats = low[which] * (1 - fractions) + high[which] * fractions
         # Other tools write ranges that end at −∞, for scales of zero; 0 · ∞ must not spoil the ends.
         return np.where(fractions == 1, high[which], np.where(fractions == 0, low[which], mixed))
 
     color = _unpack(words["packed_color"], (8, 8, 8, 8))
+    with np.errstate(over="ignore", invalid="ignore"):  # such rows are dropped later
+        means = spread(_unpack(words["packed_position"], (11, 10, 11)), "", AXES)
+        log_scales = spread(_unpack(words["packed_scale"], (11, 10, 11)), "scale_", AXES)
+        dc = (spread(color[:, :3], "", CHANNELS) - np.float32(0.5)) / np.float32(SH_C0)
     return SplatColumns(
-        means=spread(_unpack(words["packed_position"], (11, 10, 11)), "", AXES),
-        log_scales=spread(_unpack(words["packed_scale"], (11, 10, 11)), "scale_", AXES),
+        means=means,
+        log_scales=log_scales,
         quats=_unpack_rotations(words["packed_rotation"]),
         opacities=color[:, 3],
-        dc=(spread(color[:, :3], "", CHANNELS) - np.float32(0.5)) / np.float32(SH_C0),
+        dc=dc,
         sh=_unpack_harmonics(file, header, vertex.count),
     )
 
@@ -172,9 +175,7 @@ def _unpack(words: Integers, bits: tuple[int, ...]) -> Floats:
 
 
 def _pack_rotations(quats: Floats) -> Integers:
-    """(N, 4) rotations → (N,) words: which component is the largest, and the other three in their order."""
-    quats = quats / np.maximum(np.abs(quats).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    quats /= np.linalg.norm(quats, axis=1, keepdims=True)  # of numbers around 1, whose squares do not overflow
+    """(N, 4) unit quaternions → (N,) words: which component is the largest, and the other three in their order."""
     largest, others = largest_first(quats)
     return _pack(others / np.sqrt(2) + 0.5, (10, 10, 10)) | largest.astype(np.uint32) << np.uint32(30)
 

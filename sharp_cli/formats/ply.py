@@ -26,7 +26,12 @@ LOG = logging.getLogger(__name__)
 
 
 def read_ply(path: str | PathLike[str], *, warn: Callable[[str], None] = LOG.warning) -> Gaussians:
-    """The Gaussians of a 3DGS file of any layout, as :func:`~sharp_cli.formats.ply_read.read_stored_ply` reads it.
+    """Read a 3DGS file of any layout, binary or ASCII, ours or another tool's, compressed or not.
+
+    Colors are sRGB unless the file says linear; linear harmonics are converted by the curve's slope at the constant
+    color, which is right as long as they are small. Harmonics that are all zero are left out. Infinite logits and
+    scales whose logarithm is −∞ become the opacities 0 and 1 and the scale 0; rows with other values that are not
+    finite are dropped. A file without a camera gives ``camera=None``.
 
     Args:
         warn: gets one sentence with the number of rows that were dropped, if any.

@@ -52,7 +52,7 @@ def rest_names(coefficients: int) -> tuple[str, ...]:
     return tuple(f"f_rest_{c * coefficients + k}" for k in range(coefficients) for c in range(3))
 
 
-def rest_coefficients(sh: Shaped | None, layout: PlyLayout) -> int:
+def rest_count(sh: Shaped | None, layout: PlyLayout) -> int:
     """How many harmonics each color channel gets beside the constant one, of a splat with these coefficients."""
     kept = 0 if sh is None or layout == "sharp" else (sh_degree(sh) + 1) ** 2 - 1
     return max(kept, FULL_COEFFICIENTS) if layout == "full" else kept

@@ -17,7 +17,7 @@ from sharp_cli.formats.metadata import from_axes, is_sound, parse_blending, pars
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, GROUPS, PROVENANCE, RGB, rest_names
 from sharp_cli.formats.ply_rows import read_columns
-from sharp_cli.formats.reading import Dropped, drop_bad_rows
+from sharp_cli.formats.reading import Dropped, finite_rows
 from sharp_cli.formats.stored import StoredSplat
 from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Camera
@@ -63,13 +63,14 @@ def read_stored_ply(path: str | PathLike[str], *, warn: Callable[[str], None] = 
     """
     path = user_path(path)
     with open_ply(path) as (file, header):
-        return read_content(file, header, path, warn).splat
+        content = read_content(file, header)
+    if content.dropped:
+        warn(Dropped(path, content.rows - len(content.splat), content.rows, content.dropped))
+    return content.splat
 
 
-def read_content(
-    file: BinaryIO, header: Header, path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None
-) -> PlyContent:
-    """Read the splat of an open file; ``path`` is its name in a warning.
+def read_content(file: BinaryIO, header: Header) -> PlyContent:
+    """Read the splat of an open file.
 
     Raises:
         SharpError: as :func:`read_stored_ply`; the reason only, without the file's name.
@@ -78,11 +79,7 @@ def read_content(
     infinite: dict[str, int] = {}
     packed = is_compressed(element)
     columns = unpack(file, header, element) if packed else _columns(file, header, element, infinite)
-    sentences: list[str] = []
-    kept = drop_bad_rows(columns, path, sentences.append)
-    dropped = sentences[0].parts if sentences and isinstance(sentences[0], Dropped) else {}
-    for sentence in sentences:
-        warn(sentence)
+    kept, dropped = finite_rows(columns)
     facts = {key: value for key, value in header.facts.items() if key not in CAMERA_FACTS + PROVENANCE}
     ours = bool(header.facts) or any(header.find(name) for name in ("color_space", "intrinsic"))
     blending = parse_blending(header.facts, ours)
@@ -98,10 +95,10 @@ def _columns(file: BinaryIO, header: Header, element: Element, infinite: dict[st
         if any(map(math.isinf, _extremes(values[group]))):
             infinite[group] = int(np.isinf(values[group]).any(axis=1).sum())
     dc = values["colors"]
-    if names["colors"] == RGB:
-        dc = (_plain_colors(element, dc) - np.float32(0.5)) / np.float32(SH_C0)
     sh = values["sh"].reshape(-1, coefficients, 3) if _extremes(values["sh"]) != (0, 0) else None
     with np.errstate(over="ignore", invalid="ignore"):  # such rows are dropped later
+        if names["colors"] == RGB:
+            dc = (_plain_colors(element, dc) - np.float32(0.5)) / np.float32(SH_C0)
         if is_linear(file, header):
             linear = dc * np.float32(SH_C0) + np.float32(0.5)
             sh = None if sh is None else sh * _slope_to_srgb(linear)[:, None]

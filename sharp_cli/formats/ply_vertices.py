@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SMALLEST_SCALE
-from sharp_cli.formats.ply_layout import LARGEST_OPACITY, SMALLEST_OPACITY, PlyLayout, rest_coefficients, vertex_names
+from sharp_cli.formats.ply_layout import LARGEST_OPACITY, SMALLEST_OPACITY, PlyLayout, rest_count, vertex_names
 from sharp_cli.gaussians.color import linear_to_srgb
 from sharp_cli.gaussians.covariance import suits_kernels
 from sharp_cli.gaussians.finite import all_finite
@@ -30,7 +30,7 @@ def start_rows(gaussians: Gaussians, layout: PlyLayout) -> Callable[[], Tensor]:
         A function that gives (N, properties) float32 on the CPU, the values in the order of
         :func:`~sharp_cli.formats.ply_layout.vertex_names`. It raises SharpError if one of them is not finite.
     """
-    rest = rest_coefficients(gaussians.sh, layout)
+    rest = rest_count(gaussians.sh, layout)
     if _on_cpu(gaussians):
         return lambda: _in_blocks(gaussians, layout, rest)
     rows = _rows(gaussians, slice(None), layout, rest)

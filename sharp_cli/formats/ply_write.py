@@ -14,7 +14,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.formats.metadata import blending_fact, check_axes, to_axes
 from sharp_cli.formats.ply_columns import rows_of
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
-from sharp_cli.formats.ply_layout import CAMERA_FACTS, PlyLayout, rest_coefficients, vertex_names
+from sharp_cli.formats.ply_layout import CAMERA_FACTS, PlyLayout, rest_count, vertex_names
 from sharp_cli.formats.registry import format_of
 from sharp_cli.formats.stored import StoredSplat, as_stored
 from sharp_cli.gaussians.axes import Axes
@@ -63,10 +63,10 @@ def write_ply(
         raise SharpError("the .ply layout 'sharp' stores the photo's camera, which this splat does not have")
     if isinstance(gaussians, StoredSplat) or axes != "opencv":
         gaussians, provenance = to_axes(as_stored(gaussians), provenance, axes)
-        rest = rest_coefficients(gaussians.columns.sh, layout)
+        rest = rest_count(gaussians.columns.sh, layout)
         values = rows_of(gaussians.columns, layout)
     else:
-        rest = rest_coefficients(gaussians.sh, layout)
+        rest = rest_count(gaussians.sh, layout)
         values = (rows or _rows_ahead(gaussians, layout))().numpy()
     names = vertex_names(layout, rest)
     comments = fact_comments(gaussians, with_camera=layout != "sharp", provenance=provenance)
@@ -81,13 +81,6 @@ def _rows_ahead(gaussians: Gaussians, layout: PlyLayout) -> Callable[[], Tensor]
     from sharp_cli.formats.ply_vertices import start_rows  # imports torch
 
     return start_rows(gaussians, layout)
-
-
-def write_ply_file(
-    path: str | PathLike[str], splat: Gaussians | StoredSplat, provenance: Mapping[str, str] | None = None
-) -> None:
-    """:func:`write_ply` in the standard layout, as the registry calls writers."""
-    write_ply(path, splat, provenance=provenance)
 
 
 def fact_comments(

@@ -13,15 +13,17 @@ import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import Floats, SplatColumns
+from sharp_cli.gaussians.sh import SH_C0
 
 NAMES = {"log_scales": "scales", "dc": "colors"}
 """Of columns, as :class:`~sharp_cli.gaussians.gaussians.Gaussians` calls them."""
 
 LARGEST = float(np.finfo(np.float32).max)
 ALL = (-LARGEST, LARGEST)
-RANGES = {"log_scales": (-np.inf, float(np.log(LARGEST)) - 0.01), "dc": (-LARGEST, LARGEST ** (1 / 2.4))}
+LARGEST_SRGB = 0.999 * 1.055 * LARGEST ** (1 / 2.4)
+RANGES = {"log_scales": (-np.inf, 88.72283), "dc": (-LARGEST, LARGEST_SRGB / SH_C0)}
 """Of columns whose Gaussians are finite for other values than finite ones: a scale may be zero, but neither it nor the
-linear color may be infinite."""
+linear color may be infinite (e^88.72284 is, in fp32)."""
 
 
 @contextmanager
@@ -63,23 +65,30 @@ class Dropped(str):
 def drop_bad_rows(
     columns: SplatColumns, path: str | PathLike[str], warn: Callable[[str], None] = lambda text: None
 ) -> SplatColumns:
-    """Without the rows whose Gaussians would have NaN or infinite values.
+    """:func:`finite_rows`, for readers without further interest in the others.
 
     Args:
         warn: gets one sentence (:class:`Dropped`) if rows were dropped.
+    """
+    kept, parts = finite_rows(columns)
+    if parts:
+        warn(Dropped(path, len(columns.means) - len(kept.means), len(columns.means), parts))
+    return kept
+
+
+def finite_rows(columns: SplatColumns) -> tuple[SplatColumns, dict[str, int]]:
+    """Without the rows whose Gaussians would have NaN or infinite values, and how many have them by part.
 
     Raises:
         SharpError: no row is left of one or more.
     """
     bad = {NAMES.get(name, name): ~_sound(values, *RANGES.get(name, ALL)) for name, values in _suspects(columns)}
     if not bad:
-        return columns
+        return columns, {}
     good = ~np.logical_or.reduce(np.stack([*bad.values()]), axis=0)
-    parts = {name: int(rows.sum()) for name, rows in bad.items()}
     if not good.any():
         raise SharpError(f"none of its {len(good):,} Gaussians has finite values (NaN or infinite in {', '.join(bad)})")
-    warn(Dropped(path, len(good) - int(good.sum()), len(good), parts))
-    return columns.take(np.flatnonzero(good))
+    return columns.take(np.flatnonzero(good)), {name: int(rows.sum()) for name, rows in bad.items()}
 
 
 def _suspects(columns: SplatColumns) -> Iterator[tuple[str, Floats]]:

@@ -46,7 +46,7 @@ FORMATS = (
         "compressed_ply.write_compressed_ply",
         "ply_header.read_facts",
     ),
-    SplatFormat(".ply", "", "ply_read.read_stored_ply", "ply_write.write_ply_file", "ply_header.read_facts"),
+    SplatFormat(".ply", "", "ply_read.read_stored_ply", "ply_write.write_ply", "ply_header.read_facts"),
     SplatFormat(
         ".sog",
         "position to 16 bits, scale and color to 256 values, rotation and opacity to 8 bits, harmonics to a palette",
@@ -147,8 +147,8 @@ def write_splat(
     found = format_of(path)
     if found is None or found.writer is None:
         raise SharpError(f"cannot write {fspath(path)}: {_unknown(path)} (sharp writes {known_suffixes('writer')})")
-    if found.suffix == ".ply":
-        _load("ply_write.write_ply")(path, gaussians, provenance=provenance, axes=axes)
+    if found.suffix == ".ply":  # whose writer takes tensors as they are, and turns axes by itself
+        _load(found.writer)(path, gaussians, provenance=provenance, axes=axes)
         return
     _load("metadata.check_axes")(axes)
     splat = _load("stored.as_stored")(gaussians)

@@ -24,7 +24,7 @@ class StoredSplat:
     facts: dict[str, str] = field(default_factory=dict)
     """As :attr:`Gaussians.facts <sharp_cli.gaussians.gaussians.Gaussians.facts>`."""
     blending: Blending = "srgb"
-    """The colors that renderers blend; files say it if it is not as other tools do."""
+    """The colors that renderers blend, as in Gaussians."""
     up: Up | None = None
     """The world axis that points up, if the file says so."""
 

@@ -102,7 +102,7 @@ def summarize(path: str | PathLike[str]) -> Summary:
     if known is None and is_picture(path):
         reader_of(path)  # which says so
     with open_ply(path) as (file, header):
-        content = read_content(file, header, path)
+        content = read_content(file, header)
         vertex = splat_element(header)
         linear = is_linear(file, header)
     splat = content.splat
@@ -232,12 +232,13 @@ def _splat_problems(content: PlyContent) -> Iterator[str]:
     yield from found(content.infinite.get("scales", 0), "have a scale of zero, an infinite logarithm in the file")
     yield from found((columns.quats == 0).all(axis=1).sum(), "have a zero quaternion and are not rendered")
     yield from found((columns.opacities < INVISIBLE).sum(), "are too transparent to be rendered", 0.1)
-    _, second, longest = np.sort(np.exp(columns.log_scales), axis=1).T
-    yield from found((longest > NEEDLE * second).sum(), f"are needles, over {NEEDLE:g} times longer than wide", 0.01)
+    _, second, longest = np.sort(columns.log_scales, axis=1).T.astype(np.float64)
+    needles = longest > math.log(NEEDLE) + second
+    yield from found(needles.sum(), f"are needles, over {NEEDLE:g} times longer than wide", 0.01)
     low, high = np.quantile(columns.means.astype(np.float64), [0.01, 0.99], axis=0)
     diagonal = float(np.linalg.norm(high - low))
     if diagonal > 0:
-        yield from found((longest > HUGE * diagonal).sum(), "are wider than a quarter of the scene")
+        yield from found((np.exp(longest) > HUGE * diagonal).sum(), "are wider than a quarter of the scene")
     if content.splat.camera is not None:
         yield from found((columns.means[:, 2] <= 0).sum(), "lie behind the photo's camera")
     colors = 0.5 + SH_C0 * columns.dc

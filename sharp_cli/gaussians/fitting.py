@@ -154,7 +154,7 @@ def reduce_count(gaussians: Gaussians, most: int) -> Gaussians:
 
 def grid_side(gaussians: Gaussians) -> int | None:
     """The side of the predictor's grids, as :func:`~sharp_cli.gaussians.grid.find_grid` finds it."""
-    return find_grid(gaussians.means.cpu().numpy(), gaussians.camera)
+    return find_grid(gaussians.means.detach().cpu().float().numpy(), gaussians.camera)
 
 
 def importance(gaussians: Gaussians) -> Tensor:

@@ -25,6 +25,7 @@ def find_grid(means: npt.NDArray[np.floating[Any]], camera: Camera | None) -> in
         return None
     grids = means.reshape(2, side, side, 3)
     depths = np.maximum(grids[..., 2], np.float32(1e-9))
-    across, down = grids[..., 0] / depths, grids[..., 1] / depths
-    ordered = (np.mean(np.diff(across, axis=2) > 0) + np.mean(np.diff(down, axis=1) > 0)) / 2
+    with np.errstate(over="ignore", invalid="ignore"):  # what is infinitely far aside is in no order
+        across, down = grids[..., 0] / depths, grids[..., 1] / depths
+        ordered = (np.mean(np.diff(across, axis=2) > 0) + np.mean(np.diff(down, axis=1) > 0)) / 2
     return side if float(ordered) > 0.9 else None

@@ -173,6 +173,16 @@ def folder_crops(folder: Path) -> Iterator[Bytes]:
         raise SharpError(f"cannot read textures: no readable photo in {folder}")
 
 
+def check_textures(folder: Path | None) -> None:
+    """Find out before the first scene whether a folder of the user's own photos can be used; None can.
+
+    Raises:
+        SharpError: as :func:`folder_crops`.
+    """
+    if folder is not None:
+        next(folder_crops(folder))
+
+
 def _pyramid(pictures: Bytes, linear: Floats) -> Bytes:
     """All mip levels one after another, (T, texels, 3): means of 2 × 2 in linear light, stored as sRGB."""
     to_srgb = np.searchsorted(0.5 * (linear[1:] + linear[:-1]), np.arange(4096) / 4095).astype(np.uint8)

@@ -84,11 +84,13 @@ def run_chain(
         The last stage's file, or None where the chain was stopped.
 
     Raises:
-        SharpError: a stage names what does not exist, fails, or was begun with other settings or from what another
-            run of an earlier stage made.
+        SharpError: an input or what a stage names does not exist, a stage fails, or was begun with other settings or
+            from what another run of an earlier stage made.
     """
     if world_size() > 1:
         raise SharpError("a chain runs in one process (start it without torchrun)")
+    if absent := [path for path in config.inputs.values() if not Path(path).exists()]:
+        raise SharpError(f"the chain cannot start: there is no {', '.join(absent)} (check --set inputs.…)")
     stages = [_prepared(config, folder, number, build) for number in range(len(config.stages))]
     made: dict[str, str] = {}
     result = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from sharp_cli.datasets.photo_folder import Photos, find_photos
 from sharp_cli.datasets.posed import posed_folders
 from sharp_cli.datasets.view_pair import PairBatch, ViewPair, stack_pairs
+from sharp_cli.errors import SharpError
+from sharp_cli.scenes.bank import check_textures
 from sharp_cli.scenes.dataset import ScenePairs, seeds
 from sharp_cli.training.config import TrainConfig
 from sharp_cli.training.distributed import World
@@ -66,9 +68,10 @@ def training_samples(config: TrainConfig, size: int) -> Ordered:
     """The data of a run in pictures of this side, without what is held out.
 
     Raises:
-        SharpError: there is nothing to train on.
+        SharpError: there is nothing to train on, or no texture in a folder of such.
     """
     if config.data.kind == "scenes":
+        check_textures(config.data.scenes.textures)
         return Ordered(ScenePairs("train", size, config.data.scenes), None, config.seed)
     pairs = _from_files(config, size)
     apart = set(_spread(len(pairs), config.log.samples))  # type: ignore[arg-type]
@@ -118,8 +121,14 @@ class Deal:
                 yield list(range(start, start + micro_batch))
 
 
-def micro_batches(samples: Ordered, config: TrainConfig, world: World, first_step: int) -> Iterator[Samples]:
-    """This process's micro-batches from a step to the run's last, made ready by ``data.workers`` processes."""
+def micro_batches(
+    samples: Ordered, config: TrainConfig, world: World, first_step: int
+) -> Generator[Samples, None, None]:
+    """This process's micro-batches from a step to the run's last, made ready by ``data.workers`` processes.
+
+    Raises:
+        SharpError: a sample cannot be made.
+    """
     workers = config.data.workers
     loader: DataLoader[Any] = DataLoader(
         samples,
@@ -130,7 +139,14 @@ def micro_batches(samples: Ordered, config: TrainConfig, world: World, first_ste
         prefetch_factor=4 if workers else None,
         pin_memory=world.device.type == "cuda",
     )
-    return iter(loader)
+    batches = iter(loader)
+    try:
+        yield from batches
+    except SharpError as error:  # of a worker: torch gives the text of its traceback
+        raise SharpError(str(error).strip().rpartition("SharpError: ")[2]) from None
+    finally:
+        if workers:  # which ignore what ends other processes, and would be waited for at the end of this one
+            batches._shutdown_workers()  # type: ignore[attr-defined]
 
 
 def collate(numbered: Sequence[tuple[int, ViewPair]]) -> Samples:

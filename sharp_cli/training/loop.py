@@ -134,6 +134,7 @@ class _Run:
                     return
             self.save()
         finally:
+            batches.close()
             if self.logs:
                 self.logs.close()
 

@@ -78,7 +78,7 @@ def _distance(splat: StoredSplat) -> float:
     """The distance to the point that the camera turns around: the median depth of what is in front [m]."""
     depths = splat.columns.means[:, 2]
     ahead = depths[depths > 0]
-    return float(np.median(ahead)) if len(ahead) else 1.0
+    return float(np.quantile(ahead, 0.5, method="lower")) if len(ahead) else 1.0
 
 
 def _sway(distance: float, fov: float) -> dict[str, Any]:

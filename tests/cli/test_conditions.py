@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from splats import random_splat
 
+from sharp_cli import write_splat
 from sharp_cli.runtime import user_folders
 from sharp_cli.weights import store
 from sharp_cli.weights.catalog import RELEASED
@@ -40,6 +42,18 @@ def test_exhausted_memory_is_one_sentence(words: list[str], megabytes: int, data
     assert "not enough memory" in done.stderr
     assert "Traceback" not in done.stderr
     assert "bug" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of address space")
+@pytest.mark.parametrize("megabytes", [200, 250])
+def test_a_splat_too_large_for_memory_is_one_sentence(megabytes: int, tmp_path: Path) -> None:
+    import resource
+
+    write_splat(tmp_path / "a.ply", random_splat(1_000_000))
+    limit = megabytes << 20
+    done = run(["inspect", "a.ply"], tmp_path, lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+    assert done.returncode == 1
+    assert done.stderr.startswith("sharp: ") and "not enough memory" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_users_without_a_home_folder(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from fake_devices import FakeEvents, answer_without_values
+from splats import random_splat
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from sharp_cli import Gaussians, SharpError
-from sharp_cli.formats.ply_layout import PlyLayout, rest_coefficients, vertex_names
+from sharp_cli.formats.ply_columns import rows_of
+from sharp_cli.formats.ply_layout import PlyLayout, rest_count, vertex_names
 from sharp_cli.formats.ply_vertices import _in_blocks, _rows, start_rows
+from sharp_cli.formats.stored import as_stored
 from sharp_cli.gaussians.leave import start_leaving
 
 
@@ -35,10 +39,18 @@ def scene(count: int = 20_000, sh: bool = False) -> Gaussians:
 @pytest.mark.parametrize("layout", get_args(PlyLayout))
 def test_rows_packed_at_once_are_those_packed_in_blocks(layout: PlyLayout, sh: bool) -> None:
     gaussians = scene(sh=sh)
-    rest = rest_coefficients(gaussians.sh, layout)
+    rest = rest_count(gaussians.sh, layout)
     at_once, blocks = _rows(gaussians, slice(None), layout, rest), _in_blocks(gaussians, layout, rest)
     torch.testing.assert_close(at_once, blocks, rtol=3e-6, atol=1e-6)
     assert at_once.shape == (len(gaussians), len(vertex_names(layout, rest)))
+
+
+@pytest.mark.parametrize("degree", [0, 1, 3, 4])
+@pytest.mark.parametrize("layout", get_args(PlyLayout))
+def test_arrays_are_packed_as_tensors_are(layout: PlyLayout, degree: int) -> None:
+    gaussians = random_splat(300, degree)
+    packed = rows_of(as_stored(gaussians).columns, layout)
+    np.testing.assert_allclose(packed, start_rows(gaussians, layout)().numpy(), rtol=3e-6, atol=2e-6)
 
 
 def test_a_gpus_rows_arrive_in_one_copy(monkeypatch: pytest.MonkeyPatch) -> None:

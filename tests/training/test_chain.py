@@ -25,6 +25,8 @@ from sharp_cli.training.recipes import build_recipe, load_recipe
 from sharp_cli.training.signals import stop_signals
 from sharp_cli.weights.read import read_weights
 
+PHOTOS = str(Path(__file__).parent)
+"""Any folder."""
 THREE = {"first": {"a": 1}, "second": {"init": "{first}/made"}, "third": {"init": ["{second}", "{photos}"]}}
 
 
@@ -50,7 +52,7 @@ def plain(table: Table) -> Table:
 
 
 def chain(**inputs: str) -> ChainConfig:
-    return ChainConfig(inputs={"photos": "my photos", **inputs}, stages=THREE)
+    return ChainConfig(inputs={"photos": PHOTOS, **inputs}, stages=THREE)
 
 
 def test_stages_run_in_order_and_read_what_earlier_ones_made(tmp_path: Path) -> None:
@@ -59,7 +61,7 @@ def test_stages_run_in_order_and_read_what_earlier_ones_made(tmp_path: Path) -> 
     assert runs.asked == [
         ("first", {"a": 1}),
         ("second", {"init": f"{tmp_path}/first/made"}),
-        ("third", {"init": [f"{tmp_path}/second", "my photos"]}),
+        ("third", {"init": [f"{tmp_path}/second", PHOTOS]}),
     ]
     assert lines == ["first, stage 1 of 3", "second, stage 2 of 3", "third, stage 3 of 3"]
 
@@ -80,7 +82,7 @@ def test_a_stopped_chain_goes_on_where_it_stopped(tmp_path: Path) -> None:
 def test_a_stage_finished_with_other_settings_is_not_taken(tmp_path: Path) -> None:
     run_chain(chain(), tmp_path, plain, Runs(), print)
     with pytest.raises(SharpError, match="third was begun with other settings"):
-        run_chain(chain(photos="others"), tmp_path, plain, Runs(), print)
+        run_chain(chain(photos=str(Path(__file__).parents[1])), tmp_path, plain, Runs(), print)
     begun = {"settings": {"a": 1}, "from": {}}
     finished = {**begun, "result": "made", "sha256": "0"}
     damaged = ([], {**begun, "from": []}, {**begun, "result": "made"}, {**finished, "result": "../second/made"})
@@ -129,7 +131,7 @@ def test_a_stage_that_was_begun_from_another_run_does_not_go_on(tmp_path: Path) 
 
 def test_a_finished_chain_can_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = ChainConfig(
-        inputs={"photos": "p"}, stages={**THREE, "last": {"init": "{out}/third", "rate": float("nan")}}
+        inputs={"photos": "."}, stages={**THREE, "last": {"init": "{out}/third", "rate": float("nan")}}
     )
     run_chain(config, tmp_path / "runs", plain, Runs(), print)
     (tmp_path / "runs").rename(tmp_path / "moved")
@@ -152,6 +154,13 @@ def test_all_stages_are_checked_before_the_first_one_runs(tmp_path: Path) -> Non
         with pytest.raises(SharpError, match=reason):
             run_chain(ChainConfig(stages={"first": teacher, "second": wrong}), tmp_path, build_recipe, runs, print)
     assert runs.asked == [] and not any(tmp_path.iterdir())
+
+
+def test_an_input_that_does_not_exist_is_found_first(tmp_path: Path) -> None:
+    runs = Runs()
+    with pytest.raises(SharpError, match=r"there is no .*nowhere \(check --set inputs"):
+        run_chain(chain(features=str(tmp_path / "nowhere")), tmp_path / "runs", plain, runs, print)
+    assert not runs.asked
 
 
 def test_a_base_lies_beside_the_file_that_names_it(tmp_path: Path) -> None:
@@ -206,7 +215,7 @@ def test_names_that_are_one_folder_on_some_systems() -> None:
 @pytest.mark.parametrize("name", ["out", "photos", "../up", "a b", ""])
 def test_names_that_a_stage_cannot_have(name: str) -> None:
     with pytest.raises(SharpError, match="no stage can have the name"):
-        ChainConfig(inputs={"photos": "p"}, stages={name: {}})
+        ChainConfig(inputs={"photos": "."}, stages={name: {}})
 
 
 @pytest.mark.parametrize(("stage", "reason"), [({"base": 3}, "not 3"), ({"recipe": "chain"}, "chain itself")])
@@ -265,7 +274,7 @@ def inline(value: object) -> str:
 
 
 def test_the_stages_of_the_preview_fit_together(tmp_path: Path) -> None:
-    config = load_recipe("preview-chain", [f"inputs.{name}=x" for name in ("photos", "features", "measured")])
+    config = load_recipe("preview-chain", [f"inputs.{name}={tmp_path}" for name in ("photos", "features", "measured")])
     assert isinstance(config, ChainConfig)
     names: list[str] = []
 

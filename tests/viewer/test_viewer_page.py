@@ -9,7 +9,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -35,7 +34,7 @@ def test_the_camera_is_the_photos(relief: Gaussians) -> None:
     assert found["photo"]["vertical_fov"] == pytest.approx(90)
     pose = found["settings"]["cameras"][0]["initial"]
     assert pose["position"] == [0, 0, 0]
-    assert pose["target"] == [0, 0, pytest.approx(float(np.median(relief.means[:, 2])))]
+    assert pose["target"] == [0, 0, pytest.approx(float(relief.means[:, 2].median()))]
     track = found["settings"]["animTracks"][0]["keyframes"]["values"]
     assert track["position"][:3] == [0, 0, 0]
     assert len(track["position"]) == len(track["target"]) == 3 * len(track["fov"])
