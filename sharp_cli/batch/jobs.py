@@ -44,7 +44,7 @@ def find_jobs(task: Task[Any, Any], words: Sequence[str], out: Path | None) -> l
     )
     if single and len(found) > 1:
         raise SharpError(f"several {task.noun} need a folder for their results, not one file: {out}", "usage")
-    targets = [out] if single and out is not None else choose_targets(found, out, task)
+    targets = [out] if found and single and out is not None else choose_targets(found, out, task)
     jobs = [Job(each.path, target, each.problem, each.key) for each, target in zip(found, targets, strict=True)]
     for job in jobs:
         if job.problem is None and same_file(job.target, job.source):

@@ -10,6 +10,8 @@ from sharp_cli.formats.columns import Floats
 ENTRIES = 256
 BINS = 4096
 ROUNDS = 24
+SMALLEST_RANGE = 1e-30
+"""Of values that differ: smaller ones cannot be told apart in fp32."""
 
 
 def fit_codebook(values: Floats) -> Floats:
@@ -18,8 +20,9 @@ def fit_codebook(values: Floats) -> Floats:
     Half of the first guess is spread over the range and half over the values, so that rare extremes keep an entry.
     """
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
-    if values.size == 0 or low == high:
+    if high - low < SMALLEST_RANGE:
         return np.full(ENTRIES, low, np.float32)
+    values = values.astype(np.float64)
     weights, edges = np.histogram(values, BINS, (low, high))
     centers = 0.5 * (edges[:-1] + edges[1:])
     shares = np.cumsum(weights) / weights.sum()
@@ -71,4 +74,5 @@ def fit_palette(vectors: Floats, entries: int) -> tuple[Floats, npt.NDArray[np.i
 
 
 def _nearest(book: npt.NDArray[np.floating], values: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    book = book.astype(np.float64)
     return np.searchsorted(0.5 * (book[:-1] + book[1:]), values)

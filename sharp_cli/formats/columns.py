@@ -15,6 +15,11 @@ SMALLEST_LOG = np.float32(np.log(SMALLEST_SCALE))
 Floats = npt.NDArray[np.floating[Any]]
 
 
+def any_values() -> np.errstate:
+    """For arithmetic on what files hold, which may be anything: what overflows is dropped, cut off or refused later."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
 class SplatColumns(NamedTuple):
     """N Gaussians as NumPy arrays of floats."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import Floats, SplatColumns
+from sharp_cli.formats.columns import Floats, SplatColumns, any_values
 from sharp_cli.formats.stored import StoredSplat
 from sharp_cli.gaussians.sh import SH_C0
 
@@ -43,6 +43,7 @@ class Comparison(NamedTuple):
     """Largest of the three sRGB channels, on a scale from 0 to 1."""
 
 
+@any_values()
 def compare_splats(found: StoredSplat, reference: StoredSplat) -> Comparison:
     """Compare each visible Gaussian of ``reference`` with the one of ``found`` that is nearest to it.
 
@@ -60,8 +61,9 @@ def compare_splats(found: StoredSplat, reference: StoredSplat) -> Comparison:
             "(compare a file with the one that it was exported from, all of its Gaussians kept)"
         )
     b = b.take(_nearest(b.means, a.means))
-    products = np.abs((a.quats.astype(np.float64) * b.quats).sum(axis=1))
-    lengths = np.linalg.norm(a.quats, axis=1) * np.linalg.norm(b.quats, axis=1)
+    one, other = a.quats.astype(np.float64), b.quats.astype(np.float64)
+    products = np.abs((one * other).sum(axis=1))
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     angles = np.degrees(2 * np.arccos((products / np.maximum(lengths, 1e-12)).clip(0, 1)))
     colors = np.abs(_srgb(a) - _srgb(b)).max(axis=1)
     return Comparison(
@@ -81,7 +83,7 @@ def _visible(splat: StoredSplat) -> SplatColumns:
 
 def _nearest(points: Floats, queries: Floats) -> npt.NDArray[np.int64]:
     """(Q,) the index of the point nearest to each query."""
-    if len(points) == len(queries) and np.median(np.abs(points - queries)) < 1e-3 * np.ptp(points):
+    if len(points) == len(queries) and np.median(np.abs(points - queries)) <= 1e-3 * np.ptp(points):
         return np.arange(len(points))  # the order is the same
     try:
         from scipy.spatial import cKDTree

@@ -115,10 +115,9 @@ def unpack(file: BinaryIO, header: Header, vertex: Element) -> SplatColumns:
         return np.where(fractions == 1, high[which], np.where(fractions == 0, low[which], mixed))
 
     color = _unpack(words["packed_color"], (8, 8, 8, 8))
-    with np.errstate(over="ignore", invalid="ignore"):  # such rows are dropped later
-        means = spread(_unpack(words["packed_position"], (11, 10, 11)), "", AXES)
-        log_scales = spread(_unpack(words["packed_scale"], (11, 10, 11)), "scale_", AXES)
-        dc = (spread(color[:, :3], "", CHANNELS) - np.float32(0.5)) / np.float32(SH_C0)
+    means = spread(_unpack(words["packed_position"], (11, 10, 11)), "", AXES)
+    log_scales = spread(_unpack(words["packed_scale"], (11, 10, 11)), "scale_", AXES)
+    dc = (spread(color[:, :3], "", CHANNELS) - np.float32(0.5)) / np.float32(SH_C0)
     return SplatColumns(
         means=means,
         log_scales=log_scales,
@@ -149,9 +148,10 @@ def _within_chunks(values: Floats) -> tuple[Floats, Floats]:
         return values, np.empty((0, 6), np.float32)
     starts = np.arange(0, len(values), CHUNK)
     low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
-    extents = np.maximum(high - low, np.finfo(np.float32).tiny)
+    half = np.float32(0.5)  # of each value, so that no difference overflows
+    extents = np.maximum(half * high - half * low, np.finfo(np.float32).tiny)
     chunks = np.arange(len(values)) // CHUNK
-    return (values - low[chunks]) / extents[chunks], np.concatenate([low, high], axis=1)
+    return (half * values - half * low[chunks]) / extents[chunks], np.concatenate([low, high], axis=1)
 
 
 def _pack(fractions: Floats, bits: tuple[int, ...]) -> Integers:
@@ -189,7 +189,7 @@ def _unpack_rotations(words: Integers) -> Floats:
 
 def _pack_harmonics(sh: Floats) -> npt.NDArray[np.uint8]:
     """(N, 3 K) direction-dependent color in [−4, 4] as bytes, channel by channel."""
-    values = sh.transpose(0, 2, 1).reshape(len(sh), -1)
+    values = sh.transpose(0, 2, 1).reshape(len(sh), 3 * sh.shape[1])
     return ((values + HARMONICS_LIMIT) * (255 / (2 * HARMONICS_LIMIT)) + 0.5).clip(0, 255).astype(np.uint8)
 
 
@@ -204,7 +204,7 @@ def _unpack_harmonics(file: BinaryIO, header: Header, count: int) -> Floats | No
     columns = _integers(file, header, element, names)
     step = np.float32(2 * HARMONICS_LIMIT / 255)
     values = np.stack([columns[name] * step - np.float32(HARMONICS_LIMIT) for name in names], axis=1)
-    return values.reshape(count, 3, -1).transpose(0, 2, 1).astype(np.float32)
+    return values.reshape(count, 3, len(names) // 3).transpose(0, 2, 1).astype(np.float32)
 
 
 def _header(comments: list[str], count: int, harmonics: int) -> bytes:

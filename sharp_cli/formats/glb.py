@@ -36,8 +36,11 @@ def write_glb(path: str | PathLike[str], splat: StoredSplat, provenance: Mapping
     """Write a ``.glb`` file; spherical harmonics up to degree 3 go along.
 
     Raises:
+        SharpError: there is no Gaussian.
         OSError: the file cannot be written.
     """
+    if not len(splat):
+        raise SharpError(f"cannot write {path}: a .glb file must hold a Gaussian, and this splat has none")
     attributes = _attributes(half_turned(splat).columns.to_write())
     views: list[dict[str, Any]] = []
     accessors: list[dict[str, Any]] = []
@@ -52,8 +55,8 @@ def write_glb(path: str | PathLike[str], splat: StoredSplat, provenance: Mapping
         start += len(content)
     binary = b"".join(parts)
     accessors[0] |= {
-        "min": attributes["POSITION"].min(axis=0, initial=np.inf).tolist(),
-        "max": attributes["POSITION"].max(axis=0, initial=-np.inf).tolist(),
+        "min": attributes["POSITION"].min(axis=0).tolist(),
+        "max": attributes["POSITION"].max(axis=0).tolist(),
     }
     document = _document(list(attributes), views, accessors, len(binary))
     document["asset"]["extras"] = to_metadata(splat, provenance)

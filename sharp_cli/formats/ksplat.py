@@ -104,8 +104,7 @@ def _columns(
         lengths = np.frombuffer(content, "<u4", section.partial, start)
         step = np.float32(section.side / 2 / section.scale)
         means = (means - np.float32(section.scale)) * step + centers[_bucket_of(section, lengths)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(np.maximum(np.abs(rows["scales"].astype(np.float32)), np.float32(SMALLEST_SCALE)))
+    logs = np.log(np.maximum(np.abs(rows["scales"].astype(np.float32)), np.float32(SMALLEST_SCALE)))
     colors = rows["rgba"] / np.float32(255)
     return SplatColumns(
         means=means,

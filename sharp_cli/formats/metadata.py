@@ -81,16 +81,16 @@ def parse_metadata(value: Any) -> dict[str, str]:
 
 
 def write_with_record(path: Path, content: bytes, metadata: Mapping[str, str]) -> None:
-    """Write a record and then its file, so that a complete file has its record.
+    """Write a file and its record. If one of them cannot be written, both stay as they are.
 
     Raises:
         OSError: one of them cannot be written.
     """
     record = json.dumps({"sharp": dict(metadata), "bytes": len(content)}, indent=1)
-    with atomic_write(record_path(path)) as temporary:
-        temporary.write_text(record + "\n", encoding="ascii")
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
+        with atomic_write(record_path(path)) as note:  # which comes first, so that a complete file has its record
+            note.write_text(record + "\n", encoding="ascii")
 
 
 def read_record(path: Path) -> dict[str, str]:

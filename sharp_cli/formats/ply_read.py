@@ -96,14 +96,13 @@ def _columns(file: BinaryIO, header: Header, element: Element, infinite: dict[st
             infinite[group] = int(np.isinf(values[group]).any(axis=1).sum())
     dc = values["colors"]
     sh = values["sh"].reshape(-1, coefficients, 3) if _extremes(values["sh"]) != (0, 0) else None
-    with np.errstate(over="ignore", invalid="ignore"):  # such rows are dropped later
-        if names["colors"] == RGB:
-            dc = (_plain_colors(element, dc) - np.float32(0.5)) / np.float32(SH_C0)
-        if is_linear(file, header):
-            linear = dc * np.float32(SH_C0) + np.float32(0.5)
-            sh = None if sh is None else sh * _slope_to_srgb(linear)[:, None]
-            dc = (linear_to_srgb(linear) - np.float32(0.5)) / np.float32(SH_C0)
-        opacities = 1 / (1 + np.exp(-values["opacities"][:, 0]))
+    if names["colors"] == RGB:
+        dc = (_plain_colors(element, dc) - np.float32(0.5)) / np.float32(SH_C0)
+    if is_linear(file, header):
+        linear = dc * np.float32(SH_C0) + np.float32(0.5)
+        sh = None if sh is None else sh * _slope_to_srgb(linear)[:, None]
+        dc = (linear_to_srgb(linear) - np.float32(0.5)) / np.float32(SH_C0)
+    opacities = 1 / (1 + np.exp(-values["opacities"][:, 0]))
     return SplatColumns(values["means"], values["scales"], values["quats"], opacities, dc, sh)
 
 

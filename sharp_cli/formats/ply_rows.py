@@ -42,10 +42,9 @@ def read_columns(
     start = 0
     for rows in read_blocks(file, header, element):
         end = start + len(rows)
-        with np.errstate(over="ignore"):  # doubles beyond fp32 become infinite
-            for group, names in groups.items():
-                for column, name in enumerate(names):
-                    columns[group][start:end, column] = rows[name]
+        for group, names in groups.items():
+            for column, name in enumerate(names):
+                columns[group][start:end, column] = rows[name]
         start = end
     return columns
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from plyfile import PlyData, PlyElement
 
 from sharp_cli.errors import SharpError
+from sharp_cli.formats.columns import any_values
 from sharp_cli.formats.metadata import blending_fact, check_axes, to_axes
 from sharp_cli.formats.ply_columns import rows_of
 from sharp_cli.formats.ply_header import COMMENT, MAX_HEADER_BYTES, escape
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+@any_values()
 def write_ply(
     path: str | PathLike[str],
     gaussians: Gaussians | StoredSplat,

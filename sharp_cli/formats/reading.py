@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import Floats, SplatColumns
+from sharp_cli.formats.columns import Floats, SplatColumns, any_values
 from sharp_cli.gaussians.sh import SH_C0
 
 NAMES = {"log_scales": "scales", "dc": "colors"}
@@ -24,6 +24,10 @@ LARGEST_SRGB = 0.999 * 1.055 * LARGEST ** (1 / 2.4)
 RANGES = {"log_scales": (-np.inf, 88.72283), "dc": (-LARGEST, LARGEST_SRGB / SH_C0)}
 """Of columns whose Gaussians are finite for other values than finite ones: a scale may be zero, but neither it nor the
 linear color may be infinite (e^88.72284 is, in fp32)."""
+
+
+MOST_REASON = 400
+"""Characters of why a file cannot be read: a reason may quote what the file holds, which may be anything."""
 
 
 @contextmanager
@@ -38,9 +42,13 @@ def reading(path: str | PathLike[str]) -> Iterator[Path]:
         mode = file.stat().st_mode
         if not stat.S_ISREG(mode):
             raise SharpError("it is a folder" if stat.S_ISDIR(mode) else "it is not a regular file")
-        yield file
+        with any_values():
+            yield file
     except SharpError as error:
-        raise SharpError(f"cannot read {path}: {error}") from error.__cause__
+        reason = str(error)
+        if len(reason) > MOST_REASON:
+            reason = f"{reason[:MOST_REASON]} …"
+        raise SharpError(f"cannot read {path}: {reason}") from error.__cause__
     except MemoryError as error:
         raise SharpError(f"cannot read {path}: not enough memory") from error
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name

@@ -152,9 +152,10 @@ def write_splat(
         return
     _load("metadata.check_axes")(axes)
     splat = _load("stored.as_stored")(gaussians)
-    if not found.fixed_axes:
-        splat, provenance = _load("metadata.to_axes")(splat, provenance, axes)
-    _load(found.writer)(path, splat, provenance)
+    with _load("columns.any_values")():
+        if not found.fixed_axes:
+            splat, provenance = _load("metadata.to_axes")(splat, provenance, axes)
+        _load(found.writer)(path, splat, provenance)
 
 
 def read_metadata(path: str | PathLike[str]) -> Mapping[str, str]:

@@ -18,13 +18,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python without it, whose zip files cannot be compressed so
+    from zlib import error as LZMAError  # type: ignore[assignment]
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from sharp_cli.errors import SharpError
 from sharp_cli.formats.codebook import fit_codebook, fit_palette, quantize
-from sharp_cli.formats.columns import Floats, SplatColumns, morton_order
+from sharp_cli.formats.columns import Floats, SplatColumns, any_values, morton_order
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata, with_metadata
 from sharp_cli.formats.quaternions import largest_first, with_largest
 from sharp_cli.formats.reading import drop_bad_rows, reading
@@ -60,6 +65,7 @@ def write_sog(path: str | PathLike[str], splat: StoredSplat, provenance: Mapping
         temporary.write_bytes(content)
 
 
+@any_values()
 def sog_bytes(splat: StoredSplat, provenance: Mapping[str, str] | None = None) -> bytes:
     """The content of a ``.sog`` file; raises as :func:`write_sog`."""
     columns = splat.columns.to_write()
@@ -113,7 +119,7 @@ def _as_sog_errors() -> Iterator[None]:
     """Name what goes wrong while a zip and its JSON are read."""
     try:
         yield
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, LZMAError) as error:
         raise SharpError(f"not a complete .sog file: {error}") from error
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise SharpError(f"damaged .sog file: {type(error).__name__} {error}") from error
@@ -205,8 +211,7 @@ def _decode(archive: zipfile.ZipFile, meta: Mapping[str, Any], file_bytes: int) 
     low, high = (np.asarray(meta["means"][name], np.float64).reshape(3) for name in ("mins", "maxs"))
     fixed = image("means", 0, 3) + 256.0 * image("means", 1, 3)
     logs = low + (high - low) * (fixed / 65535)
-    with np.errstate(over="ignore"):
-        means = (np.sign(logs) * np.expm1(np.abs(logs))).astype(np.float32)
+    means = (np.sign(logs) * np.expm1(np.abs(logs))).astype(np.float32)
     quats = image("quats", 0, 4)
     largest = quats[:, 3].astype(np.int64) - 252
     if count and largest.min() < 0:

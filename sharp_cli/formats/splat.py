@@ -55,8 +55,7 @@ def read_splat_file(path: str | PathLike[str], warn: Callable[[str], None] = lam
 
 
 def _decode(rows: npt.NDArray[np.void]) -> SplatColumns:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_scales = np.log(np.maximum(np.abs(rows["scales"]), np.float32(SMALLEST_SCALE)))
+    log_scales = np.log(np.maximum(np.abs(rows["scales"]), np.float32(SMALLEST_SCALE)))
     return SplatColumns(
         means=rows["means"],
         log_scales=log_scales,

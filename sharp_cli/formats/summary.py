@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sharp_cli.formats.columns import Floats
+from sharp_cli.formats.columns import Floats, any_values
 from sharp_cli.formats.compressed_ply import WORDS, is_compressed
 from sharp_cli.formats.ply_header import Element, Header, open_ply
 from sharp_cli.formats.ply_layout import CAMERA_FACTS, NORMALS, PUBLISHED_ELEMENTS, RGB, vertex_names
@@ -90,6 +90,7 @@ class Summary:
     """What may trouble a viewer, one sentence each."""
 
 
+@any_values()
 def summarize(path: str | PathLike[str]) -> Summary:
     """Read a splat file of any format and describe it.
 

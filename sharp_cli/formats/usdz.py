@@ -21,13 +21,15 @@ def write_usdz(path: str | PathLike[str], splat: StoredSplat, provenance: Mappin
     """Write a ``.usdz`` file; drops spherical harmonics. ``provenance`` goes into a record beside it.
 
     Raises:
-        SharpError: the usd-core package is missing.
+        SharpError: the usd-core package is missing, or there is no Gaussian.
         OSError: the file cannot be written.
     """
     try:
         from pxr import Gf, Sdf, Usd, UsdGeom, UsdUtils, UsdVol, Vt
     except ImportError as error:
         raise SharpError(f"writing .usdz needs usd-core ({install_extra('usd')})") from error
+    if not len(splat):
+        raise SharpError(f"cannot write {path}: a .usdz file must hold a Gaussian, and this splat has none")
     columns = half_turned(splat).columns.to_write(max_degree=0)
     with TemporaryDirectory() as folder:
         layer = Path(folder) / "splat.usdc"

@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -45,9 +46,9 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
         SharpError: ``path`` is a device or a pipe.
         OSError: the folder cannot be created or written.
     """
-    path = path.resolve()  # a link stays a link; its target is replaced
+    path = _resolved(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise SharpError(f"cannot replace {path}: not a regular file (choose another name)", code="exists")
+        raise SharpError(f"cannot replace {path}: not a regular file (choose another name)")
     path.parent.mkdir(parents=True, exist_ok=True)
     with _temporary(path.parent, Path.touch) as temporary:
         yield temporary
@@ -56,6 +57,15 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
         temporary.replace(path)
         if durable:
             _sync_folder(path.parent)
+
+
+def _resolved(path: Path) -> Path:
+    """Where a path leads: a link stays a link, and its target is replaced."""
+    with suppress(RuntimeError):  # of Python 3.12 and older, where a link leads to itself
+        target = path.resolve()
+        if not target.is_symlink():
+            return target
+    raise SharpError(f"cannot write {path}: it is a link to itself (delete it, or choose another name)")
 
 
 @contextmanager
@@ -67,7 +77,7 @@ def atomic_folder(path: Path, check_replaceable: Callable[[Path], None]) -> Iter
     Args:
         check_replaceable: raises if the older folder must not be deleted.
     """
-    path = path.resolve()
+    path = _resolved(path)
     if path.exists():
         check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -220,7 +230,10 @@ def sha256_of(path: Path, progress: Progress = no_progress) -> Any:
     """
     digest, done = hashlib.sha256(), 0
     try:
-        total = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for somebody to write
+            raise SharpError(f"cannot read {path}: it is not a regular file")
+        total = status.st_size
         with path.open("rb") as file:
             while block := file.read(1 << 22):
                 digest.update(block)

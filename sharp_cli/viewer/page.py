@@ -52,7 +52,7 @@ def page_with(
 def _head(splat: StoredSplat, name: str, facts: dict[str, Any], connect: str) -> bytes:
     scene = json.dumps({**describe(splat), **facts}).replace("<", "\\u003c")
     page = Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
-        title=html.escape(name),
+        title=html.escape(name.encode("utf-8", "replace").decode()),  # names may hold bytes that are no text
         generator=f"sharp-cli {__version__}",
         policy=POLICY.format(connect=connect),
         viewer_license=(VENDOR / "LICENSE").read_text(encoding="utf-8"),

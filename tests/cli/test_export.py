@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,29 @@ def test_axes_are_turned_said_and_part_of_the_settings(splat: Path) -> None:
     for words in (("--format", "html"), ("--format", "ply", "--ply-layout", "sharp")):
         refused = sharp("export", splat, "--axes", "opengl", *words)
         assert refused.exit_code == 2 and "--axes" in refused.stderr
+
+
+def test_an_empty_list_is_nothing_to_do(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["export", "-", str(tmp_path / "x.ply")], input=b"")
+    assert not isinstance(done.exception, ValueError) and "bug" not in done.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and links are POSIX")
+def test_pipes_and_links_to_themselves_are_refused(splat: Path, tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe.ply", tmp_path / "link.spz"
+    os.mkfifo(pipe)
+    link.symlink_to(link.name)
+    read = sharp("export", pipe, tmp_path / "a.spz")  # it used to wait for somebody to write
+    assert read.exit_code == 1 and "pipe.ply: it is not a regular file" in read.stderr
+    for place, reason in ((pipe, "not a regular file (choose another name)"), (link, "a link to itself")):
+        written = sharp("export", splat, place, "--overwrite")
+        assert written.exit_code == 1 and reason in " ".join(written.stderr.split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_file_whose_name_is_not_utf8_becomes_a_page(splat: Path, tmp_path: Path) -> None:
+    odd = splat.rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xffwall.ply"))
+    page = tmp_path / "page.html"
+    assert sharp("export", odd, page).exit_code == 0
+    assert "<title>?wall</title>" in page.read_text("utf-8")
