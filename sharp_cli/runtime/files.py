@@ -232,7 +232,8 @@ def sha256_of(path: Path, progress: Progress = no_progress) -> Any:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for somebody to write
-            raise SharpError(f"cannot read {path}: it is not a regular file")
+            what = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file"
+            raise SharpError(f"cannot read {path}: {what}")
         total = status.st_size
         with path.open("rb") as file:
             while block := file.read(1 << 22):

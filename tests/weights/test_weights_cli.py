@@ -80,7 +80,7 @@ def test_verify(offered, small_pt, tmp_path):
     with pytest.raises(SharpError, match=r"is damaged: its sha256 is .*delete it"):
         run("verify", "test")
 
-    with pytest.raises(SharpError, match=r"cannot read .*Is a directory"):
+    with pytest.raises(SharpError, match=r"cannot read .*it is a folder"):
         run("verify", tmp_path)
     torch.save({"stranger": torch.ones(2)}, tmp_path / "other.pt")
     with pytest.raises(SharpError, match=r"1 unexpected \(stranger\)"):
