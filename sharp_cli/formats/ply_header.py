@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import any_values
 from sharp_cli.formats.foreign import name_foreign
 from sharp_cli.gaussians.facts import current_key
 
@@ -162,7 +161,7 @@ def open_ply(path: str | PathLike[str]) -> Iterator[tuple[BinaryIO, Header]]:
             block gets "cannot read PATH: " in front, so it gives the reason only.
     """
     try:
-        with any_values(), _open_file(Path(path)) as file:
+        with _open_file(Path(path)) as file:
             header = parse_header(_first_bytes(file), Path(path).suffix.lower())
             file.seek(header.size)
             yield file, header

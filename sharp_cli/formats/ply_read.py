@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sharp_cli.errors import SharpError
-from sharp_cli.formats.columns import SplatColumns
+from sharp_cli.formats.columns import SplatColumns, any_values
 from sharp_cli.formats.compressed_ply import is_compressed, unpack
 from sharp_cli.formats.metadata import from_axes, is_sound, parse_blending, parse_camera, parse_up
 from sharp_cli.formats.ply_header import Element, Header, open_ply
@@ -69,6 +69,7 @@ def read_stored_ply(path: str | PathLike[str], *, warn: Callable[[str], None] = 
     return content.splat
 
 
+@any_values()
 def read_content(file: BinaryIO, header: Header) -> PlyContent:
     """Read the splat of an open file.
 
