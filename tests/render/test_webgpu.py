@@ -154,7 +154,11 @@ def test_a_predicted_splat(gpu: device.Gpu, data: Path, blending: str) -> None:
     background = torch.tensor([0.2, 0.5, 0.9])
     pairs = (render_views(splat, views, background=background, backend=name) for name in ("webgpu", "cpu"))
     for ours, expected in zip(*pairs, strict=True):
-        assert_close(ours, expected, mean=1e-5)
+        for name, result, wanted in zip(Rendering._fields, ours, expected, strict=True):
+            error = (result.double() - wanted).abs()
+            # The splat that would bring the transmittance to 1e-4 or less is left out, however opaque it is: where it
+            # comes just there, rounding decides.
+            assert (error > CLOSE).double().mean() <= 1e-4 and error.mean() <= 1e-5, name
 
 
 def test_a_film(gpu: device.Gpu, tmp_path: Path) -> None:
