@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sharp_cli.batch.provenance import check_place, is_done, is_free, make_provenance, settings_text
-from sharp_cli.batch.splats import SPLAT_SUFFIXES, axes_settings, fit_settings, fitted, is_export, write_result
+from sharp_cli.batch.splats import SPLAT_SUFFIXES, axes_settings, fit_settings, is_export, write_result
 from sharp_cli.batch.task import Job, Work
 from sharp_cli.formats.registry import read_stored, reader_of
 from sharp_cli.runtime.timing import Stopwatch
@@ -80,8 +80,9 @@ class ExportTask:
             if self.fit is None:
                 return item
             from sharp_cli.formats.tensors import to_gaussians, to_stored  # torch: only where something is left out
+            from sharp_cli.gaussians.fitting import fit
 
-            return to_stored(fitted(to_gaussians(item), self.fit))
+            return to_stored(fit(to_gaussians(item), self.fit))
 
     def write(self, work: Work, item: StoredSplat, output: StoredSplat) -> None:
         """The file."""

@@ -20,7 +20,7 @@ from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import SplatColumns
 from sharp_cli.formats.metadata import MOST_BYTES, parse_metadata, to_metadata
 from sharp_cli.formats.reading import reading
-from sharp_cli.formats.stored import StoredSplat, half_turned
+from sharp_cli.formats.stored import StoredSplat, check_some, half_turned
 from sharp_cli.gaussians.sh import SH_C0
 from sharp_cli.runtime.files import atomic_write
 from sharp_cli.runtime.srgb import srgb_to_linear
@@ -39,8 +39,7 @@ def write_glb(path: str | PathLike[str], splat: StoredSplat, provenance: Mapping
         SharpError: there is no Gaussian.
         OSError: the file cannot be written.
     """
-    if not len(splat):
-        raise SharpError(f"cannot write {path}: a .glb file must hold a Gaussian, and this splat has none")
+    check_some(splat, path)
     attributes = _attributes(half_turned(splat).columns.to_write())
     views: list[dict[str, Any]] = []
     accessors: list[dict[str, Any]] = []

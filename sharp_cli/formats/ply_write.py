@@ -68,8 +68,10 @@ def write_ply(
         rest = rest_count(gaussians.columns.sh, layout)
         values = rows_of(gaussians.columns, layout)
     else:
+        from sharp_cli.formats.ply_vertices import start_rows  # imports torch
+
         rest = rest_count(gaussians.sh, layout)
-        values = (rows or _rows_ahead(gaussians, layout))().numpy()
+        values = (rows or start_rows(gaussians, layout))().numpy()
     names = vertex_names(layout, rest)
     comments = fact_comments(gaussians, with_camera=layout != "sharp", provenance=provenance)
     values = values.astype("<f4", copy=False)
@@ -77,12 +79,6 @@ def write_ply(
     vertices = PlyElement.describe(values.view([(name, "<f4") for name in names])[:, 0], "vertex")
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         PlyData([vertices, *elements], byte_order="<", comments=comments).write(file)
-
-
-def _rows_ahead(gaussians: Gaussians, layout: PlyLayout) -> Callable[[], Tensor]:
-    from sharp_cli.formats.ply_vertices import start_rows  # imports torch
-
-    return start_rows(gaussians, layout)
 
 
 def fact_comments(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import PurePath
 
 import numpy as np
 
+from sharp_cli.errors import SharpError
 from sharp_cli.formats.columns import Floats, SplatColumns
 from sharp_cli.gaussians.axes import Up
 from sharp_cli.gaussians.gaussians import Blending, Camera, Gaussians
@@ -39,6 +42,13 @@ def as_stored(splat: Gaussians | StoredSplat) -> StoredSplat:
     from sharp_cli.formats.tensors import to_stored
 
     return to_stored(splat)
+
+
+def check_some(splat: StoredSplat, path: str | PathLike[str]) -> None:
+    """Raise SharpError before a format that cannot hold nothing is written."""
+    if not len(splat):
+        suffix = PurePath(path).suffix
+        raise SharpError(f"cannot write {path}: a {suffix} file must hold a Gaussian, and this splat has none")
 
 
 def half_turned(splat: StoredSplat) -> StoredSplat:

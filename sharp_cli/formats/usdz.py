@@ -14,7 +14,7 @@ import numpy as np
 
 from sharp_cli.errors import SharpError, install_extra
 from sharp_cli.formats.metadata import to_metadata, write_with_record
-from sharp_cli.formats.stored import StoredSplat, half_turned
+from sharp_cli.formats.stored import StoredSplat, check_some, half_turned
 
 
 def write_usdz(path: str | PathLike[str], splat: StoredSplat, provenance: Mapping[str, str] | None = None) -> None:
@@ -28,8 +28,7 @@ def write_usdz(path: str | PathLike[str], splat: StoredSplat, provenance: Mappin
         from pxr import Gf, Sdf, Usd, UsdGeom, UsdUtils, UsdVol, Vt
     except ImportError as error:
         raise SharpError(f"writing .usdz needs usd-core ({install_extra('usd')})") from error
-    if not len(splat):
-        raise SharpError(f"cannot write {path}: a .usdz file must hold a Gaussian, and this splat has none")
+    check_some(splat, path)
     columns = half_turned(splat).columns.to_write(max_degree=0)
     with TemporaryDirectory() as folder:
         layer = Path(folder) / "splat.usdc"

@@ -99,16 +99,16 @@ def _written(request: ConvertRequest, photo: Any, gaussians: Gaussians) -> Answe
 
 
 def _exported(request: ExportRequest) -> Answer:
-    from sharp_cli.formats.registry import read_splat, write_splat
+    from sharp_cli.formats.registry import read_stored, write_splat
 
     try:
-        gaussians = read_splat(request.splat)
+        splat = read_stored(request.splat)
         if request.target.suffix == PAGE:
             from sharp_cli.viewer.export import write_html
 
-            write_html(request.target, gaussians, request.title)
+            write_html(request.target, splat, request.title)
         else:
-            write_splat(request.target, gaussians)
+            write_splat(request.target, splat)
     except SharpError as error:
         return SharpError(str(error), error.code)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from measured import write_measured
 from sharp_cli.errors import SharpError
 from sharp_cli.training.config import PhotosConfig, TrainConfig
 from sharp_cli.training.initial import start_network
-from sharp_cli.training.recipes import _teach, run_recipe
+from sharp_cli.training.recipes import run_recipe
 from sharp_cli.training.teacher.beside import pooled
 from sharp_cli.training.teacher.config import ContextConfig, DrawnConfig, MeasuredConfig, SightConfig
+from sharp_cli.training.teacher.context import context_lesson
 from sharp_cli.training.teacher.labels import Labels, write_labels
+from sharp_cli.training.teacher.lesson import teach
 from sharp_cli.training.teacher.sight import choose_values, predict
 from sharp_cli.weights.read import read_weights
 
@@ -66,8 +69,9 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(config: ContextConfig, tmp_
     four = replace(config, steps=4)
     whole = read_weights(run(four, tmp_path / "whole"))
     after_two = iter([False, True])
-    assert not _teach(four, tmp_path / "parts", lambda line: None, lambda: next(after_two))
-    assert _teach(four, tmp_path / "parts", lambda line: None, lambda: False)
+    begin = partial(context_lesson, four)
+    assert not teach(four, begin, tmp_path / "parts", lambda line: None, lambda: next(after_two))
+    assert teach(four, begin, tmp_path / "parts", lambda line: None)
     again = read_weights(tmp_path / "parts" / "weights.safetensors")
     for name, tensor in whole.tensors.items():
         assert torch.equal(tensor, again.tensors[name]), name
